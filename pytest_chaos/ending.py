@@ -1,0 +1,104 @@
+"""How a body ended: from an exception to the facts about it, so that no report holds on to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import FrameType
+
+from pytest_chaos.hang import HangReleased
+from pytest_chaos.journal import Journal
+from pytest_chaos.observation import Failure
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources import stacks
+
+_OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
+
+
+def failure_from(
+    error: BaseException, journal: Journal, domain: tuple[type[BaseException], ...], provenance: Provenance
+) -> Failure:
+    """Return the facts about the exception that ended a body.
+
+    Args:
+        error: The exception.
+        journal: Knows which errors are ours.
+        domain: The contract's declared domain errors.
+        provenance: Tells where it was raised.
+    """
+    leaves = list(_leaves(error))
+    return Failure(
+        text=describe(error),
+        place=_place(error, provenance),
+        is_injected=all(is_ours(leaf, journal) for leaf in leaves),
+        is_caused_by_fault=any(is_ours(link, journal) for leaf in leaves for link in chain(leaf)),
+        is_declared=bool(domain) and all(isinstance(leaf, domain) for leaf in leaves),
+        is_assertion=_is_assertion(error, provenance),
+        is_release=any(isinstance(leaf, HangReleased) for leaf in leaves),
+        is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
+    )
+
+
+def is_ours(error: BaseException, journal: Journal) -> bool:
+    """Tell whether an error was injected: by identity, or by its token where a copy came through a process or pickle."""
+    if journal.is_injected(error):
+        return True
+    texts = [argument for argument in error.args if isinstance(argument, str)]
+    return any(f"[{activation.token}]" in text for activation in journal.activations for text in texts)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all its causes and contexts, nearest first."""
+    waiting, seen = [error], set()
+    while waiting:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting.extend(further for further in (link.__cause__, link.__context__) if further is not None)
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions)
+
+
+def describe(error: BaseException) -> str:
+    """Return type and first line of the message."""
+    lines = str(error).splitlines()
+    message = lines[0] if lines else ""
+    name = type(error).__qualname__
+    return f"{name}: {message}" if message else name
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
+def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    found: list[tuple[FrameType, int]] = []
+    trace = error.__traceback__
+    while trace is not None:
+        found.append((trace.tb_frame, trace.tb_lineno))
+        trace = trace.tb_next
+    return found
+
+
+def _place(error: BaseException, provenance: Provenance) -> str:
+    for frame, line in reversed(_frames(error)):
+        if provenance.of_frame(frame) in ("project", "test"):
+            return stacks.place(frame.f_code, line, provenance)
+    return ""
+
+
+def _is_assertion(error: BaseException, provenance: Provenance) -> bool:
+    if type(error).__name__ in _OWN_ASSERTIONS and type(error).__module__ in ("Failed", "_pytest.outcomes", "builtins"):
+        return True
+    if not isinstance(error, AssertionError):
+        return False
+    for frame, _ in reversed(_frames(error)):
+        origin = provenance.of_frame(frame)
+        if origin in ("test", "project"):
+            return origin == "test"
+    return False

@@ -1,0 +1,228 @@
+"""One run of one test body, on one page: the only module that knows every stage.
+
+baseline -> arm -> (body) -> lift -> (teardown) -> leftovers -> observation -> oracles -> judgement
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from types import CodeType
+from typing import Any
+
+from pytest_chaos import ending
+from pytest_chaos.answers import watched_answers
+from pytest_chaos.contract import Contract
+from pytest_chaos.errors import NotRecoveredError
+from pytest_chaos.hang import BUDGET_S, Ward
+from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.injector import Injection, Injector
+from pytest_chaos.journal import Journal
+from pytest_chaos.notation import format_term
+from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind
+from pytest_chaos.oracles import ORACLES
+from pytest_chaos.oracles.base import Oracle
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources.actors import Actors
+from pytest_chaos.resources.census import Baseline, Census, Leftover
+from pytest_chaos.resources.children import running_children
+from pytest_chaos.resources.stacks import Progress
+from pytest_chaos.scenario import Rule
+from pytest_chaos.verdict import Judgement
+
+AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What all experiments of a session share.
+
+    Attributes:
+        provenance: Whose code a frame belongs to.
+        census: Births of threads and tasks.
+        aliases: Who else holds a function.
+        oracles: What judges, ours and third parties'.
+        watchers: What sees answers while a contract judges them.
+    """
+
+    provenance: Provenance
+    census: Census
+    aliases: AliasIndex
+    oracles: tuple[Oracle, ...] = ORACLES
+    watchers: tuple[AnswerWatcher, ...] = (watched_answers,)
+
+
+class Experiment:
+    """One disturbed run of one test body.
+
+    Call :meth:`begin`, then the body inside :meth:`body`, then, after everything the test set up is torn down,
+    :meth:`conclude`.
+
+    Args:
+        laboratory: What all experiments share.
+        test: Plain id of the test.
+        seed: The seed.
+        contract: What the system promises.
+        budget_s: The hang budget, in seconds.
+        kind: What sort of run it is.
+    """
+
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        test: str,
+        seed: int = 0,
+        contract: Contract | None = None,
+        budget_s: float = BUDGET_S,
+        kind: RunKind = "fault",
+    ) -> None:
+        self.laboratory = laboratory
+        self.test = test
+        self.seed = seed
+        self.contract = contract or Contract()
+        self.kind: RunKind = kind
+        self.journal = Journal()
+        self.failure: Failure | None = None
+        self.recovery = ""
+        self.teardown_error = ""
+        self._answers: list[Answer] = []
+        self._baseline: Baseline | None = None
+        self._duration_s = 0.0
+        self._children: tuple[int, ...] = ()
+        self._main = threading.get_ident()
+        self.ward = Ward(budget_s, laboratory.provenance, laboratory.census.loops, Progress(None, self._main))
+        self.injector = Injector(
+            test, seed, laboratory.provenance, laboratory.aliases, self.journal, self.ward, Actors(self._main)
+        )
+
+    def begin(self) -> None:
+        """Take the baseline: what is alive before the test sets anything up."""
+        self._baseline = self.laboratory.census.baseline()
+
+    def arm(self, rule: Rule, *, below: bool = False) -> Injection:
+        """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
+        return self.injector.arm(rule, below=below)
+
+    @contextlib.contextmanager
+    def body(self, code: CodeType | None = None) -> Iterator[None]:
+        """The window in which faults act; whatever happens in it, everything is put back at its end.
+
+        Args:
+            code: The code of the test function, by which its progress is told.
+        """
+        census = self.laboratory.census
+        self.ward.progress = Progress(code, self._main)
+        census.before_loop_closes = self.ward.release_workers_of
+        began = monotonic()
+        try:
+            with contextlib.ExitStack() as stack:
+                if self.contract.status is not None:
+                    for watcher in self.laboratory.watchers:
+                        stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
+                self.new_round()
+                self.injector.open()
+                stack.callback(self.injector.close)
+                yield
+        finally:
+            self.injector.close()
+            self.ward.close()
+            census.actors = census.before_loop_closes = None
+            self._duration_s += monotonic() - began
+            self._children = running_children()
+
+    def new_round(self) -> None:
+        """Begin to count from the first call: at body start, and at each example of a property test."""
+        actors = Actors(self._main)
+        self.laboratory.census.actors = actors
+        self.injector.restart(actors)
+
+    def ended_with(self, error: BaseException | None) -> None:
+        """Say how the body ended; facts are kept, the error is not."""
+        if isinstance(error, NotRecoveredError):
+            self.recovery = str(error)
+        self.failure = None
+        if error is not None:
+            domain = self.contract.error_classes()
+            self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+
+    def conclude(self) -> tuple[Observation, Judgement]:
+        """Look at what is left, and judge. After the teardown of everything the test set up."""
+        leftovers: list[Leftover] = []
+        if self._baseline is not None and self.injector.injections and self.contract.leaks != "off":
+            leftovers = self.laboratory.census.leftovers(self._baseline)
+        else:
+            self.laboratory.census.forget_baseline()
+        self.journal.forget_errors()
+        seen = self._observation(leftovers)
+        return seen, judge(seen, self.laboratory.oracles)
+
+    def _observation(self, leftovers: Iterable[Leftover]) -> Observation:
+        injections = self.injector.injections
+        return Observation(
+            test=self.test,
+            kind=self.kind,
+            seed=self.seed,
+            scenario="; ".join(injection.text for injection in injections),
+            contract=self.contract,
+            rules=tuple(_rule_seen(injection) for injection in injections),
+            activations=tuple(self.journal.activations),
+            failure=self.failure,
+            answers=tuple(self._answers),
+            parked=tuple(
+                ParkedSeen(
+                    parked.label, parked.thread, parked.outcome, parked.reason, tuple(parked.stacks), parked.blocks_loop
+                )
+                for parked in self.ward.records
+            ),
+            leftovers=tuple(leftovers),
+            recovery=self.recovery,
+            problems=tuple(self.journal.problems),
+            teardown_error=self.teardown_error,
+            children=self._children,
+            duration_s=self._duration_s,
+        )
+
+
+def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
+    """Return what all oracles together say of a run."""
+    return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
+
+
+def _rule_seen(injection: Injection) -> RuleSeen:
+    return RuleSeen(
+        text=injection.text,
+        source=injection.rule.source,
+        calls=injection.calls,
+        fired=injection.fired,
+        is_sure=injection.rule.is_sure,
+        points=tuple(point.text for point in injection.points),
+        target=injection.rule.target.text,
+        fault="->".join(format_term(term) for term in injection.rule.chain),
+    )
+
+
+def run(body: Callable[[], Any], laboratory: Laboratory, rules: Iterable[Rule], **options: Any) -> tuple[Observation, Judgement]:
+    """Run a body under rules without a test runner, and judge it.
+
+    Args:
+        body: What is run.
+        laboratory: What all experiments share; its census must be open.
+        rules: What goes wrong.
+        **options: Further arguments of :class:`Experiment`.
+    """
+    experiment = Experiment(laboratory, options.pop("test", "body"), **options)
+    experiment.begin()
+    for rule in rules:
+        experiment.arm(rule)
+    error: BaseException | None = None
+    with experiment.body(getattr(body, "__code__", None)):
+        try:
+            body()
+        except BaseException as caught:  # noqa: BLE001  # how a body ends is what is observed
+            error = caught
+    experiment.ended_with(error)
+    del error
+    return experiment.conclude()

@@ -1,0 +1,138 @@
+"""What a fault is: a frozen value that knows how one call goes wrong, in sync and in async code."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from pytest_chaos.errors import SpecificationError
+
+Kind = Literal[
+    "function",
+    "coroutine",
+    "generator",
+    "async generator",
+    "context manager",
+    "async context manager",
+    "property",
+    "constructor",
+]
+"""What sort of callable stands at an injection point; it decides when a fault acts and what null means."""
+
+ASYNC_KINDS: frozenset[Kind] = frozenset({"coroutine", "async generator", "async context manager"})
+
+
+class FaultyCall(Protocol):
+    """One call on which a fault acts, as the fault sees it."""
+
+    kind: Kind
+
+    @property
+    def label(self) -> str:
+        """Where and which call: ``shop.payments:charge, call 3 [c0ffee]``, used as a message."""
+
+    def proceed(self) -> Any:
+        """Make the real call and return what it returns."""
+
+    async def proceed_async(self) -> Any:
+        """Make the real call; await it where it is a coroutine."""
+
+    def park(self, seconds: float | None) -> None:
+        """Block until released or until ``seconds`` are over; ``None`` waits for release only."""
+
+    async def park_async(self, seconds: float | None) -> None:
+        """Wait as :meth:`park` does, without blocking the event loop."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait ``seconds``, or less when the window closes."""
+
+    async def pause_async(self, seconds: float) -> None:
+        """Wait as :meth:`pause` does, without blocking the event loop."""
+
+    def uniform(self) -> float:
+        """Return this activation's own draw in [0, 1)."""
+
+    def injected(self, error: BaseException) -> BaseException:
+        """Register an error as ours, so that its way can be followed, and return it."""
+
+
+@dataclass(frozen=True)
+class Fault(ABC):
+    """How one call goes wrong. Values compare by content and can be shared between rules and threads."""
+
+    word: ClassVar[str] = ""
+
+    @abstractmethod
+    def act(self, call: FaultyCall) -> Any:
+        """Go wrong in sync code: raise, wait, or return what the caller shall see."""
+
+    async def act_async(self, call: FaultyCall) -> Any:
+        """Go wrong in async code, at ``await``. By default the same as in sync code."""
+        return self.act(call)
+
+    def refusal(self, kind: Kind) -> str:
+        """Return why this fault cannot act on such a callable, or an empty text if it can."""
+        return ""
+
+    def text_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the positional and keyword arguments that the rule text shows."""
+        return (), {}
+
+
+def as_fault(value: object) -> Fault:
+    """Return a fault from a fault or a bare fault class, such as ``Null``.
+
+    Raises:
+        SpecificationError: The value is neither, or the class needs arguments.
+    """
+    if isinstance(value, Fault):
+        return value
+    if isinstance(value, type) and issubclass(value, Fault):
+        try:
+            return value()
+        except TypeError:
+            raise SpecificationError(
+                f"{value.__name__} needs arguments to be a fault",
+                remedy=f"Write for instance {_EXAMPLES.get(value.__name__, value.__name__ + '(...)')}.",
+            ) from None
+    if isinstance(value, type) and issubclass(value, BaseException):
+        raise SpecificationError(
+            f"{value.__name__} is an exception, not a fault",
+            remedy=f"Write Raise({value.__name__}).",
+        )
+    raise SpecificationError(
+        f"{value!r} is not a fault",
+        remedy="Use Raise(...), Hang(), Return(value), Null or Delay(seconds) from pytest_chaos.",
+    )
+
+
+_EXAMPLES = {"Raise": "Raise(TimeoutError)", "Return": "Return(0)", "Delay": "Delay(0.2)"}
+
+
+def checked_seconds(value: object, name: str, owner: str, *, zero_allowed: bool = False) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        SpecificationError: It is not a finite number, or not positive.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SpecificationError(
+            f"{owner}: {name} must be a number of seconds, got {value!r}",
+            remedy="Write for instance 0.2.",
+        )
+    seconds = float(value)
+    if seconds != seconds or seconds in (float("inf"), float("-inf")):
+        raise SpecificationError(
+            f"{owner}: {name} must be finite, got {value!r}",
+            remedy="Hang() without seconds waits until it is released.",
+        )
+    if seconds < 0 or (seconds == 0 and not zero_allowed):
+        floor = "at least 0" if zero_allowed else "greater than 0"
+        raise SpecificationError(f"{owner}: {name} must be {floor} seconds, got {value!r}")
+    return seconds
+
+
+def shown_seconds(seconds: float) -> float:
+    """Return a duration as the rule text shows it: ``2`` rather than ``2.0``."""
+    return int(seconds) if seconds.is_integer() and seconds < 1e15 else seconds

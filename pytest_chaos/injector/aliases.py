@@ -1,0 +1,92 @@
+"""Who else holds a function: the copies that ``from x import y`` made, in modules and classes.
+
+One index per session, by object identity; before each use it is brought up to date for modules that are new or have
+grown. Modules and classes are read through their ``__dict__`` only: a ``getattr`` on a stranger may import half the
+world, and raise from it.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_NOT_TOUCHED = frozenset({"_pytest", "pytest", "pluggy", "execnet", "xdist", "coverage", "pytest_chaos", "py"})
+
+
+class Place(NamedTuple):
+    """A module or class, the name under which it holds something, and what exactly stands there."""
+
+    owner: Any
+    name: str
+    raw: Any
+
+
+class AliasIndex:
+    """From a callable's identity to the places that hold it."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, list[tuple[Any, str]]] = {}
+        self._sizes: dict[int, tuple[types.ModuleType, int]] = {}
+
+    def places(self, function: Any) -> list[Place]:
+        """Return every known place that holds this object now, directly or inside a ``staticmethod``."""
+        self.refresh()
+        found: list[Place] = []
+        seen: set[tuple[int, str]] = set()
+        for owner, name in self._places.get(id(function), ()):
+            raw = vars(owner).get(name)
+            if _content(raw) is function and (id(owner), name) not in seen:
+                seen.add((id(owner), name))
+                found.append(Place(owner, name, raw))
+        return found
+
+    def refresh(self) -> None:
+        """Read modules that are new or have more or fewer names than when they were read."""
+        for module in list(sys.modules.values()):
+            if not isinstance(module, types.ModuleType):
+                continue
+            namespace = module.__dict__
+            known = self._sizes.get(id(module))
+            if known is not None and known[0] is module and known[1] == len(namespace):
+                continue
+            self._sizes[id(module)] = (module, len(namespace))
+            if str(namespace.get("__name__", "")).partition(".")[0] in _NOT_TOUCHED:
+                continue
+            for owner, name, value in _entries(module):
+                self._places.setdefault(id(_content(value)), []).append((owner, name))
+
+
+def holders_of(wrapper: Any) -> Iterator[Place]:
+    """Yield the module attributes that hold a replacement of ours, copied while it was in place."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType):
+            for name, value in list(module.__dict__.items()):
+                if value is wrapper:
+                    yield Place(module, name, value)
+
+
+def _entries(module: types.ModuleType) -> Iterator[tuple[Any, str, Any]]:
+    for name, value in list(module.__dict__.items()):
+        if isinstance(value, type):
+            if value.__module__ == module.__name__:
+                for attribute, raw in list(vars(value).items()):
+                    if _is_reference(_content(raw)):
+                        yield value, attribute, raw
+        elif _is_reference(value):
+            yield module, name, value
+
+
+def _is_reference(value: Any) -> bool:
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+        return True
+    # type(value) and not value.__class__: proxies answer for what they wrap.
+    kind = type(value)
+    return hasattr(kind, "__call__") and not issubclass(
+        kind, type | types.ModuleType | property | classmethod | types.MethodDescriptorType | types.WrapperDescriptorType
+    )
+
+
+def _content(raw: Any) -> Any:
+    return raw.__func__ if type(raw) is staticmethod else raw

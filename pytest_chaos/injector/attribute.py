@@ -1,0 +1,113 @@
+"""The attribute mechanism: put a wrapper where a name leads, and put back exactly what stood there.
+
+What stood there is taken raw from ``__dict__`` and restored only where our own object still stands; an inherited name
+is deleted again. Should somebody else hold on to a wrapper, it passes calls through once its site is idle.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import Any, NamedTuple
+
+import wrapt
+
+from pytest_chaos.injector.aliases import AliasIndex, holders_of
+from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.target import Point, is_plain_callable
+
+
+class _BoundWrapper(wrapt.BoundFunctionWrapper):
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return getattr, (self._self_instance, self.__name__)
+
+
+class Wrapper(wrapt.FunctionWrapper):
+    """A wrapt wrapper that pickles by name, as functions do: process pools are given patched functions too."""
+
+    __bound_function_wrapper__ = _BoundWrapper
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__qualname__
+
+
+class _Replaced(NamedTuple):
+    owner: Any
+    name: str
+    raw: Any
+    inherited: bool
+    replacement: Any
+
+
+class AttributeMechanism:
+    """Replaces one injection point, and the aliases of what stands there.
+
+    Args:
+        point: What to replace.
+        aliases: The session's alias index.
+    """
+
+    def __init__(self, point: Point, aliases: AliasIndex) -> None:
+        self._point = point
+        self._aliases = aliases
+        self._replaced: list[_Replaced] = []
+        self._modules: frozenset[str] = frozenset()
+
+    @property
+    def installed(self) -> bool:
+        """Whether the wrapper is in place."""
+        return bool(self._replaced)
+
+    def install(self, passage: PassThrough) -> None:
+        """Put the wrapper in place, everywhere or, if that fails, nowhere."""
+        point = self._point
+        try:
+            replacement = _replacement(point, passage)
+            self._modules = frozenset(sys.modules)
+            self._replace(point.owner, point.name, point.raw, point.inherited, replacement)
+            if not point.inherited and is_plain_callable(point.raw):
+                for place in self._aliases.places(point.raw):
+                    if (place.owner, place.name) != (point.owner, point.name):
+                        inner = staticmethod(replacement) if type(place.raw) is staticmethod else replacement
+                        self._replace(place.owner, place.name, place.raw, False, inner)
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Put back what stood there, in reverse. Harmless when done twice."""
+        replacement = self._replaced[0].replacement if self._replaced else None
+        while self._replaced:
+            done = self._replaced.pop()
+            if vars(done.owner).get(done.name) is not done.replacement:
+                continue  # somebody replaced it after us: theirs to undo
+            if done.inherited:
+                delattr(done.owner, done.name)
+            else:
+                setattr(done.owner, done.name, done.raw)
+        if replacement is not None and frozenset(sys.modules) != self._modules:
+            # A module imported meanwhile may have taken the wrapper for the function.
+            for place in list(holders_of(replacement)):
+                setattr(place.owner, place.name, self._point.raw)
+
+    def _replace(self, owner: Any, name: str, raw: Any, inherited: bool, replacement: Any) -> None:
+        setattr(owner, name, replacement)
+        self._replaced.append(_Replaced(owner, name, raw, inherited, replacement))
+
+
+def _replacement(point: Point, passage: PassThrough) -> Any:
+    raw = point.raw
+    if isinstance(raw, property):
+        return type(raw)(Wrapper(raw.fget, passage), raw.fset, raw.fdel, raw.__doc__)
+    if isinstance(raw, functools.cached_property):
+        twin = functools.cached_property(Wrapper(raw.func, passage))
+        twin.__set_name__(point.owner, point.name)
+        return twin
+    if point.name == "__init__" and raw is object.__init__:
+        return Wrapper(_no_init, passage)
+    return Wrapper(raw, passage)
+
+
+def _no_init(self: object, *args: object, **kwargs: object) -> None:
+    """Stand in for ``object.__init__``, which refuses arguments as soon as the class has an ``__init__`` of its own."""

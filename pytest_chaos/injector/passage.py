@@ -1,0 +1,128 @@
+"""What stands in a call's way: it asks whether a fault acts, and gives the fault the shape of the call.
+
+A coroutine function stays one: its fault acts at ``await``. A generator's acts at the first ``next``, a context
+manager's on entering. Frames of this module are looked through by provenance and hidden from tracebacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from pytest_chaos.faults.base import Kind
+from pytest_chaos.injector.strike import Strike
+
+PassThrough = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+Decide = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], "Strike | None"]
+
+
+def passage(kind: Kind, decide: Decide) -> PassThrough:
+    """Return the wrapper of an injection point.
+
+    Args:
+        kind: What sort of callable stands there.
+        decide: Returns the strike that hits a call, or ``None`` to let it pass.
+    """
+    shape = _SHAPES.get(kind, _call)
+
+    def pass_through(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        strike = decide(wrapped, args, kwargs)
+        if strike is None:
+            return wrapped(*args, **kwargs)
+        return shape(strike)
+
+    return pass_through
+
+
+def _call(strike: Strike) -> Any:
+    __tracebackhide__ = True
+    return strike.act()
+
+
+def _coroutine(strike: Strike) -> Any:
+    async def coroutine() -> Any:
+        __tracebackhide__ = True
+        return await strike.act_async()
+
+    return _named(coroutine(), strike)
+
+
+def _generator(strike: Strike) -> Any:
+    def generator() -> Iterator[Any]:
+        __tracebackhide__ = True
+        return (yield from strike.act())
+
+    return _named(generator(), strike)
+
+
+def _async_generator(strike: Strike) -> Any:
+    async def generator() -> AsyncIterator[Any]:
+        __tracebackhide__ = True
+        source = await strike.act_async()
+        if not strike.proceeded:
+            for item in source:
+                yield item
+            return
+        # There is no "yield from" for async generators: what the caller sends, throws or closes is handed on.
+        try:
+            item = await anext(source)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await source.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # handed on to whom it was thrown at
+                    item = await source.athrow(error)
+                else:
+                    item = await source.asend(sent)
+        except StopAsyncIteration:
+            return
+
+    return _named(generator(), strike)
+
+
+def _context_manager(strike: Strike) -> Any:
+    @contextlib.contextmanager
+    def manager() -> Iterator[Any]:
+        __tracebackhide__ = True
+        result = strike.act()
+        if strike.proceeded:
+            with result as value:
+                yield value
+        else:
+            yield result
+
+    return manager()
+
+
+def _async_context_manager(strike: Strike) -> Any:
+    @contextlib.asynccontextmanager
+    async def manager() -> AsyncIterator[Any]:
+        __tracebackhide__ = True
+        result = await strike.act_async()
+        if strike.proceeded:
+            async with result as value:
+                yield value
+        else:
+            yield result
+
+    return manager()
+
+
+def _named(made: Any, strike: Strike) -> Any:
+    """Give a coroutine or generator of ours the name of the one it stands for."""
+    made.__name__ = getattr(strike.wrapped, "__name__", made.__name__)
+    made.__qualname__ = getattr(strike.wrapped, "__qualname__", made.__qualname__)
+    return made
+
+
+_SHAPES: dict[Kind, Callable[[Strike], Any]] = {
+    "coroutine": _coroutine,
+    "generator": _generator,
+    "async generator": _async_generator,
+    "context manager": _context_manager,
+    "async context manager": _async_context_manager,
+}

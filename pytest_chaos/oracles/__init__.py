@@ -1,0 +1,23 @@
+"""WHETHER it went well: each oracle is a pure function from an observation to findings.
+
+A new oracle is a new file here and its line in ``ORACLES``; third parties add theirs through ``pytest_chaos_oracles``.
+"""
+
+from __future__ import annotations
+
+from pytest_chaos.oracles.base import Oracle
+from pytest_chaos.oracles.ending import judge_ending
+from pytest_chaos.oracles.error_codes import judge_error_codes
+from pytest_chaos.oracles.exercised import judge_exercised
+from pytest_chaos.oracles.hang import judge_hang
+from pytest_chaos.oracles.leaks import judge_leaks
+from pytest_chaos.oracles.recovery import judge_recovery
+
+ORACLES: tuple[Oracle, ...] = (
+    judge_exercised,
+    judge_hang,
+    judge_error_codes,
+    judge_ending,
+    judge_recovery,
+    judge_leaks,
+)

@@ -1,0 +1,33 @@
+"""Exercised: a fault that never fired proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_chaos.observation import Observation, RuleSeen
+from pytest_chaos.oracles.base import failing, reported
+from pytest_chaos.verdict import Finding, Verdict
+
+
+def judge_exercised(seen: Observation) -> Iterator[Finding]:
+    """Find rules that never fired; one that had to fire fails the test."""
+    for problem in seen.problems:
+        yield failing(Verdict.INCONCLUSIVE, "exercised", "specification", problem)
+    for rule in seen.rules:
+        if rule.fired:
+            continue
+        text = f"rule never fired: {rule.text}{f' ({rule.source})' if rule.source else ''}: {_reason(rule, seen)}"
+        say = failing if rule.is_sure else reported
+        yield say(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
+
+
+def _reason(rule: RuleSeen, seen: Observation) -> str:
+    if not rule.points:
+        return "its target matched nothing"
+    if rule.calls:
+        calls = "1 matching call" if rule.calls == 1 else f"{rule.calls} matching calls"
+        return f"{calls}, none of which its trigger picked"
+    if seen.children:
+        children = ", ".join(map(str, seen.children))
+        return f"the test never called it in this process; calls may be in child {children}"
+    return "the test never called it"

@@ -1,0 +1,20 @@
+"""Leaks: threads and tasks that the run left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_chaos.observation import Observation
+from pytest_chaos.oracles.base import failing, note
+from pytest_chaos.verdict import Finding, Verdict
+
+
+def judge_leaks(seen: Observation) -> Iterator[Finding]:
+    """Find leftovers; notes fail only where the contract is strict."""
+    if seen.contract.leaks == "off":
+        return
+    for leftover in seen.leftovers:
+        if leftover.is_note and seen.contract.leaks != "strict":
+            yield note("leaks", leftover.kind, leftover.text)
+        else:
+            yield failing(Verdict.LEAKED, "leaks", leftover.kind, leftover.text)

@@ -1,0 +1,109 @@
+"""Every private name of pytest, unittest and Hypothesis we lean on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from _pytest.skipping import xfailed_key
+
+__all__ = ["runtestprotocol"]
+
+
+def asks_for(item: pytest.Item, fixture: str) -> bool:
+    """Tell whether an item's own function, or a fixture that is not autouse, asks for a fixture."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return fixture in getattr(item, "fixturenames", ())
+    waiting = [*info.argnames, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name == fixture:
+            return True
+        if name in seen:
+            continue
+        seen.add(name)
+        definitions = info.name2fixturedefs.get(name)
+        if definitions:
+            waiting.extend(definitions[-1].argnames)
+    return False
+
+
+def xfail_of(item: pytest.Item) -> Any:
+    """Return the xfail mark that holds for an item now, or ``None``."""
+    return item.stash.get(xfailed_key, None)
+
+
+def test_code(item: pytest.Item) -> CodeType | None:
+    """Return the code of the function a user wrote for an item."""
+    function = getattr(item, "obj", None)
+    handle = getattr(function, "hypothesis", None)
+    if handle is not None:
+        function = handle.inner_test
+    function = inspect.unwrap(function) if callable(function) else function
+    function = getattr(function, "__func__", function)
+    return getattr(function, "__code__", None)
+
+
+@contextmanager
+def each_example(item: pytest.Item, before: Callable[[], None]) -> Iterator[None]:
+    """Call ``before`` at the start of each Hypothesis example, while the context lasts."""
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    inner = getattr(handle, "inner_test", None)
+    if inner is None:
+        yield
+        return
+
+    @functools.wraps(inner)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        before()
+        return inner(*args, **kwargs)
+
+    handle.inner_test = counted
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
+
+
+def unittest_case(item: pytest.Item) -> Any:
+    """Return the ``TestCase`` instance behind an item, or ``None``."""
+    from unittest import TestCase
+
+    instance = getattr(item, "instance", None)
+    return instance if isinstance(instance, TestCase) else None
+
+
+@contextmanager
+def around_test_method(case: Any, around: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
+    """Run a ``TestCase``'s test method, without setUp and tearDown, through ``around``."""
+    original = case._callTestMethod
+
+    def call(method: Any) -> Any:
+        return around(lambda: original(method))
+
+    case._callTestMethod = call
+    try:
+        yield
+    finally:
+        del case._callTestMethod
+
+
+def plain_id(item: pytest.Item) -> str:
+    """Return an item's id without the group that xdist's loadgroup hangs on it."""
+    nodeid = item.nodeid
+    head, sign, group = nodeid.rpartition("@")
+    return head if sign and item.get_closest_marker("xdist_group") is not None and "::" not in group else nodeid
+
+
+def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
+    """Return a node id as it is typed where pytest was started."""
+    relative = getattr(config, "cwd_relative_nodeid", None)
+    return str(relative(nodeid)) if relative is not None else nodeid

@@ -1,0 +1,175 @@
+"""The entry point: options, markers, the fixture, and the skips without ``--chaos``.
+
+pytest loads this module in every run of everybody who has pytest-chaos installed, so it imports nothing but pytest.
+The engine is imported when a run asks for chaos.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_chaos.control import Chaos
+    from pytest_chaos.plugin.session import ChaosSession
+
+SESSION_KEY: pytest.StashKey[ChaosSession] = pytest.StashKey()
+_NEEDS_CHAOS = "needs --chaos"
+
+_MARKERS = (
+    "chaos(target, fault, *, rate, nth, every, after, times, for_s, when, caller, args, recovers=None, within=5.0, "
+    "hang_budget=None): run this test's body with a fault at target; pytest-chaos judges recovery, errors and leaks.",
+    "chaos_explore(*targets, faults=None): explore this test under every fault of the targets (in a later version).",
+    "chaos_contract(**keys): what is promised while faults act: status, errors, leaks.",
+    "no_chaos: never disturb this test.",
+    "no_leaks: judge leaks of this test without any fault (in a later version).",
+)
+
+# Options of the design whose work comes later. Known by name, so that using one says so.
+_LATER_OPTIONS = {
+    "--chaos-target": "explored tests",
+    "--chaos-fault": "explored tests",
+    "--chaos-runs": "explored tests",
+    "--chaos-only": "explored tests",
+    "--chaos-budget": "explored tests",
+    "--chaos-max": "explored tests",
+    "--chaos-shards": "explored tests",
+    "--chaos-replay": "explored tests",
+    "--chaos-fail-on": "explored tests",
+    "--chaos-baseline": "explored tests",
+}
+_LATER_FLAGS = {"--chaos-plan": "explored tests"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("chaos", "chaos injection (pytest-chaos)")
+    switch: dict[str, Any] = {
+        "action": "store_true",
+        "help": "switch chaos on: run fault tests, judge recovery, error codes and leaks",
+    }
+    try:
+        group.addoption("--chaos", "--pytest-chaos", dest="pytest_chaos", **switch)
+    except ValueError:  # another plugin owns --chaos: with the same flag ours is on too
+        group.addoption("--pytest-chaos", dest="pytest_chaos_beside", **switch)
+    group.addoption(
+        "--chaos-rule",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="a rule for explored tests, such as 'shop.db:query = 20%%raise(TimeoutError)'; repeatable",
+    )
+    group.addoption(
+        "--chaos-suite",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="use [tool.pytest_chaos.suites.NAME] instead of the default rules; repeatable",
+    )
+    group.addoption("--chaos-seed", metavar="N", help="seed of rates, jitter and texts: a whole number, or 'random'")
+    group.addoption("--chaos-hang-budget", metavar="SECONDS", help="how long an injected hang may last (default 1)")
+    group.addoption(
+        "--chaos-report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write results to FILE, by suffix (.json); repeatable",
+    )
+    group.addoption("--chaos-require", action="store_true", help="make it an error if fault tests would be skipped")
+    for name in _LATER_OPTIONS:
+        group.addoption(name, action="append", default=[], help=_suppressed())
+    for name in _LATER_FLAGS:
+        group.addoption(name, action="store_true", help=_suppressed())
+    parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
+    parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
+    parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
+    parser.addini("chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[])
+
+
+def _suppressed() -> str:
+    from argparse import SUPPRESS  # pytest has it loaded
+
+    return SUPPRESS
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_chaos import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+    if is_switched_on(config):
+        _refuse_later_options(config)
+        from pytest_chaos.plugin.session import start
+
+        config.stash[SESSION_KEY] = start(config)
+        return
+    for option, name in (("--chaos-rule", "chaos_rule"), ("--chaos-suite", "chaos_suite")):
+        if config.getoption(name):
+            raise pytest.UsageError(f"{option} needs --chaos: without it nothing is disturbed")
+
+
+def is_switched_on(config: pytest.Config) -> bool:
+    """Tell whether this run asks for chaos: by ``--chaos``, its alias, another plugin's ``--chaos``, or the ini key."""
+    if config.getoption("--chaos", default=False) or config.getini("chaos"):
+        return True
+    return bool(config.getoption("pytest_chaos_beside", default=False))
+
+
+def shares_switch(config: pytest.Config) -> bool:
+    """Tell whether another plugin owns ``--chaos``, and perhaps the marker's name too."""
+    return hasattr(config.option, "pytest_chaos_beside")
+
+
+def _refuse_later_options(config: pytest.Config) -> None:
+    for name, what in {**_LATER_OPTIONS, **_LATER_FLAGS}.items():
+        value = config.getoption(name.lstrip("-").replace("-", "_"))
+        if name == "--chaos-target" and value == ["none"]:
+            continue  # it switches sweeps off, and there are none yet
+        if value:
+            raise pytest.UsageError(f"{name} belongs to {what}, which are not in this version of pytest-chaos yet")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SESSION_KEY in config.stash:
+        return
+    skipped = 0
+    for item in items:
+        if item.get_closest_marker("chaos") is None and "chaos" not in getattr(item, "fixturenames", ()):
+            continue
+        if needs_chaos(item):
+            item.add_marker(pytest.mark.skip(reason=_NEEDS_CHAOS))
+            skipped += 1
+    if skipped and config.getoption("chaos_require"):
+        tests = "1 test needs" if skipped == 1 else f"{skipped} tests need"
+        raise pytest.UsageError(f"--chaos-require: {tests} --chaos and would be skipped; add --chaos")
+
+
+def needs_chaos(item: pytest.Item) -> bool:
+    """Tell whether an item is a fault test: by marker, or because it or a fixture it names asks for ``chaos``."""
+    if item.get_closest_marker("chaos") is not None:
+        return True
+    from pytest_chaos.plugin.compat import asks_for
+
+    return asks_for(item, "chaos")
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest) -> Chaos:
+    """Faults by hand: ``chaos.inject(target, fault)``, ``chaos.recovers(probe)``, ``chaos.lift()``.
+
+    See :class:`pytest_chaos.Chaos`. Without ``--chaos`` tests that ask for it are skipped.
+    """
+    session = request.config.stash.get(SESSION_KEY, None)
+    if session is not None:
+        return session.chaos_of(request.node)
+    if "chaos" not in request.node.fixturenames or needs_chaos(request.node):
+        pytest.skip(_NEEDS_CHAOS)
+    # Only an autouse fixture asks: skipping would take the whole suite away.
+    from pytest_chaos.plugin.inert import InertChaos
+
+    return InertChaos()  # type: ignore[return-value]  # it quacks; the real class would import the engine

@@ -1,0 +1,179 @@
+"""Markers -> rules, contract and recovery probe of one test, each with the line on which it was written."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_chaos.contract import Contract
+from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.notation import parse, rule_from
+from pytest_chaos.plugin.options import checked_budget
+from pytest_chaos.scenario import Rule
+from pytest_chaos.triggers import KEYWORDS
+
+_OWN_KEYWORDS = ("recovers", "within", "hang_budget")
+_USAGE = "Write @pytest.mark.chaos('package.module:name', Raise(TimeoutError), rate=0.2)."
+
+
+@dataclass
+class Specification:
+    """What the markers of one test say.
+
+    Attributes:
+        rules: Nearest marker first.
+        recovers: Probes that must come true after the body, each with its ``within``.
+        hang_budget_s: The nearest marker's hang budget, or ``None``.
+        contract: What the system promises.
+    """
+
+    rules: list[Rule] = field(default_factory=list)
+    recovers: list[tuple[Callable[[], Any], float]] = field(default_factory=list)
+    hang_budget_s: float | None = None
+    contract: Contract = field(default_factory=Contract)
+
+
+def specification_of(item: pytest.Item, contract: Contract) -> Specification:
+    """Return what the markers of an item say; targets are not looked up.
+
+    Args:
+        item: The test.
+        contract: The contract of the table or suite, over which markers win.
+
+    Raises:
+        SpecificationError: A marker is wrong; the error names its line.
+    """
+    found = Specification(contract=contract)
+    if item.get_closest_marker("chaos") and item.get_closest_marker("chaos_explore"):
+        raise SpecificationError(
+            "the markers chaos and chaos_explore exclude each other: a fault test is never explored",
+            place=_place(item, item, "chaos", 0),
+        )
+    for node, mark, index in _marks(item, "chaos"):
+        place = _place(item, node, "chaos", index)
+        try:
+            _read_chaos(mark, place, found)
+        except SpecificationError as error:
+            raise error.at(place) from None
+    for node, mark, index in reversed(_marks(item, "chaos_contract")):
+        place = _place(item, node, "chaos_contract", index)
+        if mark.args:
+            raise SpecificationError(
+                f"chaos_contract takes keywords only, got {mark.args!r}", place=place, remedy="status=[200, 503]."
+            )
+        try:
+            found.contract = found.contract.with_keys(mark.kwargs)
+        except SpecificationError as error:
+            raise error.at(place) from None
+    return found
+
+
+def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
+    keywords = dict(mark.kwargs)
+    own = {name: keywords.pop(name) for name in _OWN_KEYWORDS if name in keywords}
+    for name in keywords:
+        if name not in (*KEYWORDS, "target", "fault"):
+            known = (*KEYWORDS, *_OWN_KEYWORDS)
+            raise SpecificationError(
+                f"the marker chaos does not take {name}={keywords[name]!r}",
+                remedy=near_misses(name, known) or f"It takes {', '.join(known)}.",
+            )
+    args = [*mark.args]
+    for name in ("target", "fault"):
+        if name in keywords:
+            args.append(keywords.pop(name))
+    if not args:
+        raise SpecificationError("the marker chaos needs a target and a fault", remedy=_USAGE)
+    if len(args) > 2:
+        raise SpecificationError(f"the marker chaos takes a target and a fault, got {args!r}", remedy=_USAGE)
+    if len(args) == 1 and isinstance(args[0], str) and "=" in args[0] and not keywords:
+        found.rules.extend(parse(args[0], place))
+    elif len(args) == 1:
+        raise SpecificationError(f"the marker chaos has no fault for {args[0]!r}", remedy=_USAGE)
+    else:
+        found.rules.append(rule_from(args[0], args[1], place, **keywords))
+    if own.get("recovers") is not None:
+        within = own.get("within", 5.0)
+        if isinstance(within, bool) or not isinstance(within, int | float) or within <= 0:
+            raise SpecificationError(f"within must be a number of seconds greater than 0, got {within!r}")
+        found.recovers.append((_probe(own["recovers"]), float(within)))
+    elif "within" in own:
+        raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
+    if own.get("hang_budget") is not None and found.hang_budget_s is None:
+        found.hang_budget_s = checked_budget(own["hang_budget"], place)
+
+
+def _probe(value: object) -> Callable[[], Any]:
+    if callable(value):
+        return value
+    if not isinstance(value, str) or value.count(":") != 1:
+        raise SpecificationError(
+            f"recovers must be a callable or 'module:probe', got {value!r}",
+            remedy="The probe takes no arguments and is true once the system works again.",
+        )
+    module, name = value.split(":")
+
+    def probe() -> Any:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found()
+
+    return probe
+
+
+def _marks(item: pytest.Item, name: str) -> list[tuple[pytest.Item | pytest.Collector, pytest.Mark, int]]:
+    """Return the marks of a name, nearest first, with their node and their index among those of the node."""
+    found: list[tuple[Any, pytest.Mark, int]] = []
+    for node, mark in item.iter_markers_with_node(name):
+        index = sum(other is node for other, _, _ in found)
+        found.append((node, mark, index))
+    return found
+
+
+def _place(item: pytest.Item, node: Any, name: str, index: int) -> str:
+    path, line, _ = item.location
+    obj = getattr(node, "obj", None)
+    shown_line = (line or 0) + 1
+    if inspect.ismodule(obj):
+        shown_line = 1
+    elif obj is not None:
+        try:
+            function = inspect.unwrap(obj)
+            file = inspect.getsourcefile(function)
+            first = inspect.getsourcelines(function)[1]
+        except (OSError, TypeError):
+            file, first = None, shown_line
+        shown_line = first
+        lines = _decorator_lines(file, first, name) if file else []
+        if index < len(lines):
+            shown_line = lines[index]
+    return f"marker at {Path(path).as_posix()}:{shown_line}"
+
+
+@functools.lru_cache(maxsize=256)
+def _decorator_lines(file: str, first: int, name: str) -> list[int]:
+    """Return the lines of the decorators ``...name(...)`` of what is defined from a line on, nearest first."""
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            lines = [decorator.lineno for decorator in node.decorator_list]
+            if min([node.lineno, *lines]) == first:
+                return [
+                    decorator.lineno
+                    for decorator in reversed(node.decorator_list)
+                    if isinstance(target := getattr(decorator, "func", decorator), ast.Attribute)
+                    and target.attr == name
+                ]
+    return []

@@ -1,0 +1,66 @@
+"""What a session prints at its end, and the files it writes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_chaos.plugin.options import Settings
+from pytest_chaos.report import lines
+from pytest_chaos.report.record import Record, document_of
+
+_PASSING = frozenset({"resilient", "degraded"})
+_REPORTED = frozenset({"inconclusive", "escaped", "changed", "storm"})
+
+
+def write(
+    terminal: pytest.TerminalReporter,
+    records: list[Record],
+    settings: Settings,
+    usage_errors: list[str],
+    waiting_markers: int,
+) -> None:
+    """Print the table of disturbed runs, the totals, and the rules that never fired."""
+    if usage_errors:
+        terminal.section("chaos: nothing was run", red=True, bold=True)
+        for error in usage_errors:
+            terminal.write_line(f"ERROR: {error}", red=True)
+        return
+    never = lines.never_fired(records)
+    if not records and not settings.rules and not waiting_markers:
+        return
+    terminal.section("chaos")
+    for line, verdict in lines.table(records):
+        terminal.write_line(line, **_colour(verdict))
+    if records:
+        terminal.write_line(lines.totals(records))
+    for line in never:
+        terminal.write_line(line, yellow=True)
+    for rule in settings.rules:
+        terminal.write_line(f"waits for explored tests: {rule.source}")
+    if waiting_markers:
+        tests = "1 test has" if waiting_markers == 1 else f"{waiting_markers} tests have"
+        terminal.write_line(f"{tests} a marker chaos_explore or no_leaks, which act in a later version")
+
+
+def write_reports(session: pytest.Session, settings: Settings, records: list[Record]) -> None:
+    """Write the report files; a failure to do so is one of the session."""
+    for path in settings.reports:
+        document = json.dumps(document_of(records, settings.seed), indent=2, ensure_ascii=False)
+        try:
+            path.write_text(document + "\n", encoding="utf-8")
+        except OSError as error:
+            terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None:
+                terminal.write_line(f"ERROR: --chaos-report: cannot write {str(path)!r}: {error}", red=True)
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _colour(verdict: str) -> dict[str, bool]:
+    if not verdict:
+        return {"bold": True}
+    if verdict in _PASSING:
+        return {"green": True}
+    return {"yellow": True} if verdict in _REPORTED else {"red": True}

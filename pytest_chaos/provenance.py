@@ -1,0 +1,165 @@
+"""Whose code a frame belongs to: the project, its tests, the standard library, pytest, or an installed package.
+
+Faults spare calls that pytest makes, contracts judge only what the test itself received, and leaks name the first
+frame of the project: all of them ask here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Literal
+
+Origin = Literal["project", "test", "stdlib", "import", "generated", "pytest", "passage", "chaos", "installed"]
+
+_OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
+# A call that a fault lets through runs inside these frames of ours: to everybody else they are not there.
+_PASSAGE = (
+    _OWN_FOLDER + os.path.join("injector", "passage.py"),
+    _OWN_FOLDER + os.path.join("resources", "taps.py"),
+    _OWN_FOLDER + "faults" + os.sep,
+)
+_STDLIB = tuple(
+    {os.path.realpath(path) + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
+    | {path + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
+)
+_INSTALLED_FOLDERS = ("site-packages", "dist-packages")
+_RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "py"})
+_NOT_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"pytest", "import", "chaos"})
+_LOOK_PAST: frozenset[Origin] = frozenset({"stdlib", "generated", "passage"})
+
+# asyncio calls callbacks from here on behalf of whoever scheduled them, not of whoever runs the loop.
+_ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
+
+
+class Provenance:
+    """Tells the origin of code, remembered per file.
+
+    Args:
+        root: The project's root folder.
+        packages: Names of packages that are the project, instead of everything under ``root``.
+        test_files: Files that hold collected tests.
+        plugin_files: Files of pytest plugins; those under ``root`` count as the project.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        packages: Iterable[str] = (),
+        test_files: Iterable[str] = (),
+        plugin_files: Iterable[str] = (),
+    ) -> None:
+        self._root = str(root.resolve()) + os.sep
+        self._packages = tuple(packages)
+        self._test_files = {os.path.realpath(name) for name in test_files}
+        self._plugin_files = {os.path.realpath(name) for name in plugin_files}
+        self._by_file: dict[str, Origin] = {}
+
+    def of_file(self, filename: str) -> Origin:
+        """Return the origin of a code object's file name."""
+        known = self._by_file.get(filename)
+        if known is None:
+            known = self._by_file[filename] = self._classify(filename)
+        return known
+
+    def of_frame(self, frame: FrameType) -> Origin:
+        """Return the origin of a running frame."""
+        return self._of(frame.f_code, frame.f_globals.get("__name__", ""))
+
+    def _of(self, code: CodeType, module: str) -> Origin:
+        origin = self.of_file(code.co_filename)
+        if self._packages and origin in ("project", "installed"):
+            inside = any(module == name or module.startswith(name + ".") for name in self._packages)
+            return "project" if inside else "installed"
+        return origin
+
+    def is_disturbable(self, frame: FrameType | None) -> bool:
+        """Tell whether a call made from this frame may meet a fault.
+
+        The nearest caller outside the standard library decides. A callback that asyncio runs has no such caller, nor
+        has the first function of a thread: both may be disturbed.
+        """
+        while frame is not None:
+            origin = self.of_file(frame.f_code.co_filename)
+            if origin not in _LOOK_PAST:
+                return origin not in _NOT_OURS_TO_DISTURB
+            if frame.f_code.co_name == "_run" and frame.f_code.co_filename.endswith(_ASYNCIO_EVENTS):
+                return True
+            frame = frame.f_back
+        return True
+
+    def is_driver_call(self, frame: FrameType | None) -> bool:
+        """Tell whether a call from this frame is the test's own: no project frame between it and the test."""
+        for outer in frames_from(frame):
+            origin = self.of_frame(outer)
+            if origin == "test":
+                return True
+            if origin == "project":
+                return False
+        return True
+
+    def first_project_frame(self, frame: FrameType | None) -> FrameType | None:
+        """Return the innermost frame of the project, or ``None``."""
+        return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)
+
+    def shorten(self, filename: str) -> str:
+        """Return a file name as reports show it: relative to the project's root where it lies below."""
+        real = os.path.realpath(filename)
+        return real[len(self._root) :] if real.startswith(self._root) else filename
+
+    def _classify(self, filename: str) -> Origin:
+        if filename.startswith("<"):
+            if filename.startswith("<frozen importlib"):
+                return "import"
+            return "stdlib" if filename.startswith("<frozen ") else "generated"
+        if filename.startswith(_PASSAGE):
+            return "passage"
+        real = os.path.realpath(filename)
+        if real.startswith(_OWN_FOLDER) or filename.startswith(_OWN_FOLDER):
+            return "passage" if real.startswith(_PASSAGE) else "chaos"
+        installed = _installed_package(real) or _installed_package(filename)
+        if installed:
+            if installed.startswith("pytest") or installed in _RUNNER_PACKAGES or real in self._plugin_files:
+                return "pytest"
+            return "installed"
+        if real.startswith(_STDLIB) or filename.startswith(_STDLIB):
+            return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
+        if real in self._test_files or os.path.basename(real) == "conftest.py":
+            return "test"
+        if real.startswith(self._root):
+            return "project"
+        return "pytest" if real in self._plugin_files else "installed"
+
+
+def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and its callers, innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def caller_module(frame: FrameType | None) -> str:
+    """Return the module name of the nearest frame that is not a passage of ours."""
+    for outer in frames_from(frame):
+        if not outer.f_code.co_filename.startswith(_PASSAGE):
+            return str(outer.f_globals.get("__name__", ""))
+    return ""
+
+
+def is_stdlib_module(name: str) -> bool:
+    """Tell whether a module name belongs to the standard library."""
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _installed_package(filename: str) -> str:
+    """Return the top-level name below an installed-packages folder, without suffix, or an empty text."""
+    parts = filename.split(os.sep)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] in _INSTALLED_FOLDERS:
+            return parts[index + 1].removesuffix(".py")
+    return ""

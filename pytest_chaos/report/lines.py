@@ -1,0 +1,75 @@
+"""Lines for people: the text of one failing run, and the table at the end of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
+
+_MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
+
+
+def verdict_text(record: Record) -> str:
+    """Return the text of one run: the verdict with its evidence, and at the end the line that runs it again."""
+    first, *others = record["evidence"] or [{"text": "every oracle is content", "kind": "", "oracle": ""}]
+    lines = [f"chaos: {record['verdict']}: {first['text']}"]
+    lines.extend(f"  also: {evidence['text']}" for evidence in others[: _MOST_EVIDENCE - 1])
+    if len(others) >= _MOST_EVIDENCE:
+        lines.append(f"  also: {len(others) - _MOST_EVIDENCE + 1} more, see --chaos-report")
+    for rule in record["rules"]:
+        source = f" ({rule['source']})" if rule["source"] else ""
+        lines.append(f"  rule: {rule['text']}{source}: fired on {rule['activations']} of {_calls(rule['calls'])}")
+    lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
+    if len(record["fired"]) > 3:
+        lines.append(f"  fired: {len(record['fired']) - 3} times more")
+    lines.append(f"run again: {record['replay']}")
+    return "\n".join(lines)
+
+
+def table(records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Return the summary table, each line with the verdict it shows, or with an empty text."""
+    rows: list[tuple[str, str, str, str, str]] = []
+    verdicts: list[str] = []
+    for record in sorted_records(records):
+        for index, rule in enumerate(record["rules"]):
+            shown = record["test"] if index == 0 else ""
+            fired = f"{rule['activations']}/{rule['calls']}"
+            word = record["verdict"] if index == 0 else ""
+            rows.append((word, fired, shown, rule["target"], rule["fault"]))
+            verdicts.append(record["verdict"])
+    if not rows:
+        return []
+    head = ("verdict", "fired", "test", "target", "fault")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [(_line(head, widths), "")]
+    lines.extend((_line(row, widths), verdict) for row, verdict in zip(rows, verdicts, strict=True))
+    return lines
+
+
+def totals(records: list[Record]) -> str:
+    """Return one line that counts runs and verdicts."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
+    failing = sum(record["fails"] for record in records)
+    runs = "1 disturbed run" if len(records) == 1 else f"{len(records)} disturbed runs"
+    return f"{runs}: {counts}; {failing} failing"
+
+
+def never_fired(records: Iterable[Record]) -> list[str]:
+    """Return a line for each rule that fired in no run of the session."""
+    return [
+        f"never fired: {rule['text']} ({rule['source']}): {_calls(rule['calls'])}"
+        for rule in rules_of(records)
+        if not rule["activations"]
+    ]
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
+
+
+def _fired(fired: Record) -> str:
+    return f"{fired['fault']} at {fired['point']}, call {fired['call']} ({fired['actor']})"
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,96 @@
+"""Plain dicts of a run and of a session: what travels between xdist processes and into the JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_chaos.observation import Observation
+from pytest_chaos.verdict import Judgement, Verdict
+
+VERSION = 1
+Record = dict[str, Any]
+
+
+def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
+    """Return the record of one run; every value is a str, int, float, bool, None, list or dict.
+
+    Args:
+        seen: What was seen.
+        judgement: What was said of it.
+        replay: The command that runs exactly this again.
+    """
+    return {
+        "test": seen.test,
+        "kind": seen.kind,
+        "scenario": seen.scenario,
+        "verdict": judgement.verdict.value,
+        "fails": judgement.fails,
+        "calls": sum(rule.calls for rule in seen.rules),
+        "activations": seen.fired,
+        "evidence": [
+            {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text}
+            for evidence in judgement.evidence
+        ],
+        "caught": [],  # who absorbed an injected error is told by a later version
+        "duration_s": round(seen.duration_s, 6),
+        "replay": replay,
+        "seed": seen.seed,
+        "rules": [
+            {
+                "text": rule.text,
+                "source": rule.source,
+                "calls": rule.calls,
+                "activations": rule.fired,
+                "target": rule.target,
+                "fault": rule.fault,
+            }
+            for rule in seen.rules
+        ],
+        "fired": [
+            {
+                "point": activation.point,
+                "fault": activation.fault,
+                "call": activation.number,
+                "actor": activation.actor,
+                "index": activation.index,
+            }
+            for activation in seen.activations
+        ],
+    }
+
+
+def sorted_records(records: Iterable[Record]) -> list[Record]:
+    """Return records in the order of reports: by test, then by scenario."""
+    return sorted(records, key=lambda record: (record["test"], record["scenario"]))
+
+
+def rules_of(records: Iterable[Record]) -> list[Record]:
+    """Return every rule with its calls and activations summed over all runs, in order of text and source."""
+    sums: dict[tuple[str, str], Record] = {}
+    for record in records:
+        for rule in record["rules"]:
+            total = sums.setdefault(
+                (rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0}
+            )
+            total["calls"] += rule["calls"]
+            total["activations"] += rule["activations"]
+    return [sums[key] for key in sorted(sums)]
+
+
+def summary_of(records: Iterable[Record]) -> dict[str, int]:
+    """Return how often each verdict was given, best first; verdicts nobody got are left out."""
+    verdicts = [record["verdict"] for record in records]
+    return {verdict.value: verdicts.count(verdict.value) for verdict in Verdict if verdict.value in verdicts}
+
+
+def document_of(records: Iterable[Record], seed: int) -> Record:
+    """Return the whole report of a session, as the JSON file holds it."""
+    ordered = sorted_records(records)
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "results": ordered,
+        "rules": rules_of(ordered),
+        "summary": summary_of(ordered),
+    }

@@ -1,0 +1,158 @@
+"""Where threads and tasks stand: short texts for reports, and waits that will end by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Iterable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+from pytest_chaos import compat
+from pytest_chaos.provenance import Provenance, frames_from
+
+
+def place(code: CodeType, line: int | None, provenance: Provenance) -> str:
+    """Return ``path:line in function`` with the path as reports show it."""
+    return f"{provenance.shorten(code.co_filename)}:{line or code.co_firstlineno} in {code.co_qualname}"
+
+
+def place_of(frame: FrameType | None, provenance: Provenance) -> str:
+    """Return where a frame stands, as seen from the system under test: its first frame that is not the library's."""
+    if frame is None:
+        return "no Python frame"
+    for outer in frames_from(frame):
+        if provenance.of_frame(outer) in ("project", "test"):
+            return place(outer.f_code, outer.f_lineno, provenance)
+    return place(frame.f_code, frame.f_lineno, provenance)
+
+
+def tasks_of(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
+    """Return the tasks of a loop, which may run in another thread."""
+    try:
+        return list(asyncio.all_tasks(loop))
+    except RuntimeError:
+        return []  # the set changed under a thousand tries: a very busy loop
+
+
+def coroutine_frames(task: asyncio.Task[Any]) -> list[FrameType]:
+    """Return the suspended frames of a task, outermost first."""
+    frames: list[FrameType] = []
+    current: Any = task.get_coro()
+    while current is not None and len(frames) < 100:
+        frame = getattr(current, "cr_frame", None) or getattr(current, "gi_frame", None)
+        frame = frame or getattr(current, "ag_frame", None)
+        if frame is None:
+            break
+        frames.append(frame)
+        current = getattr(current, "cr_await", None) or getattr(current, "gi_yieldfrom", None)
+        if not inspect.iscoroutine(current) and not inspect.isgenerator(current):
+            break
+    return frames
+
+
+def place_of_task(task: asyncio.Task[Any], provenance: Provenance) -> str:
+    """Return where a suspended task waits."""
+    frames = coroutine_frames(task)
+    for frame in reversed(frames):
+        if provenance.of_frame(frame) in ("project", "test"):
+            return place(frame.f_code, frame.f_lineno, provenance)
+    if frames:
+        return place(frames[-1].f_code, frames[-1].f_lineno, provenance)
+    return "not started"
+
+
+def stack_text(frame: FrameType | None, provenance: Provenance, limit: int = 8) -> list[str]:
+    """Return the frames of the test and the project, innermost first, at most ``limit`` lines."""
+    lines = [
+        place(outer.f_code, outer.f_lineno, provenance)
+        for outer in frames_from(frame)
+        if provenance.of_frame(outer) in ("project", "test", "installed")
+    ]
+    return lines[:limit]
+
+
+def pending_timed_waits(
+    provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], parked: Iterable[int]
+) -> list[str]:
+    """Return the places of the project's waits that have an end of their own, threads first, then event loops.
+
+    Args:
+        provenance: Tells what is the project.
+        loops: The event loops in use.
+        parked: Idents of threads parked by us; they wait for us and for nothing else.
+    """
+    waits: list[str] = []
+    frames = compat.current_frames()
+    skipped = {*parked, threading.get_ident()}
+    loop_threads = {getattr(loop, "_thread_id", None) for loop in loops}
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame is None or thread.ident in skipped or thread.ident in loop_threads:
+            continue
+        project = provenance.first_project_frame(frame)
+        if project is not None and _is_timed(thread, frame):
+            waits.append(place(project.f_code, project.f_lineno, provenance))
+    for loop in loops:
+        waits.extend(_timers_of_project(loop, provenance))
+    return waits
+
+
+def _is_timed(thread: threading.Thread, frame: FrameType) -> bool:
+    told = compat.in_timed_wait(thread.native_id)
+    if told is not None:
+        return told
+    # No system call table here: a frame of the standard library that was given a timeout says as much.
+    for outer in frames_from(frame):
+        timeout = outer.f_locals.get("timeout")
+        if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0:
+            return True
+    return False
+
+
+def _timers_of_project(loop: asyncio.AbstractEventLoop, provenance: Provenance) -> Iterator[str]:
+    for handle in compat.scheduled(loop):
+        task = compat.task_behind_timer(handle)
+        if task is not None:
+            for frame in reversed(coroutine_frames(task)):
+                if provenance.of_frame(frame) == "project":
+                    yield place(frame.f_code, frame.f_lineno, provenance)
+                    break
+            continue
+        code = compat.timer_code(handle)
+        if code is not None and provenance.of_file(code.co_filename) == "project":
+            yield place(code, None, provenance)
+
+
+class Progress:
+    """Tells whether the test's own body has moved on since a moment, without touching it.
+
+    Args:
+        code: The code of the test function; ``None`` if it cannot be told.
+        thread: Ident of the thread that runs the body.
+    """
+
+    def __init__(self, code: CodeType | None, thread: int) -> None:
+        self._code = code
+        self._thread = thread
+
+    def position(self, loops: Iterable[asyncio.AbstractEventLoop]) -> tuple[Any, ...] | None:
+        """Return a token that changes when the test's frame goes on to another call; ``None`` if it cannot be told.
+
+        The token holds the called frame itself: a new call of the same function is another frame.
+        """
+        if self._code is None:
+            return None
+        called: FrameType | None = None
+        for frame in frames_from(compat.current_frames().get(self._thread)):
+            if frame.f_code is self._code:
+                return (frame, frame.f_lasti, called)
+            called = frame
+        for loop in loops:
+            for task in tasks_of(loop):
+                frames = coroutine_frames(task)
+                for index, frame in enumerate(frames):
+                    if frame.f_code is self._code:
+                        return (frame, frame.f_lasti, frames[index + 1] if index + 1 < len(frames) else None)
+        return None

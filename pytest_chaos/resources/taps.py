@@ -1,0 +1,87 @@
+"""Taps: small replacements in the standard library that tell us what is born, and then do what was there before.
+
+They are in place only while chaos is on. Their frames are passages: provenance looks through them.
+"""
+
+from __future__ import annotations
+
+import asyncio.base_events
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pytest_chaos import compat
+
+
+class Listener(Protocol):
+    """Who is told."""
+
+    def thread_starts(self, thread: threading.Thread) -> None:
+        """A thread is about to start, in the thread that starts it."""
+
+    def task_made(self, task: Any) -> None:
+        """A task was made, in the thread and task that made it."""
+
+    def loop_made(self, loop: asyncio.AbstractEventLoop) -> None:
+        """An event loop was made."""
+
+    def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A loop is about to cancel what is left on it."""
+
+
+def install(listener: Listener) -> Callable[[], None]:
+    """Put the taps in place and return what takes them out again."""
+    undo = [
+        _replace(threading.Thread, "start", lambda original: _start(original, listener)),
+        _replace(asyncio.base_events.BaseEventLoop, "create_task", lambda original: _create_task(original, listener)),
+        _replace(asyncio.base_events.BaseEventLoop, "__init__", lambda original: _make_loop(original, listener)),
+        compat.tap_loop_closing(listener.loop_closes),
+    ]
+
+    def uninstall() -> None:
+        while undo:
+            undo.pop()()
+
+    return uninstall
+
+
+def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[], None]:
+    original = vars(owner)[name]
+    replacement = wrap(original)
+    replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
+    replacement.__doc__, replacement.__module__ = original.__doc__, original.__module__
+    setattr(owner, name, replacement)
+
+    def undo() -> None:
+        # Somebody who tapped after us and is still there keeps a reference to ours, which then only passes through.
+        if vars(owner).get(name) is replacement:
+            setattr(owner, name, original)
+
+    return undo
+
+
+def _start(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def start(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        listener.thread_starts(self)
+        return original(self, *args, **kwargs)
+
+    return start
+
+
+def _create_task(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def create_task(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        task = original(self, *args, **kwargs)
+        listener.task_made(task)
+        return task
+
+    return create_task
+
+
+def _make_loop(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def __init__(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # takes its place
+        original(self, *args, **kwargs)
+        listener.loop_made(self)
+
+    return __init__

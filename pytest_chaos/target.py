@@ -1,0 +1,499 @@
+"""WHERE: from the text a user writes to the injection points it stands for.
+
+A *target* is what the user writes: ``package.module:Qual.name``, a glob over such names, or the object itself. An
+*injection point* is one resolved place: the object that owns a name, and what stands under that name.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_chaos.errors import TargetError, near_misses
+from pytest_chaos.faults.base import Kind
+from pytest_chaos.provenance import is_stdlib_module
+
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE, Include/object.h
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a user names, not looked up yet.
+
+    Attributes:
+        module: Module path or glob. For a dotted path without ``:`` the whole path, and ``name`` is empty.
+        name: ``Qual.name`` inside the module, or a glob.
+        separator: ``:`` for code, ``/`` for a catalogue name.
+        obj: The object itself, where the user gave one; compared by identity.
+    """
+
+    module: str = ""
+    name: str = ""
+    separator: str = ":"
+    obj: Any = None
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the user gave an object that no text stands for."""
+        return not self.module
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether it may stand for any number of points, also none."""
+        return any(char in self.module + self.name for char in "*?")
+
+    @property
+    def text(self) -> str:
+        """The canonical text, or a description in ``‹›`` for an object without one."""
+        if self.is_object:
+            return f"‹{_describe(self.obj)}›"
+        return f"{self.module}{self.separator}{self.name}" if self.name else self.module
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Target):
+            return NotImplemented
+        mine = (self.module, self.name, self.separator)
+        return mine == (other.module, other.name, other.separator) and self.obj is other.obj
+
+    def __hash__(self) -> int:
+        return hash((self.module, self.name, self.separator, id(self.obj)))
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One resolved place where a fault can be put.
+
+    Attributes:
+        text: ``module:Qual.name``.
+        owner: The module, class or instance whose attribute is replaced.
+        name: The attribute's name.
+        raw: What stands there, as found in ``__dict__``, unbound.
+        inherited: Whether ``raw`` stands further up, so that undoing means deleting.
+        kind: What sort of callable it is.
+    """
+
+    text: str
+    owner: Any
+    name: str
+    raw: Any
+    inherited: bool
+    kind: Kind
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """What makes two points one: the function itself where it is shared by its aliases, else the place."""
+        if not self.inherited and is_plain_callable(self.raw):
+            return id(self.raw), ""
+        return id(self.owner), self.name
+
+
+def is_plain_callable(raw: object) -> bool:
+    """Tell whether references to this object elsewhere are aliases of the same function."""
+    return isinstance(raw, types.FunctionType | types.BuiltinFunctionType) or (
+        callable(raw)
+        and not isinstance(raw, type | classmethod | staticmethod | property | types.MethodType)
+        and not inspect.ismethoddescriptor(raw)
+    )
+
+
+def target_of(obj: Any) -> Target:
+    """Return the target for an object: by name where its name leads back to it, else the object itself.
+
+    Raises:
+        TargetError: It is not callable.
+    """
+    if isinstance(obj, property) and obj.fget is not None:
+        function: Any = obj.fget
+    else:
+        function = inspect.unwrap(obj) if isinstance(obj, staticmethod | classmethod) else obj
+    if not callable(function) and not isinstance(obj, classmethod | staticmethod | property):
+        raise TargetError(
+            f"target {obj!r} is not callable",
+            remedy="Name what is called: 'package.module:function', 'package.module:Class.method', or the object.",
+        )
+    receiver = getattr(obj, "__self__", None)
+    if isinstance(obj, types.MethodType) and isinstance(receiver, type):
+        return Target(receiver.__module__, f"{receiver.__qualname__}.{obj.__name__}")
+    if isinstance(obj, types.MethodType):
+        return Target(obj=obj)
+    module = getattr(function, "__module__", None)
+    qualname = getattr(function, "__qualname__", None)
+    if isinstance(module, str) and isinstance(qualname, str) and "<" not in qualname:
+        found: Any = sys.modules.get(module, _MISSING)
+        for part in qualname.split("."):
+            found = inspect.getattr_static(found, part, _MISSING)
+        if found is obj or found is function or getattr(found, "__func__", None) is function:
+            return Target(module, qualname)
+        if isinstance(found, property) and found.fget is function:
+            return Target(module, qualname)
+    return Target(obj=obj)
+
+
+def check(target: Target) -> Target:
+    """Look a target up as far as that is possible without running project code, and return its canonical form.
+
+    The module must exist; the attribute is looked up if the module is loaded or belongs to the standard library.
+
+    Raises:
+        TargetError: The module or attribute does not exist, or no fault can be put there.
+    """
+    if target.separator == "/":
+        raise _catalogue_error(target.text)
+    if target.is_object or target.is_glob:
+        if target.is_object:
+            resolve(target)
+        elif not target.name:
+            raise TargetError(
+                f"target {target.text!r} has no ':' between module and name",
+                remedy="A glob is written 'package.module:name*'; '**' stands for any number of packages.",
+            )
+        return target
+    canonical = _canonical(target)
+    if canonical.module in sys.modules or is_stdlib_module(canonical.module):
+        resolve(canonical)
+    return canonical
+
+
+def resolve(target: Target) -> list[Point]:
+    """Return the injection points of a target, importing the module of an exact one.
+
+    Raises:
+        TargetError: An exact target names nothing that can be replaced.
+    """
+    if target.is_object:
+        return [_point_of_object(target)]
+    if target.is_glob:
+        return list(_points_of_glob(target))
+    exact = _canonical(target)
+    return [_point_by_name(_import(exact.module), exact.module, exact.name)]
+
+
+# --- exact names
+
+
+def _canonical(target: Target) -> Target:
+    """Return ``module:Qual.name``; in a dotted path the longest importable module wins."""
+    if target.name:
+        _require_module(target.module)
+        return target
+    parts = target.module.split(".")
+    for split in range(len(parts), 0, -1):
+        if _module_exists(".".join(parts[:split])):
+            if split == len(parts):
+                raise TargetError(
+                    f"target {target.text!r} names a module, not something in it",
+                    remedy=f"Write '{target.text}:name' or '{target.text}:*'. "
+                    "Catalogue names such as 'redis' are not in this version yet.",
+                )
+            return Target(".".join(parts[:split]), ".".join(parts[split:]))
+    _require_module(parts[0])
+    raise AssertionError("unreachable: an existing first part was found by the loop")
+
+
+def _require_module(name: str) -> None:
+    parts = name.split(".")
+    for depth in range(1, len(parts) + 1):
+        path = ".".join(parts[:depth])
+        if not _module_exists(path):
+            siblings = _submodules(".".join(parts[: depth - 1]))
+            raise TargetError(
+                f"target: there is no module {path!r}",
+                remedy=near_misses(parts[depth - 1], siblings)
+                or "Targets are written 'package.module:Qual.name'; is the package importable from here?",
+            )
+
+
+def _module_exists(name: str) -> bool:
+    if name in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+    except (ImportError, ValueError, AttributeError):
+        return False
+    except Exception as error:  # noqa: BLE001  # the parent package's own code runs here and may raise anything
+        raise TargetError(f"target: importing the package of {name!r} raised {error!r}") from error
+
+
+def _submodules(package: str) -> list[str]:
+    if not package:
+        return [info.name for info in pkgutil.iter_modules()] + list(sys.stdlib_module_names)
+    return [info.name for info in pkgutil.iter_modules(getattr(sys.modules.get(package), "__path__", []))]
+
+
+def _import(name: str) -> types.ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise TargetError(f"target: importing {name!r} raised {error!r}") from error
+
+
+def _point_by_name(module: types.ModuleType, module_name: str, name: str) -> Point:
+    owner: Any = module
+    parts = name.split(".")
+    for depth, part in enumerate(parts):
+        path = f"{module_name}:{'.'.join(parts[: depth + 1])}"
+        raw, inherited = _raw_attribute(owner, part)
+        if raw is _MISSING:
+            what = f"module {module_name!r}" if depth == 0 else repr(".".join(parts[:depth]))
+            raise TargetError(
+                f"target {module_name}:{name}: {what} has no attribute {part!r}",
+                remedy=near_misses(part, dir(owner)),
+            )
+        if depth == len(parts) - 1:
+            return _point(path, owner, part, raw, inherited)
+        owner = raw
+    raise AssertionError("unreachable: a name has at least one part")
+
+
+def _raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
+    """Return what stands under a name, unbound, and whether it stands further up than ``owner`` itself."""
+    if isinstance(owner, type):
+        for place in owner.__mro__:
+            if name in vars(place):
+                return vars(place)[name], place is not owner
+        return _MISSING, False
+    own = getattr(owner, "__dict__", {})
+    if name in own:
+        return own[name], False
+    found = inspect.getattr_static(owner, name, _MISSING)
+    if found is _MISSING and isinstance(owner, types.ModuleType):
+        try:
+            return getattr(owner, name), True  # a module with __getattr__ that hands names out lazily
+        except AttributeError:
+            return _MISSING, False
+    return found, True
+
+
+def _point(text: str, owner: Any, name: str, raw: Any, inherited: bool) -> Point:
+    if isinstance(raw, type):
+        return _constructor(text, raw)
+    if isinstance(owner, type):
+        _require_mutable(text, owner)
+    elif not isinstance(owner, types.ModuleType):
+        return _point_on_instance(text, owner, name)
+    kind = kind_of(raw)
+    if kind is None:
+        raise TargetError(
+            f"target {text} is not callable: {raw!r}",
+            remedy="A fault is put on what is called: a function, method, property, class or callable object.",
+        )
+    return Point(text, owner, name, raw, inherited, kind)
+
+
+def _constructor(text: str, cls: type) -> Point:
+    """A class means its constructor: ``__init__``, set on this very class even where it is inherited."""
+    _require_mutable(text, cls)
+    raw, inherited = _raw_attribute(cls, "__init__")
+    return Point(text, cls, "__init__", raw, inherited, "constructor")
+
+
+def _point_on_instance(text: str, owner: Any, name: str) -> Point:
+    bound = getattr(owner, name, _MISSING)
+    kind = kind_of(bound)
+    if kind is None:
+        raise TargetError(f"target {text} is not callable: {bound!r}")
+    if not hasattr(owner, "__dict__"):
+        raise TargetError(
+            f"target {text}: attributes of this {type(owner).__name__} cannot be replaced",
+            remedy=f"Put the fault on the class: '{type(owner).__module__}:{type(owner).__qualname__}.{name}'.",
+        )
+    return Point(text, owner, name, bound, name not in vars(owner), kind)
+
+
+def _point_of_object(target: Target) -> Point:
+    obj = target.obj
+    if isinstance(obj, types.MethodType):
+        return _point_on_instance(target.text, obj.__self__, obj.__name__)
+    receiver = getattr(obj, "__self__", None)
+    if isinstance(obj, types.BuiltinMethodType) and not isinstance(receiver, types.ModuleType | None):
+        raise _immutable_error(target.text, type(receiver))
+    if isinstance(obj, type):
+        return _constructor(target.text, obj)
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType):
+            for name, value in list(vars(module).items()):
+                if value is obj:
+                    return _point(f"{module.__name__}:{name}", module, name, obj, False)
+    raise TargetError(
+        f"target {target.text} is reached by no name of a module or class, so it cannot be replaced",
+        remedy="Put the fault on the function that makes it, or on what it calls.",
+    )
+
+
+def _require_mutable(text: str, cls: type) -> None:
+    if cls.__flags__ & _IMMUTABLE_TYPE:
+        raise _immutable_error(text, cls)
+
+
+def _immutable_error(text: str, cls: type) -> TargetError:
+    return TargetError(
+        f"target {text}: {cls.__module__}.{cls.__qualname__} is an immutable C type, its methods cannot be replaced",
+        remedy="Put the fault on your own function that makes this call, or on the module's function that hands the "
+        f"object out{_handed_out_by(cls)}. Adapters for sqlite3, sockets and files come in a later version.",
+    )
+
+
+def _handed_out_by(cls: type) -> str:
+    known = {"sqlite3": "sqlite3:connect", "_io": "builtins:open", "_socket": "socket:create_connection"}
+    name = known.get(cls.__module__, "")
+    return f" (here '{name}')" if name else ""
+
+
+def _catalogue_error(text: str) -> TargetError:
+    return TargetError(
+        f"catalogue name {text!r}: the catalogue of library faults is not in this version yet",
+        remedy="Name the function: 'package.module:Qual.name'.",
+    )
+
+
+# --- kinds
+
+
+def kind_of(raw: Any) -> Kind | None:
+    """Return what sort of callable a raw attribute is, or ``None`` if it is not callable at all."""
+    if isinstance(raw, property):
+        return "property" if raw.fget is not None else None
+    if isinstance(raw, functools.cached_property):
+        return "property"
+    if isinstance(raw, classmethod | staticmethod):
+        return kind_of(raw.__func__)
+    if isinstance(raw, type):
+        return "constructor"
+    if not callable(raw) and not inspect.ismethoddescriptor(raw):
+        return None
+    function: Any = raw.__func__ if isinstance(raw, types.MethodType) else raw
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not isinstance(function, types.FunctionType) and not _has_function_code(function):
+        function = getattr(type(function), "__call__", function)
+    wrapped = getattr(raw, "__wrapped__", None)
+    if wrapped is not None and getattr(raw, "__code__", None) in _context_manager_codes():
+        return "async context manager" if inspect.isasyncgenfunction(wrapped) else "context manager"
+    if inspect.iscoroutinefunction(function):
+        return "coroutine"
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    if inspect.isgeneratorfunction(function):
+        return "generator"
+    return "function"
+
+
+def _has_function_code(value: object) -> bool:
+    return isinstance(getattr(value, "__code__", None), types.CodeType)
+
+
+@functools.cache
+def _context_manager_codes() -> frozenset[types.CodeType]:
+    """The code objects of the helpers that ``contextmanager`` and ``asynccontextmanager`` make."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def sync_sample() -> Iterator[None]:
+        yield
+
+    @contextlib.asynccontextmanager
+    async def async_sample() -> Any:
+        yield
+
+    return frozenset({sync_sample.__code__, async_sample.__code__})  # type: ignore[attr-defined]  # plain functions
+
+
+# --- globs
+
+
+def _points_of_glob(target: Target) -> Iterator[Point]:
+    for module_name in _modules_of_glob(target.module):
+        module = sys.modules[module_name]
+        seen: set[tuple[int, str]] = set()
+        for name, owner, attribute, raw in _named_callables(module):
+            if not _name_matches(target.name, name):
+                continue
+            try:
+                point = _point(f"{module_name}:{name}", owner, attribute, raw, inherited=False)
+            except TargetError:
+                continue  # a glob takes what can be replaced
+            if point.identity not in seen:
+                seen.add(point.identity)
+                yield point
+
+
+def _modules_of_glob(pattern: str) -> list[str]:
+    if not any(char in pattern for char in "*?"):
+        _require_module(pattern)
+        _import(pattern)
+        return [pattern]
+    literal = pattern.split("*")[0].split("?")[0].rpartition(".")[0]
+    if literal and _module_exists(literal):
+        _import(literal)
+    matches = module_matcher(pattern)
+    return sorted(
+        name
+        for name, module in list(sys.modules.items())
+        if isinstance(module, types.ModuleType) and matches(name) and not _looks_like_test(name)
+    )
+
+
+def module_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return a predicate for a module glob: ``*`` within one segment, ``**`` any number of segments."""
+    pieces: list[str] = []
+    for segment in pattern.split("."):
+        if segment == "**":
+            pieces.append(r"(?:[^.]+\.)*")
+        else:
+            body = "".join("[^.]*" if char == "*" else "[^.]" if char == "?" else re.escape(char) for char in segment)
+            pieces.append(body + r"\.")
+    compiled = re.compile("".join(pieces))
+    return lambda name: compiled.fullmatch(name + ".") is not None
+
+
+def _looks_like_test(module: str) -> bool:
+    last = module.rpartition(".")[2]
+    return last.startswith("test_") or last.endswith("_test") or last == "conftest"
+
+
+def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield name, owner, attribute and raw object of what a module itself defines."""
+    for name, value in list(vars(module).items()):
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        if isinstance(value, type):
+            if value.__qualname__ != name:
+                continue  # the class has another name and is found under it
+            if not issubclass(value, BaseException):
+                yield name, module, name, value
+            for attribute, raw in list(vars(value).items()):
+                if not isinstance(raw, type) and kind_of(raw) is not None:
+                    yield f"{name}.{attribute}", value, attribute, raw
+        elif kind_of(value) is not None:
+            yield name, module, name, value
+
+
+def _name_matches(pattern: str, name: str) -> bool:
+    expression = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
+    if re.fullmatch(expression, name) is None:
+        return False
+    written = pattern.split(".")
+    for part in name.split("."):
+        if part.startswith("__") and not any(piece.startswith("__") for piece in written):
+            return False
+        if part.startswith("_") and not any(piece.startswith("_") for piece in written):
+            return False
+    return True
+
+
+def _describe(obj: Any) -> str:
+    if isinstance(obj, types.MethodType):
+        return f"{type(obj.__self__).__qualname__} object's {obj.__name__}"
+    return getattr(obj, "__qualname__", None) or type(obj).__qualname__ + " object"
