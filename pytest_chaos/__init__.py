@@ -108,8 +108,7 @@ def __getattr__(name: str) -> object:
         from pytest_chaos.errors import NotYetAvailableError
 
         raise NotYetAvailableError(
-            f"pytest_chaos.{name} is not in version {__version__} yet; "
-            "it has Raise, Hang, Return, Null and Delay",
+            f"pytest_chaos.{name} is not in version {__version__} yet; it has Raise, Hang, Return, Null and Delay",
             name=name,
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,7 +42,9 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
         yield
 
 
-def _replace(client: type, make: Callable[..., Any], provenance: Provenance, seen: Callable[..., None]) -> Callable[[], None]:
+def _replace(
+    client: type, make: Callable[..., Any], provenance: Provenance, seen: Callable[..., None]
+) -> Callable[[], None]:
     original = vars(client)["send"]
     replacement = make(original, provenance, seen)
     client.send = replacement  # type: ignore[attr-defined]  # httpx is optional, so its classes have no types here

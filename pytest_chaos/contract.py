@@ -13,9 +13,7 @@ from pytest_chaos.notation import import_exception
 LeakLevel = Literal["on", "strict", "off"]
 
 KEYS = ("status", "errors", "leaks")
-LATER_KEYS = frozenset(
-    {"table", "body", "amplification", "deadline_s", "effects", "core", "optional"}
-)
+LATER_KEYS = frozenset({"table", "body", "amplification", "deadline_s", "effects", "core", "optional"})
 """Keys of the design that this version does not judge; they are refused, for silence would read as consent."""
 
 _CLASS_OF_CODES = re.compile(r"[1-5]xx", re.IGNORECASE)

@@ -204,7 +204,9 @@ def _rule_seen(injection: Injection) -> RuleSeen:
     )
 
 
-def run(body: Callable[[], Any], laboratory: Laboratory, rules: Iterable[Rule], **options: Any) -> tuple[Observation, Judgement]:
+def run(
+    body: Callable[[], Any], laboratory: Laboratory, rules: Iterable[Rule], **options: Any
+) -> tuple[Observation, Judgement]:
     """Run a body under rules without a test runner, and judge it.
 
     Args:

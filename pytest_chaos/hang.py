@@ -24,7 +24,7 @@ _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
 Outcome = Literal["parked", "hung", "inconclusive", "left", "abandoned", "interrupted"]
 
 
-class HangReleased(BaseException):  # noqa: N818  # not an error: the vehicle that carries a released call out
+class HangReleased(BaseException):  # not an error: the vehicle that carries a released call out
     """Ends an injected hang when it is released. It is not for catching.
 
     It is neither an ``Exception``, which a retry loop would swallow, nor one of the exceptions that threads and event
@@ -97,6 +97,7 @@ class Ward:
         Raises:
             HangReleased: The call was released, or an earlier one was: whoever swallowed that shall not park again.
         """
+        __tracebackhide__ = True
         if seconds is not None:
             self.pause(seconds)
             return
@@ -112,6 +113,7 @@ class Ward:
 
     def pause(self, seconds: float) -> None:
         """Block for ``seconds``, or until the window closes."""
+        __tracebackhide__ = True
         event = threading.Event()
         self._begin_pause(event.set)
         try:
@@ -127,6 +129,7 @@ class Ward:
         Raises:
             HangReleased: The call was released.
         """
+        __tracebackhide__ = True
         if seconds is not None:
             await self.pause_async(seconds)
             return
@@ -142,6 +145,7 @@ class Ward:
 
     async def pause_async(self, seconds: float) -> None:
         """Wait for ``seconds``, or until the window closes, without blocking the loop."""
+        __tracebackhide__ = True
         wait, release = _async_event()
         self._begin_pause(release)
         try:

@@ -20,7 +20,7 @@ from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault, as_fault
 from pytest_chaos.faults.raising import Raise
 from pytest_chaos.faults.words import FAULT_WORDS, LATER_WORDS
-from pytest_chaos.scenario import Rule, Scenario, Term
+from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
 from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, Trigger, checked_rate, trigger_from
 
@@ -246,7 +246,9 @@ class _Reader:
             self.position += 1
         word = self.text[start : self.position]
         if not word:
-            self.refuse(f"expected a name, got {self._seen()}", remedy="Targets are written 'package.module:Qual.name'.")
+            self.refuse(
+                f"expected a name, got {self._seen()}", remedy="Targets are written 'package.module:Qual.name'."
+            )
         if word[0].isdigit():
             self.refuse(f"a name cannot begin with {word[0]!r}", at=start)
         if "**" in word and (word != "**" or not in_module):
@@ -362,7 +364,9 @@ class _Reader:
         except SpecificationError as error:
             self.refuse(error.what, at=start, remedy=error.remedy)
         except TypeError:
-            self.refuse(f"{word_text} does not take these arguments", at=start, remedy=f"For instance {_SAMPLES[word_text]}.")
+            self.refuse(
+                f"{word_text} does not take these arguments", at=start, remedy=f"For instance {_SAMPLES[word_text]}."
+            )
         raise AssertionError("unreachable")
 
     def arguments(self, *, takes_exception: bool) -> tuple[list[Any], dict[str, Any]]:
@@ -404,14 +408,14 @@ class _Reader:
         start = self.position
         found = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?").match(self.text, start)
         if found is None:
-            self.refuse(
-                f"expected an exception, got {self._seen()}", remedy="Write a builtin or 'module:Name'."
-            )
+            self.refuse(f"expected an exception, got {self._seen()}", remedy="Write a builtin or 'module:Name'.")
             raise AssertionError("unreachable")
         self.position = found.end()
         self.blanks()
         if self.peek() not in (",", ")"):
-            self.refuse(f"expected ',' or ')', got {self._seen()}", remedy="Name the exception class; nothing is called.")
+            self.refuse(
+                f"expected ',' or ')', got {self._seen()}", remedy="Name the exception class; nothing is called."
+            )
         self.position = found.end()
         try:
             return self.importer(found[0])
@@ -445,7 +449,10 @@ class _Reader:
         if found is not None:
             self.position = found.end()
             return self.number(found[0], start)
-        self.refuse(f"expected a literal, got {self._seen()}", remedy="Strings, numbers, None, True, False, lists, tuples, dicts.")
+        self.refuse(
+            f"expected a literal, got {self._seen()}",
+            remedy="Strings, numbers, None, True, False, lists, tuples, dicts.",
+        )
         raise AssertionError("unreachable")
 
     def number(self, digits: str, start: int) -> int | float:

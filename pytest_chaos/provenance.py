@@ -27,6 +27,9 @@ _STDLIB = tuple(
     {os.path.realpath(path) + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
     | {path + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
 )
+_INSTALLED = tuple(
+    {os.path.realpath(path) + os.sep for name in ("purelib", "platlib") if (path := sysconfig.get_path(name))}
+)
 _INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 _RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "py"})
 _NOT_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"pytest", "import", "chaos"})
@@ -108,9 +111,11 @@ class Provenance:
         return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)
 
     def shorten(self, filename: str) -> str:
-        """Return a file name as reports show it: relative to the project's root where it lies below."""
+        """Return a file name as reports show it: below the project's root, the standard library or installed packages."""
         real = os.path.realpath(filename)
-        return real[len(self._root) :] if real.startswith(self._root) else filename
+        folders = sorted((self._root, *_STDLIB, *_INSTALLED), key=len, reverse=True)
+        folder = next((folder for folder in folders if real.startswith(folder)), "")
+        return real[len(folder) :] if folder else filename
 
     def _classify(self, filename: str) -> Origin:
         if filename.startswith("<"):

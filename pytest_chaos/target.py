@@ -222,7 +222,7 @@ def _module_exists(name: str) -> bool:
         return False
     except (ImportError, ValueError, AttributeError):
         return False
-    except Exception as error:  # noqa: BLE001  # the parent package's own code runs here and may raise anything
+    except Exception as error:  # the parent package's own code runs here and may raise anything
         raise TargetError(f"target: importing the package of {name!r} raised {error!r}") from error
 
 

@@ -247,5 +247,3 @@ def _arguments(value: object) -> tuple[tuple[str | int, Any], ...]:
         if isinstance(name, bool) or not isinstance(name, str | int):
             raise SpecificationError(f"args: {name!r} is neither a parameter name nor a position")
     return tuple(value.items())
-
-

@@ -69,6 +69,7 @@ class Fault(ABC):
 
     async def act_async(self, call: FaultyCall) -> Any:
         """Go wrong in async code, at ``await``. By default the same as in sync code."""
+        __tracebackhide__ = True
         return self.act(call)
 
     def refusal(self, kind: Kind) -> str:

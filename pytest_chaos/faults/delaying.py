@@ -34,10 +34,12 @@ class Delay(Fault):
             )
 
     def act(self, call: FaultyCall) -> Any:
+        __tracebackhide__ = True
         call.pause(self._drawn(call))
         return call.proceed()
 
     async def act_async(self, call: FaultyCall) -> Any:
+        __tracebackhide__ = True
         await call.pause_async(self._drawn(call))
         return await call.proceed_async()
 

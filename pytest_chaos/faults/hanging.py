@@ -29,10 +29,12 @@ class Hang(Fault):
             object.__setattr__(self, "seconds", checked_seconds(self.seconds, "seconds", "Hang"))
 
     def act(self, call: FaultyCall) -> Any:
+        __tracebackhide__ = True
         call.park(self.seconds)
         raise call.injected(self._timeout(call))
 
     async def act_async(self, call: FaultyCall) -> Any:
+        __tracebackhide__ = True
         await call.park_async(self.seconds)
         raise call.injected(self._timeout(call))
 

@@ -58,6 +58,7 @@ class Raise(Fault):
             )
 
     def act(self, call: FaultyCall) -> Any:
+        __tracebackhide__ = True
         raise call.injected(self.error(call.label))
 
     def error(self, label: str) -> BaseException:

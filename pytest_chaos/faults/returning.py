@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 
 from pytest_chaos.faults.base import Fault, FaultyCall, Kind
 
-_COPIED = (list, dict, set, bytearray)  # each activation its own, or one answer would show what another caller did to it
+_COPIED = (
+    list,
+    dict,
+    set,
+    bytearray,
+)  # each activation its own, or one answer would show what another caller did to it
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def _is_reference(value: Any) -> bool:
     # type(value) and not value.__class__: proxies answer for what they wrap.
     kind = type(value)
     return hasattr(kind, "__call__") and not issubclass(
-        kind, type | types.ModuleType | property | classmethod | types.MethodDescriptorType | types.WrapperDescriptorType
+        kind,
+        type | types.ModuleType | property | classmethod | types.MethodDescriptorType | types.WrapperDescriptorType,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import types
 from typing import Any, NamedTuple
 
 import wrapt

@@ -300,9 +300,7 @@ class Injector:
             stream(*self.key, activation.rule, point.text, actor, activation.number, "draw").random,
         )
 
-    def _activation(
-        self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float
-    ) -> Activation:
+    def _activation(self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float) -> Activation:
         cursor = injection.cursor
         digest = hashlib.blake2b(repr((self.key, injection.text, cursor.calls)).encode(), digest_size=3)
         return Activation(

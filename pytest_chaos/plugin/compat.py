@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from _pytest.pathlib import bestrelpath
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
 
@@ -105,5 +106,6 @@ def plain_id(item: pytest.Item) -> str:
 
 def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
     """Return a node id as it is typed where pytest was started."""
-    relative = getattr(config, "cwd_relative_nodeid", None)
-    return str(relative(nodeid)) if relative is not None else nodeid
+    path, separator, rest = nodeid.partition("::")
+    here = config.invocation_params.dir
+    return bestrelpath(here, config.rootpath / path) + separator + rest

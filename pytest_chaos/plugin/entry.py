@@ -83,7 +83,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
     parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
-    parser.addini("chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[])
+    parser.addini(
+        "chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[]
+    )
 
 
 def _suppressed() -> str:

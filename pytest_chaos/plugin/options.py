@@ -88,7 +88,10 @@ def _seed(config: pytest.Config) -> int:
     shipped = getattr(config, "workerinput", {}).get("chaos_seed")
     if shipped is not None:
         return int(shipped)
-    for value, place in ((config.getoption("chaos_seed"), "--chaos-seed"), (config.getini("chaos_seed"), "ini chaos_seed")):
+    for value, place in (
+        (config.getoption("chaos_seed"), "--chaos-seed"),
+        (config.getini("chaos_seed"), "ini chaos_seed"),
+    ):
         if value is None or value == "":
             continue
         if value == "random":
@@ -273,6 +276,8 @@ def _refuse_unknown(
         if key not in known:
             errors.append(
                 SpecificationError(
-                    f"unknown key {key!r}", place=place, remedy=near_misses(key, known) or f"Keys are {', '.join(known)}."
+                    f"unknown key {key!r}",
+                    place=place,
+                    remedy=near_misses(key, known) or f"Keys are {', '.join(known)}.",
                 )
             )

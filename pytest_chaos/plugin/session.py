@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat as python
+from pytest_chaos.answers import watched_answers
 from pytest_chaos.control import Chaos
 from pytest_chaos.ending import chain, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.answers import watched_answers
 from pytest_chaos.plugin import compat, summary, xdist
 from pytest_chaos.plugin.entry import needs_chaos, shares_switch
 from pytest_chaos.plugin.marker import Specification, specification_of
@@ -266,7 +266,9 @@ class ChaosSession:
         """
         experiment = item.stash.get(_EXPERIMENT, None)
         if experiment is None and item.get_closest_marker("no_chaos") is not None:
-            raise MisuseError("this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away")
+            raise MisuseError(
+                "this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away"
+            )
         if experiment is None:
             raise MisuseError(
                 "ask for the chaos fixture as an argument of the test or of a fixture: with getfixturevalue it comes "
@@ -279,7 +281,9 @@ class ChaosSession:
     def _new_laboratory(self, items: tuple[pytest.Item, ...] | list[pytest.Item]) -> Laboratory:
         config = self._config
         modules = [sys.modules.get(getattr(plugin, "__name__", "")) for plugin in config.pluginmanager.get_plugins()]
-        plugin_files = [module.__file__ for module in modules if module is not None and getattr(module, "__file__", None)]
+        plugin_files = [
+            module.__file__ for module in modules if module is not None and getattr(module, "__file__", None)
+        ]
         provenance = Provenance(
             config.rootpath,
             packages=config.getini("chaos_packages"),
@@ -309,7 +313,8 @@ class ChaosSession:
         if not self._warned_of_foreign:
             self._warned_of_foreign = True
             warnings.warn(
-                ChaosWarning(f"left the chaos markers of another plugin alone, the first on {item.nodeid}"), stacklevel=1
+                ChaosWarning(f"left the chaos markers of another plugin alone, the first on {item.nodeid}"),
+                stacklevel=1,
             )
         return True
 
@@ -351,7 +356,9 @@ class ChaosSession:
         for report in reports:
             report.user_properties.append(("chaos", judgement.verdict.value))
         failure = seen.failure
-        is_ours_to_tell = failure is not None and (failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt)
+        is_ours_to_tell = failure is not None and (
+            failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
+        )
         if body.failed and not is_ours_to_tell and not _is_strict_xpass(item, body):
             # The first failure wins the screen: the author's stays, the verdict is a section of it.
             body.sections.append(("chaos", text))

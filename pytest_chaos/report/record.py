@@ -29,8 +29,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "calls": sum(rule.calls for rule in seen.rules),
         "activations": seen.fired,
         "evidence": [
-            {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text}
-            for evidence in judgement.evidence
+            {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text} for evidence in judgement.evidence
         ],
         "caught": [],  # who absorbed an injected error is told by a later version
         "duration_s": round(seen.duration_s, 6),
@@ -70,9 +69,7 @@ def rules_of(records: Iterable[Record]) -> list[Record]:
     sums: dict[tuple[str, str], Record] = {}
     for record in records:
         for rule in record["rules"]:
-            total = sums.setdefault(
-                (rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0}
-            )
+            total = sums.setdefault((rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0})
             total["calls"] += rule["calls"]
             total["activations"] += rule["activations"]
     return [sums[key] for key in sorted(sums)]

@@ -290,9 +290,7 @@ class Census:
         # The framework's task that carries the test body is made below its own frames, with none of the test's.
         return "project" in origins or "test" in origins or own in ("project", "test")
 
-    def _settle(
-        self, loop: asyncio.AbstractEventLoop, tasks: list[asyncio.Task[Any]]
-    ) -> list[asyncio.Task[Any]]:
+    def _settle(self, loop: asyncio.AbstractEventLoop, tasks: list[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
         """Turn an idle loop until the tasks are done or the grace is over; return those that are not."""
 
         async def wait() -> None:
