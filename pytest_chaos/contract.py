@@ -71,7 +71,9 @@ class Contract:
 
 
 def _status(value: Any) -> tuple[int | str, ...]:
-    codes = [value] if isinstance(value, int | str) else list(value) if isinstance(value, Iterable) else [None]
+    codes: list[Any] = (
+        [value] if isinstance(value, int | str) else list(value) if isinstance(value, Iterable) else [None]
+    )
     for code in codes:
         is_code = isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599
         if not is_code and not (isinstance(code, str) and _CLASS_OF_CODES.fullmatch(code)):

@@ -36,7 +36,7 @@ class Chaos:
         """Arm a fault until it is lifted or the test's body ends.
 
         Args:
-            target: Text such as ``package.module:Qual.name``, the object itself, or a whole rule text without ``fault``.
+            target: Text such as ``package.module:Qual.name``, the object itself, or, without ``fault``, a rule text.
             fault: A fault.
             **trigger: ``rate``, ``nth``, ``every``, ``after``, ``times``, ``for_s``, ``when``, ``caller``, ``args``.
 
@@ -124,7 +124,7 @@ class Chaos:
     def expect(self, **keys: Any) -> None:
         """Replace keys of the contract for this test, as the marker ``chaos_contract`` does.
 
-        Answers are watched from the start of the body if ``status`` stands in the marker or the table, so give it there.
+        Answers are watched from body start only if ``status`` stands in the marker or the table: give it there.
 
         Raises:
             SpecificationError: An unknown key or a wrong value.

@@ -39,7 +39,7 @@ def failure_from(
 
 
 def is_ours(error: BaseException, journal: Journal) -> bool:
-    """Tell whether an error was injected: by identity, or by its token where a copy came through a process or pickle."""
+    """Tell whether an error was injected: by identity, or by its token where a copy came through a pickle."""
     if journal.is_injected(error):
         return True
     texts = [argument for argument in error.args if isinstance(argument, str)]

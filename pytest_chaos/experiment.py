@@ -17,7 +17,7 @@ from pytest_chaos import ending
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.contract import Contract
 from pytest_chaos.errors import NotRecoveredError
-from pytest_chaos.hang import BUDGET_S, Ward
+from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.journal import Journal
@@ -93,6 +93,7 @@ class Experiment:
         self._duration_s = 0.0
         self._children: tuple[int, ...] = ()
         self._main = threading.get_ident()
+        self._around = contextlib.ExitStack()
         self.ward = Ward(budget_s, laboratory.provenance, laboratory.census.loops, Progress(None, self._main))
         self.injector = Injector(
             test, seed, laboratory.provenance, laboratory.aliases, self.journal, self.ward, Actors(self._main)
@@ -100,6 +101,7 @@ class Experiment:
 
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
+        self._around.enter_context(released_threads_end_quietly())
         self._baseline = self.laboratory.census.baseline()
 
     def arm(self, rule: Rule, *, below: bool = False) -> Injection:
@@ -148,16 +150,32 @@ class Experiment:
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
 
+    def caused(self, error: BaseException) -> bool:
+        """Tell whether an injected error is in the chain of another."""
+        return any(ending.is_ours(link, self.journal) for link in ending.chain(error))
+
     def conclude(self) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge. After the teardown of everything the test set up."""
+        self._put_back()
+        self.journal.forget_errors()
         leftovers: list[Leftover] = []
         if self._baseline is not None and self.injector.injections and self.contract.leaks != "off":
             leftovers = self.laboratory.census.leftovers(self._baseline)
         else:
             self.laboratory.census.forget_baseline()
-        self.journal.forget_errors()
+        self.close()
         seen = self._observation(leftovers)
         return seen, judge(seen, self.laboratory.oracles)
+
+    def close(self) -> None:
+        """Put everything back, whatever happened; harmless when done twice."""
+        self._put_back()
+        self._around.close()
+
+    def _put_back(self) -> None:
+        self.injector.close()
+        self.ward.close()
+        self.injector.lift_all()
 
     def _observation(self, leftovers: Iterable[Leftover]) -> Observation:
         injections = self.injector.injections

@@ -8,9 +8,10 @@ recorded here and not carried by the exception: the system under test may swallo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +31,24 @@ class HangReleased(BaseException):  # not an error: the vehicle that carries a r
     It is neither an ``Exception``, which a retry loop would swallow, nor one of the exceptions that threads and event
     loops treat in a way of their own.
     """
+
+
+@contextlib.contextmanager
+def released_threads_end_quietly() -> Iterator[None]:
+    """Keep the ends of released threads from being reported as errors that died in a thread: they are ours."""
+    original = threading.excepthook
+
+    def excepthook(args: threading.ExceptHookArgs) -> None:
+        if not issubclass(args.exc_type, HangReleased):
+            original(args)
+
+    threading.excepthook = excepthook
+    try:
+        yield
+    finally:
+        # A later plugin may have put its own hook in front of ours; ours then stays and only passes on.
+        if threading.excepthook is excepthook:
+            threading.excepthook = original
 
 
 @dataclass(eq=False)
@@ -327,10 +346,8 @@ def _async_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:
             future.set_result(None)
 
     def release() -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits on it any more
             loop.call_soon_threadsafe(finish)
-        except RuntimeError:
-            pass  # the loop is closed, so nobody waits on it any more
 
     return wait, release
 
@@ -346,9 +363,7 @@ def _trio_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:
             await event.wait()
 
     def release() -> None:
-        try:
+        with contextlib.suppress(trio.RunFinishedError):  # the run is over, so nobody waits in it any more
             token.run_sync_soon(event.set)
-        except trio.RunFinishedError:
-            pass  # the run is over, so nobody waits in it any more
 
     return wait, release

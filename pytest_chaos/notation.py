@@ -61,7 +61,7 @@ def parse_target(text: str) -> Target:
     reader.blanks()
     target = reader.target()
     reader.blanks()
-    if not reader.at_end:
+    if not reader.is_at_end():
         reader.refuse("a target ends here", remedy="A target has no blanks inside: 'package.module:Qual.name'.")
     return target
 
@@ -131,8 +131,7 @@ class _Reader:
 
     # characters
 
-    @property
-    def at_end(self) -> bool:
+    def is_at_end(self) -> bool:
         return self.position >= len(self.text)
 
     def peek(self, ahead: int = 0) -> str:
@@ -141,7 +140,7 @@ class _Reader:
 
     def blanks(self) -> int:
         start = self.position
-        while self.peek() in (" ", "\t") and not self.at_end:
+        while self.peek() in (" ", "\t"):
             self.position += 1
         return self.position - start
 
@@ -156,7 +155,7 @@ class _Reader:
         raise NotationError(what, text=self.text, column=column, remedy=remedy)
 
     def _seen(self) -> str:
-        return "the end of the text" if self.at_end else repr(self.peek())
+        return "the end of the text" if self.is_at_end() else repr(self.peek())
 
     # rules
 
@@ -164,7 +163,7 @@ class _Reader:
         found = [self.rule(source)]
         while True:
             self.blanks()
-            if self.at_end:
+            if self.is_at_end():
                 return found
             if not self.takes(";"):
                 self.refuse(
@@ -172,7 +171,7 @@ class _Reader:
                     remedy="A rule is written 'package.module:name = fault'; a target has no blanks inside.",
                 )
             self.blanks()
-            if self.at_end:
+            if self.is_at_end():
                 return found
             found.append(self.rule(source))
 
@@ -183,8 +182,8 @@ class _Reader:
         after_target = self.position
         self.blanks()
         if not self.takes("="):
-            self.position = after_target if self.at_end else self.position
-            if self.at_end or self.peek() == ";":
+            self.position = after_target if self.is_at_end() else self.position
+            if self.is_at_end() or self.peek() == ";":
                 self.refuse(
                     f"{target.text!r} has no fault",
                     at=after_target,
@@ -217,7 +216,7 @@ class _Reader:
         start = self.position
         module = self.path(in_module=True)
         separator, name = ":", ""
-        if self.peek() in (":", "/") and not self.at_end:
+        if self.peek() in (":", "/") and not self.is_at_end():
             separator = self.peek()
             self.position += 1
             name = self.path(in_module=separator == "/")
@@ -473,7 +472,7 @@ class _Reader:
         quote = self.peek()
         self.position += 1
         while self.peek() != quote:
-            if self.at_end or self.peek() in ("\n", "\r"):
+            if self.is_at_end() or self.peek() in ("\n", "\r"):
                 self.refuse("the string has no end", at=start)
             self.position += 2 if self.peek() == "\\" else 1
         self.position += 1

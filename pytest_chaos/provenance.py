@@ -31,7 +31,7 @@ _INSTALLED = tuple(
     {os.path.realpath(path) + os.sep for name in ("purelib", "platlib") if (path := sysconfig.get_path(name))}
 )
 _INSTALLED_FOLDERS = ("site-packages", "dist-packages")
-_RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "py"})
+_RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "hypothesis", "py"})
 _NOT_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"pytest", "import", "chaos"})
 _LOOK_PAST: frozenset[Origin] = frozenset({"stdlib", "generated", "passage"})
 
@@ -111,7 +111,7 @@ class Provenance:
         return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)
 
     def shorten(self, filename: str) -> str:
-        """Return a file name as reports show it: below the project's root, the standard library or installed packages."""
+        """Return a file name as reports show it: below the project, the standard library or installed packages."""
         real = os.path.realpath(filename)
         folders = sorted((self._root, *_STDLIB, *_INSTALLED), key=len, reverse=True)
         folder = next((folder for folder in folders if real.startswith(folder)), "")
@@ -163,7 +163,7 @@ def is_stdlib_module(name: str) -> bool:
 
 def _installed_package(filename: str) -> str:
     """Return the top-level name below an installed-packages folder, without suffix, or an empty text."""
-    parts = filename.split(os.sep)
+    parts = Path(filename).parts
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] in _INSTALLED_FOLDERS:
             return parts[index + 1].removesuffix(".py")

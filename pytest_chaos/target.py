@@ -115,7 +115,7 @@ def target_of(obj: Any) -> Target:
     if isinstance(obj, property) and obj.fget is not None:
         function: Any = obj.fget
     else:
-        function = inspect.unwrap(obj) if isinstance(obj, staticmethod | classmethod) else obj
+        function = obj.__func__ if isinstance(obj, staticmethod | classmethod) else obj
     if not callable(function) and not isinstance(obj, classmethod | staticmethod | property):
         raise TargetError(
             f"target {obj!r} is not callable",
@@ -377,7 +377,7 @@ def kind_of(raw: Any) -> Kind | None:
     while isinstance(function, functools.partial):
         function = function.func
     if not isinstance(function, types.FunctionType) and not _has_function_code(function):
-        function = getattr(type(function), "__call__", function)
+        function = inspect.getattr_static(type(function), "__call__", function)
     wrapped = getattr(raw, "__wrapped__", None)
     if wrapped is not None and getattr(raw, "__code__", None) in _context_manager_codes():
         return "async context manager" if inspect.isasyncgenfunction(wrapped) else "context manager"
@@ -407,7 +407,7 @@ def _context_manager_codes() -> frozenset[types.CodeType]:
     async def async_sample() -> Any:
         yield
 
-    return frozenset({sync_sample.__code__, async_sample.__code__})  # type: ignore[attr-defined]  # plain functions
+    return frozenset({sync_sample.__code__, async_sample.__code__})
 
 
 # --- globs
@@ -466,9 +466,9 @@ def _looks_like_test(module: str) -> bool:
 def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
     """Yield name, owner, attribute and raw object of what a module itself defines."""
     for name, value in list(vars(module).items()):
-        if getattr(value, "__module__", None) != module.__name__:
+        if _defining_module(value) != module.__name__:
             continue
-        if isinstance(value, type):
+        if issubclass(type(value), type):
             if value.__qualname__ != name:
                 continue  # the class has another name and is found under it
             if not issubclass(value, BaseException):
@@ -478,6 +478,13 @@ def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, 
                     yield f"{name}.{attribute}", value, attribute, raw
         elif kind_of(value) is not None:
             yield name, module, name, value
+
+
+def _defining_module(value: Any) -> Any:
+    """Return where a value says it was defined; statically, for a proxy would answer for what it wraps, or raise."""
+    if issubclass(type(value), type | types.FunctionType | types.BuiltinFunctionType):
+        return value.__module__
+    return inspect.getattr_static(value, "__module__", None)
 
 
 def _name_matches(pattern: str, name: str) -> bool:

@@ -87,7 +87,7 @@ class Trigger:
         for_s: Only so many seconds from body start, or ``None``.
         when: A predicate over :class:`Call`; calls it refuses are not counted.
         caller: A glob over the module name of the calling frame; other calls are not counted.
-        args: Parameter name or position (from 0, without ``self``) to the value it must have; other calls are not counted.
+        args: Parameter name or position (from 0, without ``self``) to the value it must have, else it is not counted.
     """
 
     rate: float = 1.0
@@ -128,7 +128,7 @@ def trigger_from(**keywords: Any) -> Trigger:
     """Return the trigger for the keywords of a marker or of ``inject``.
 
     Args:
-        **keywords: Any of ``rate``, ``nth``, ``every``, ``after``, ``times``, ``for_s``, ``when``, ``caller``, ``args``.
+        **keywords: Any of ``KEYWORDS``.
 
     Raises:
         SpecificationError: An unknown keyword, a value out of range, or keywords that contradict each other.

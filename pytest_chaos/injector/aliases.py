@@ -7,6 +7,7 @@ world, and raise from it.
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class AliasIndex:
     def refresh(self) -> None:
         """Read modules that are new or have more or fewer names than when they were read."""
         for module in list(sys.modules.values()):
-            if not isinstance(module, types.ModuleType):
+            if not issubclass(type(module), types.ModuleType):
                 continue
             namespace = module.__dict__
             known = self._sizes.get(id(module))
@@ -61,7 +62,7 @@ class AliasIndex:
 def holders_of(wrapper: Any) -> Iterator[Place]:
     """Yield the module attributes that hold a replacement of ours, copied while it was in place."""
     for module in list(sys.modules.values()):
-        if isinstance(module, types.ModuleType):
+        if issubclass(type(module), types.ModuleType):
             for name, value in list(module.__dict__.items()):
                 if value is wrapper:
                     yield Place(module, name, value)
@@ -69,7 +70,7 @@ def holders_of(wrapper: Any) -> Iterator[Place]:
 
 def _entries(module: types.ModuleType) -> Iterator[tuple[Any, str, Any]]:
     for name, value in list(module.__dict__.items()):
-        if isinstance(value, type):
+        if issubclass(type(value), type):
             if value.__module__ == module.__name__:
                 for attribute, raw in list(vars(value).items()):
                     if _is_reference(_content(raw)):
@@ -79,14 +80,25 @@ def _entries(module: types.ModuleType) -> Iterator[tuple[Any, str, Any]]:
 
 
 def _is_reference(value: Any) -> bool:
-    if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
-        return True
-    # type(value) and not value.__class__: proxies answer for what they wrap.
+    # type(value) and never value.__class__ or isinstance: proxies answer for what they wrap, or raise.
     kind = type(value)
-    return hasattr(kind, "__call__") and not issubclass(
-        kind,
-        type | types.ModuleType | property | classmethod | types.MethodDescriptorType | types.WrapperDescriptorType,
-    )
+    return issubclass(kind, _FUNCTIONS) or (not issubclass(kind, _NEVER_ALIASED) and _is_called(kind.__mro__))
+
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+_NEVER_ALIASED = (
+    type,
+    types.ModuleType,
+    property,
+    classmethod,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_called(mro: tuple[type, ...]) -> bool:
+    return any("__call__" in base.__dict__ for base in mro)
 
 
 def _content(raw: Any) -> Any:

@@ -17,12 +17,12 @@ from pytest_chaos.injector.passage import PassThrough
 from pytest_chaos.target import Point, is_plain_callable
 
 
-class _BoundWrapper(wrapt.BoundFunctionWrapper):
+class _BoundWrapper(wrapt.BoundFunctionWrapper[..., Any]):
     def __reduce_ex__(self, protocol: Any) -> Any:
         return getattr, (self._self_instance, self.__name__)
 
 
-class Wrapper(wrapt.FunctionWrapper):
+class Wrapper(wrapt.FunctionWrapper[..., Any]):
     """A wrapt wrapper that pickles by name, as functions do: process pools are given patched functions too."""
 
     __bound_function_wrapper__ = _BoundWrapper
@@ -98,7 +98,8 @@ class AttributeMechanism:
 def _replacement(point: Point, passage: PassThrough) -> Any:
     raw = point.raw
     if isinstance(raw, property):
-        return type(raw)(Wrapper(raw.fget, passage), raw.fset, raw.fdel, raw.__doc__)
+        getter: Any = raw.fget
+        return type(raw)(Wrapper(getter, passage), raw.fset, raw.fdel, raw.__doc__)
     if isinstance(raw, functools.cached_property):
         twin = functools.cached_property(Wrapper(raw.func, passage))
         twin.__set_name__(point.owner, point.name)

@@ -344,7 +344,8 @@ class Injector:
 def _arguments_match(
     trigger: Trigger, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bool:
-    named: dict[str | int, Any] = {**dict(enumerate(args)), **kwargs}
+    named: dict[str | int, Any] = dict(enumerate(args))
+    named.update(kwargs)
     if any(isinstance(name, str) and name not in named for name, _ in trigger.args):
         with contextlib.suppress(TypeError, ValueError):  # no signature known, or the call does not fit it
             bound = inspect.signature(wrapped).bind(*args, **kwargs)

@@ -7,7 +7,7 @@ manager's on entering. Frames of this module are looked through by provenance an
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 from pytest_chaos.faults.base import Kind
@@ -50,7 +50,7 @@ def _coroutine(strike: Strike) -> Any:
 
 
 def _generator(strike: Strike) -> Any:
-    def generator() -> Iterator[Any]:
+    def generator() -> Generator[Any, Any, Any]:
         __tracebackhide__ = True
         return (yield from strike.act())
 

@@ -56,7 +56,7 @@ def test_code(item: pytest.Item) -> CodeType | None:
 @contextmanager
 def each_example(item: pytest.Item, before: Callable[[], None]) -> Iterator[None]:
     """Call ``before`` at the start of each Hypothesis example, while the context lasts."""
-    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    handle: Any = getattr(getattr(item, "obj", None), "hypothesis", None)
     inner = getattr(handle, "inner_test", None)
     if inner is None:
         yield

@@ -6,6 +6,7 @@ The engine is imported when a run asks for chaos.
 
 from __future__ import annotations
 
+import argparse  # pytest has it loaded
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     }
     try:
         group.addoption("--chaos", "--pytest-chaos", dest="pytest_chaos", **switch)
-    except ValueError:  # another plugin owns --chaos: with the same flag ours is on too
+    except (ValueError, argparse.ArgumentError):  # another plugin owns --chaos: with the same flag ours is on too
         group.addoption("--pytest-chaos", dest="pytest_chaos_beside", **switch)
     group.addoption(
         "--chaos-rule",
@@ -77,21 +78,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--chaos-require", action="store_true", help="make it an error if fault tests would be skipped")
     for name in _LATER_OPTIONS:
-        group.addoption(name, action="append", default=[], help=_suppressed())
+        group.addoption(name, action="append", default=[], help=argparse.SUPPRESS)
     for name in _LATER_FLAGS:
-        group.addoption(name, action="store_true", help=_suppressed())
+        group.addoption(name, action="store_true", help=argparse.SUPPRESS)
     parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
     parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
     parser.addini(
         "chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[]
     )
-
-
-def _suppressed() -> str:
-    from argparse import SUPPRESS  # pytest has it loaded
-
-    return SUPPRESS
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -15,7 +15,7 @@ import pytest
 from pytest_chaos import compat as python
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.control import Chaos
-from pytest_chaos.ending import chain, is_ours
+from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.injector.aliases import AliasIndex
@@ -190,13 +190,11 @@ class ChaosSession:
         try:
             experiment.begin()
             reports = compat.runtestprotocol(item, nextitem=nextitem, log=False)
+            self._judge(item, experiment, reports)
         finally:
-            experiment.injector.close()
-            experiment.ward.close()
-            experiment.injector.lift_all()
+            experiment.close()
             self._running = None
             del item.stash[_EXPERIMENT]
-        self._judge(item, experiment, reports)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -253,9 +251,9 @@ class ChaosSession:
         """Note an injected error that comes out of the teardown."""
         report = yield
         experiment = item.stash.get(_EXPERIMENT, None)
-        if experiment is not None and call.when == "teardown" and call.excinfo is not None:
-            if any(is_ours(link, experiment.journal) for link in chain(call.excinfo.value)):
-                experiment.teardown_error = f"{call.excinfo.typename}: {call.excinfo.value}"
+        error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
+        if experiment is not None and error is not None and experiment.caused(error):
+            experiment.teardown_error = describe(error)
         return report
 
     def chaos_of(self, item: pytest.Item) -> Chaos:

@@ -27,22 +27,26 @@ def verdict_text(record: Record) -> str:
 
 
 def table(records: Iterable[Record]) -> list[tuple[str, str]]:
-    """Return the summary table, each line with the verdict it shows, or with an empty text."""
-    rows: list[tuple[str, str, str, str, str]] = []
-    verdicts: list[str] = []
+    """Return the summary table, one block per test file, each line with the verdict it shows or an empty text."""
+    head = ("verdict", "fired", "test", "target", "fault")
+    rows: list[tuple[str, tuple[str, ...], str]] = []
     for record in sorted_records(records):
+        path, _, name = record["test"].partition("::")
         for index, rule in enumerate(record["rules"]):
-            shown = record["test"] if index == 0 else ""
+            first = index == 0
             fired = f"{rule['activations']}/{rule['calls']}"
-            word = record["verdict"] if index == 0 else ""
-            rows.append((word, fired, shown, rule["target"], rule["fault"]))
-            verdicts.append(record["verdict"])
+            cells = (record["verdict"] if first else "", fired, name if first else "", rule["target"], rule["fault"])
+            rows.append((path, cells, record["verdict"]))
     if not rows:
         return []
-    head = ("verdict", "fired", "test", "target", "fault")
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    widths = [max(len(cells[column]) for cells in [head, *(row[1] for row in rows)]) for column in range(len(head))]
     lines = [(_line(head, widths), "")]
-    lines.extend((_line(row, widths), verdict) for row, verdict in zip(rows, verdicts, strict=True))
+    shown = ""
+    for path, row, verdict in rows:
+        if path != shown:
+            lines.append((path, ""))
+            shown = path
+        lines.append((_line(row, widths), verdict))
     return lines
 
 
@@ -72,4 +76,4 @@ def _fired(fired: Record) -> str:
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -296,10 +296,11 @@ class Census:
         async def wait() -> None:
             await asyncio.wait(tasks, timeout=self._grace_s)
 
+        waiting = wait()
         try:
-            loop.run_until_complete(wait())
+            loop.run_until_complete(waiting)
         except RuntimeError:
-            pass  # another loop runs in this thread: what is pending is reported as it stands
+            waiting.close()  # another loop runs in this thread: what is pending is reported as it stands
         return [task for task in tasks if not task.done()]
 
 
@@ -330,7 +331,7 @@ _NOISE_NAMES = frozenset({"QueueFeederThread", "pydevd.Writer", "pydevd.Reader"}
 
 
 def is_background_noise(thread: threading.Thread) -> bool:
-    """Tell whether a thread serves the process: a progress bar's monitor, a queue's feeder, a debugger, pytest's own."""
+    """Tell whether a thread serves the process: a progress bar's, a queue's feeder, a debugger's, pytest's own."""
     if type(thread).__name__ in _NOISE_CLASSES or thread.name in _NOISE_NAMES:
         return True
     module = compat.thread_target_module(thread).partition(".")[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 
 
 def running_children() -> tuple[int, ...]:
@@ -12,9 +12,8 @@ def running_children() -> tuple[int, ...]:
         return ()
     found: list[int] = []
     try:
-        for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:  # noqa: PTH123  # hot enough
-                found.extend(map(int, file.read().split()))
+        for thread in Path("/proc/self/task").iterdir():
+            found.extend(map(int, (thread / "children").read_text(encoding="ascii").split()))
     except OSError:
         return ()  # a thread ended meanwhile, or the kernel does not offer the file
     return tuple(found)

@@ -95,7 +95,9 @@ def pending_timed_waits(
         if project is not None and _is_timed(thread, frame):
             waits.append(place(project.f_code, project.f_lineno, provenance))
     for loop in loops:
-        waits.extend(_timers_of_project(loop, provenance))
+        # The timers of a loop whose thread is parked cannot fire.
+        if getattr(loop, "_thread_id", None) not in skipped:
+            waits.extend(_timers_of_project(loop, provenance))
     return waits
 
 

@@ -72,6 +72,7 @@ def test_a_listed_function_really_differs(weakness):
 
 def test_every_weakness_has_a_finding_and_every_finding_a_weakness():
     """Function by function, the fault tests are expected to say the listed verdict."""
-    listed = {(weakness["function"], weakness["expect"]) for weakness in WEAKNESSES}
+    judged = [weakness for weakness in WEAKNESSES if weakness.get("judged", True)]
+    listed = {(weakness["function"], weakness["expect"]) for weakness in judged}
 
     assert {(finding["weakness"], finding["verdict"]) for finding in EXPECTED} == listed
