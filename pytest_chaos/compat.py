@@ -10,6 +10,7 @@ import asyncio.base_events
 import asyncio.runners
 import concurrent.futures.thread as executor_threads
 import platform
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -40,6 +41,20 @@ def current_frames() -> dict[int, FrameType]:
     return dict(sys._current_frames()) if _HAS_FRAMES else {}
 
 
+def interrupt_main_thread(ident: int) -> bool:
+    """Raise ``KeyboardInterrupt`` in the main thread, also out of a wait for a lock; tell whether that can be done.
+
+    Args:
+        ident: Ident of the thread that is meant; none but the main thread can be interrupted.
+    """
+    if ident != threading.main_thread().ident or not hasattr(signal, "pthread_kill"):
+        return False
+    if not callable(signal.getsignal(signal.SIGINT)):
+        return False
+    signal.pthread_kill(ident, signal.SIGINT)
+    return True
+
+
 def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[[], None]:
     """Call ``before`` with a loop whose leftover tasks are about to be cancelled; return what undoes it.
 
@@ -64,6 +79,10 @@ def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Cal
 
 def is_executor_worker(thread: threading.Thread) -> bool:
     """Tell whether a thread is a worker of a ``ThreadPoolExecutor``."""
+    # The table of queues is filled only after the start, so a young worker is told by what it runs.
+    worker = getattr(executor_threads, "_worker", None)
+    if worker is not None and getattr(thread, "_target", None) is worker:
+        return True
     return _HAS_QUEUES and thread in executor_threads._threads_queues
 
 

@@ -47,7 +47,7 @@ class Contract:
         Raises:
             SpecificationError: A name stands for no exception class.
         """
-        return tuple(import_exception(error) if isinstance(error, str) else error for error in self.errors)
+        return tuple(_error_class(error) if isinstance(error, str) else error for error in self.errors)
 
     def with_keys(self, keys: Mapping[str, Any]) -> Contract:
         """Return this contract with some keys replaced.
@@ -68,6 +68,15 @@ class Contract:
                 )
             changes[key] = _CHECKS[key](value)
         return replace(self, **changes)
+
+
+def _error_class(name: str) -> type[BaseException]:
+    try:
+        return import_exception(name)
+    except SpecificationError as error:
+        raise SpecificationError(f"contract errors: {error.what}", remedy=error.remedy) from None
+    except Exception as error:
+        raise SpecificationError(f"contract errors: importing {name!r} raised {error!r}") from error
 
 
 def _status(value: Any) -> tuple[int | str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_chaos import compat
 from pytest_chaos.errors import MisuseError, NotRecoveredError, SpecificationError
 from pytest_chaos.experiment import Experiment
+from pytest_chaos.faults.base import checked_seconds
 from pytest_chaos.injector.injector import Injection
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import parse, parse_target, rule_from
@@ -90,6 +91,7 @@ class Chaos:
                 f"chaos.recovers: the probe must be callable, got {probe!r}",
                 remedy="Write chaos.recovers(lambda: client.get('/').status_code == 200).",
             )
+        checked_seconds(within, "within", "chaos.recovers")
         self.lift()
         if compat.running_loop() is not None:
             return _probe_async(probe, within)
@@ -104,10 +106,7 @@ class Chaos:
         wanted = parse_target(target) if isinstance(target, str) else target_of(target)
         found = [one for one in self._experiment.injector.injections if one.rule.target == wanted]
         if not found:
-            raise MisuseError(
-                f"chaos.calls: nothing is injected at {wanted.text}, so its calls are not counted; "
-                "inject a fault there, with rate=0 if it shall never act"
-            )
+            raise MisuseError(f"chaos.calls: nothing is injected at {wanted.text}, so its calls are not counted")
         return max(injection.calls for injection in found)
 
     def amplification(self, target: Any) -> float:

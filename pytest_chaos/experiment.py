@@ -187,6 +187,7 @@ class Experiment:
             contract=self.contract,
             rules=tuple(_rule_seen(injection) for injection in injections),
             activations=tuple(self.journal.activations),
+            injected_errors=self.journal.injected_errors,
             failure=self.failure,
             answers=tuple(self._answers),
             parked=tuple(
@@ -219,6 +220,7 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         points=tuple(point.text for point in injection.points),
         target=injection.rule.target.text,
         fault="->".join(format_term(term) for term in injection.rule.chain),
+        filtered=injection.filtered,
     )
 
 

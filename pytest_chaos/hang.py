@@ -21,6 +21,8 @@ from pytest_chaos.resources import stacks
 
 BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations, short enough to wait for
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
+_PATIENCE = 10  # budgets that a test may go on beside a parked call before that is let go
+_SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
 
 Outcome = Literal["parked", "hung", "inconclusive", "left", "abandoned", "interrupted"]
 
@@ -58,8 +60,13 @@ class Parked:
     Attributes:
         label: Where and which call.
         thread: Name of the thread.
-        since: When it parked, by the ward's clock, in seconds.
+        began: When it parked, by the ward's clock, in seconds.
+        since: When it parked, or when the test was last seen to go on since then.
         blocks_loop: Whether it is sync code on the thread of a running event loop.
+        ident: Ident of the thread it blocks; 0 for async code, which blocks none.
+        release: Lets it go on.
+        position: Where the test's body stood when it parked, or was last seen to go on.
+        went_on: Whether the test's body went on beside it.
         outcome: ``left`` if the system ended the wait itself; else what was decided.
         reason: The decision in words.
         stacks: Who waited where when it was decided.
@@ -67,11 +74,13 @@ class Parked:
 
     label: str
     thread: str
+    began: float
     since: float
     blocks_loop: bool
     ident: int
     release: Callable[[], None]
     position: tuple[Any, ...] | None
+    went_on: bool = False
     outcome: Outcome = "parked"
     reason: str = ""
     stacks: list[str] = field(default_factory=list)
@@ -96,6 +105,7 @@ class Ward:
     ) -> None:
         self.records: list[Parked] = []
         self.interrupted = False
+        self.broke_in = False
         self._budget_s = budget_s
         self._provenance = provenance
         self._loops = loops
@@ -104,6 +114,8 @@ class Ward:
         self._parked: list[Parked] = []
         self._pauses: list[Callable[[], None]] = []
         self._poisoned = False
+        self._refusals = 0
+        self._dead_wait: tuple[tuple[Any, ...], float] | None = None
         self._closed = False
         self._watchdog: threading.Thread | None = None
         self._wake = threading.Event()
@@ -113,6 +125,9 @@ class Ward:
     def park(self, label: str, seconds: float | None) -> None:
         """Block until released, or until ``seconds`` are over.
 
+        An endless park returns only to a system that swallows every release and calls again: it is let through to the
+        real call, for nothing else would end its loop.
+
         Raises:
             HangReleased: The call was released, or an earlier one was: whoever swallowed that shall not park again.
         """
@@ -121,7 +136,9 @@ class Ward:
             self.pause(seconds)
             return
         event = threading.Event()
-        parked = self._enter(label, event.set, blocks_loop=compat.running_loop() is not None)
+        parked = self._enter(label, event.set, blocks_thread=True)
+        if parked is None:
+            return
         try:
             event.wait()
         except BaseException as error:
@@ -143,7 +160,7 @@ class Ward:
     # --- waiting, async
 
     async def park_async(self, label: str, seconds: float | None) -> None:
-        """Wait until released or until ``seconds`` are over, without blocking the loop.
+        """Wait as :meth:`park` does, without blocking the loop.
 
         Raises:
             HangReleased: The call was released.
@@ -153,7 +170,9 @@ class Ward:
             await self.pause_async(seconds)
             return
         wait, release = _async_event()
-        parked = self._enter(label, release, blocks_loop=False)
+        parked = self._enter(label, release, blocks_thread=False)
+        if parked is None:
+            return
         try:
             await wait(None)
         except BaseException as error:
@@ -182,7 +201,7 @@ class Ward:
             for parked in chosen:
                 if parked.outcome == "parked":
                     parked.outcome = "abandoned"
-                    parked.reason = "still parked when the test went on without it"
+                    parked.reason = "the test went on without it, and it was still parked"
         for parked in chosen:
             parked.release()
 
@@ -213,26 +232,33 @@ class Ward:
         self._watchdog = None
         for parked in self.records:
             parked.position = None  # it holds frames of the test
+        self._dead_wait = None
 
     # --- bookkeeping
 
-    def _enter(self, label: str, release: Callable[[], None], *, blocks_loop: bool) -> Parked:
+    def _enter(self, label: str, release: Callable[[], None], *, blocks_thread: bool) -> Parked | None:
+        with self._lock:
+            if self._poisoned or self._closed:
+                self._refusals += 1
+                if self._refusals > _SWALLOWED:
+                    return None
+                raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
         loops = list(self._loops())
+        now = time.monotonic()
         parked = Parked(
             label=label,
             thread=threading.current_thread().name,
-            since=time.monotonic(),
-            blocks_loop=blocks_loop,
-            ident=threading.get_ident(),
+            began=now,
+            since=now,
+            blocks_loop=blocks_thread and compat.running_loop() is not None,
+            ident=threading.get_ident() if blocks_thread else 0,
             release=release,
             position=self.progress.position(loops),
         )
         with self._lock:
-            self.records.append(parked)
             if self._poisoned or self._closed:
-                parked.outcome = "abandoned"
-                parked.reason = "came after the release of another"
                 raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
+            self.records.append(parked)
             self._parked.append(parked)
             if self._watchdog is None:
                 self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
@@ -276,18 +302,35 @@ class Ward:
                 ]
             if due:
                 self._judge(due)
+            elif self._dead_wait is not None:
+                self._break_in(*self._dead_wait)
+
+    def _break_in(self, position: tuple[Any, ...], since: float) -> None:
+        """Interrupt the body if it still stands where it was at the release: its answer died with the released call."""
+        loops = list(self._loops())
+        now = time.monotonic()
+        if now - since < self._budget_s or self._closed:
+            return
+        if self.progress.position(loops) != position:
+            self._dead_wait = None
+        elif now - since >= _PATIENCE * self._budget_s or not stacks.pending_timed_waits(self._provenance, loops, ()):
+            self.broke_in = compat.interrupt_main_thread(self.progress.thread) or self.broke_in
+            self._dead_wait = position, now  # a bare except may swallow it
 
     def _judge(self, due: list[Parked]) -> None:
         loops = list(self._loops())
         position = self.progress.position(loops)
-        waiting = [
-            parked for parked in due if parked.position is None or position is None or parked.position == position
-        ]
-        with self._lock:
-            for parked in due:
-                if parked not in waiting and parked.outcome == "parked":
-                    parked.outcome = "abandoned"
-                    parked.reason = "the test went on without it"
+        now = time.monotonic()
+        waiting = []
+        for parked in due:
+            stands = parked.position is None or position is None or parked.position == position
+            if not stands:  # the test goes on beside it, and may come to wait for it later
+                parked.position, parked.since, parked.went_on = position, now, True
+            elif parked.went_on and self.progress.in_timed_wait():
+                parked.since = now  # the test sleeps, or waits with a timeout: that ends without this call
+            else:
+                waiting.append(parked)
+        self.release(lambda parked: parked not in waiting and now - parked.began >= _PATIENCE * self._budget_s)
         if not waiting:
             return
         timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
@@ -307,6 +350,8 @@ class Ward:
                     parked.reason = f"nothing ended it within the hang budget of {self._budget_s:g} s"
             # Whoever swallows the release and calls again must not park for another budget.
             self._poisoned = True
+            if position is not None:
+                self._dead_wait = position, now
         for parked in waiting:
             parked.release()
 

@@ -47,13 +47,15 @@ class Journal:
     activations: list[Activation] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    injected_errors: int = 0
 
     def activated(self, activation: Activation) -> None:
         """Append an activation."""
         self.activations.append(activation)
 
     def injected(self, error: BaseException) -> None:
-        """Remember an injected error, by identity."""
+        """Count an injected error, and remember it by identity."""
+        self.injected_errors += 1
         if len(self.errors) < KEPT_ERRORS:
             self.errors.append(error)
 
@@ -68,9 +70,4 @@ class Journal:
 
     def forget_errors(self) -> None:
         """Let go of the errors, and of the frames they hold."""
-        self.errors.clear()
-
-    def clear(self) -> None:
-        """Begin again, for the next run of the same body."""
-        self.activations.clear()
         self.errors.clear()

@@ -10,6 +10,7 @@ import ast
 import builtins
 import importlib
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,8 @@ from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, Trigger
 
 _NUMBER = re.compile(r"-?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_DEEPEST = 50  # levels of a nested literal: the reader needs three frames for each, and Python has 1000
+_MOST_DIGITS = 18  # of a count: more calls than that nobody makes, and Python reads no more than 4300 digits
 _TAKES_EXCEPTION = frozenset({"raise", "lose-reply"})
 
 ExceptionImporter = Callable[[str], type[BaseException]]
@@ -128,6 +131,7 @@ class _Reader:
     text: str
     importer: ExceptionImporter
     position: int = 0
+    depth: int = 0
 
     # characters
 
@@ -265,16 +269,15 @@ class _Reader:
         rate = self.rate()
         self.blanks()
         hits = self.hits()
+        if hits is not None and self.peek() == "*":
+            self.refuse("a blank is needed between hits and times", remedy="Write '#3 2*hang'.")
         gap_start = self.position
         gap = self.blanks()
-        times_start = self.position
         times = self.times()
         if times is not None and hits is not None and not gap:
             self.refuse("a blank is needed between hits and times", at=gap_start, remedy="Write '#3 2*hang'.")
         self.blanks()
         fault = self.fault()
-        if times is not None and times < 1:
-            self.refuse("times must be at least 1", at=times_start)
         trigger = Trigger(rate=1.0 if rate is None else rate, hits=hits or ALL_CALLS, times=times)
         return Term(fault, ALWAYS if trigger == ALWAYS else trigger)
 
@@ -296,8 +299,6 @@ class _Reader:
         if not self.takes("#"):
             return None
         first = self.count(start)
-        if self.peek() == "*":
-            self.refuse("a blank is needed between hits and times", remedy=f"Write '#{first} 2*hang'.")
         if self.takes(".."):
             if not self.peek().isdigit():
                 return Hits(first=first)
@@ -321,8 +322,14 @@ class _Reader:
         digits = self.text[start : self.position]
         if not digits:
             self.refuse(f"expected a number, got {self._seen()}")
+        return self.whole(digits, blame, "calls are counted from 1")
+
+    def whole(self, digits: str, blame: int, floor: str) -> int:
+        """Return a count, which is at least 1."""
+        if len(digits) > _MOST_DIGITS:
+            self.refuse("the number has too many digits", at=blame)
         if int(digits) < 1:
-            self.refuse("calls are counted from 1", at=blame)
+            self.refuse(floor, at=blame)
         return int(digits)
 
     def times(self) -> int | None:
@@ -333,7 +340,7 @@ class _Reader:
         if found[2]:
             self.refuse("no blank stands before '*'", at=found.start(2))
         self.position = found.end()
-        return int(found[1])
+        return self.whole(found[1], start, "times must be at least 1")
 
     # faults
 
@@ -341,9 +348,10 @@ class _Reader:
         start = self.position
         found = _WORD.match(self.text, start)
         if found is None:
-            word = re.compile(r"[\w-]*").match(self.text, start)
-            guess = near_misses(word[0], FAULT_WORDS) if word and word[0] else ""
-            self.refuse(f"expected a fault, got {self._seen()}", remedy=guess or _fault_list())
+            word = re.compile(r"[\w-]+").match(self.text, start)
+            guess = near_misses(word[0], FAULT_WORDS) if word else ""
+            seen = repr(word[0]) if word else self._seen()
+            self.refuse(f"expected a fault, got {seen}", remedy=guess or _fault_list())
             raise AssertionError("unreachable")
         word_text = found[0]
         self.position = found.end()
@@ -427,6 +435,15 @@ class _Reader:
     # literals
 
     def literal(self) -> Any:
+        if self.depth >= _DEEPEST:
+            self.refuse(f"values are nested more than {_DEEPEST} deep")
+        self.depth += 1
+        try:
+            return self._literal()
+        finally:
+            self.depth -= 1
+
+    def _literal(self) -> Any:
         start = self.position
         char = self.peek()
         if char in ("'", '"') or (char in ("b", "B") and self.peek(1) in ("'", '"')):
@@ -477,7 +494,9 @@ class _Reader:
             self.position += 2 if self.peek() == "\\" else 1
         self.position += 1
         try:
-            return ast.literal_eval(self.text[start : self.position])  # type: ignore[no-any-return]  # a string literal
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an unknown escape is kept, whatever the run does with warnings
+                return ast.literal_eval(self.text[start : self.position])  # type: ignore[no-any-return]  # a string
         except (SyntaxError, ValueError) as error:
             self.refuse(f"not a string: {error}", at=start)
             raise AssertionError("unreachable") from None

@@ -23,6 +23,9 @@ class RuleSeen:
         fired: Calls on which a fault acted.
         is_sure: Whether it had to fire once enough calls were made.
         points: Names of the injection points it stood on.
+        target: Text of its target.
+        fault: Text of its faults and triggers.
+        filtered: Calls that its filters refused.
     """
 
     text: str
@@ -33,6 +36,7 @@ class RuleSeen:
     points: tuple[str, ...]
     target: str
     fault: str
+    filtered: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,11 @@ class ParkedSeen:
     stacks: tuple[str, ...]
     blocks_loop: bool
 
+    @property
+    def was_released(self) -> bool:
+        """Whether we ended it while the test was waiting for it."""
+        return self.outcome in ("hung", "inconclusive")
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -100,6 +109,7 @@ class Observation:
         scenario: Canonical text of the rules, joined by ``; ``.
         rules: What each rule did.
         activations: Calls on which faults acted, in order.
+        injected_errors: How many errors were injected; the other faults raise none.
         failure: How the body ended, or ``None`` if it passed.
         answers: Answers seen while a contract judges them.
         parked: Parked calls.
@@ -118,6 +128,7 @@ class Observation:
     contract: Contract
     rules: tuple[RuleSeen, ...] = ()
     activations: tuple[Activation, ...] = ()
+    injected_errors: int = 0
     failure: Failure | None = None
     answers: tuple[Answer, ...] = ()
     parked: tuple[ParkedSeen, ...] = ()

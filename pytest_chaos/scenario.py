@@ -58,6 +58,11 @@ class Rule:
         """Return the same rule with its place of writing."""
         return replace(self, source=source)
 
+    @property
+    def can_fire(self) -> bool:
+        """Whether any term may ever fire; a rule whose rates are all 0 is the same as no rule."""
+        return any(term.trigger.rate > 0 for term in self.chain)
+
     def checked(self) -> Rule:
         """Return the rule with its target in canonical form.
 
@@ -88,7 +93,8 @@ class Rule:
         for term in self.chain:
             reason = term.fault.refusal(point.kind)
             if reason:
-                return f"{term.fault.word} cannot act on {point.text}, a {point.kind}: {reason}"
+                article = "an" if point.kind.startswith("a") else "a"
+                return f"{term.fault.word} cannot act on {point.text}, {article} {point.kind}: {reason}"
         return ""
 
 

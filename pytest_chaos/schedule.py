@@ -38,7 +38,10 @@ def firing_indexes(rate: float, *key: object) -> Iterator[int]:
     denominator = math.log1p(-rate)
     while True:
         # 1 - random() lies in (0, 1], where log is finite.
-        index += 1 + int(math.log(1.0 - draws.random()) / denominator)
+        gap = math.log(1.0 - draws.random()) / denominator
+        if gap == math.inf:  # rates below 1e-306: no program makes so many calls
+            return
+        index += 1 + int(gap)
         yield index
 
 

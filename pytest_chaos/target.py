@@ -152,7 +152,9 @@ def check(target: Target) -> Target:
     if target.is_object or target.is_glob:
         if target.is_object:
             resolve(target)
-        elif not target.name:
+        elif not any(char in target.module for char in "*?"):
+            _require_module(target.module)
+        if target.is_glob and not target.name:
             raise TargetError(
                 f"target {target.text!r} has no ':' between module and name",
                 remedy="A glob is written 'package.module:name*'; '**' stands for any number of packages.",
@@ -420,6 +422,8 @@ def _points_of_glob(target: Target) -> Iterator[Point]:
         for name, owner, attribute, raw in _named_callables(module):
             if not _name_matches(target.name, name):
                 continue
+            if _is_property(raw) and target.name.rpartition(".")[2] != attribute:
+                continue  # reading an attribute is not a call to most readers: only where its name is written
             try:
                 point = _point(f"{module_name}:{name}", owner, attribute, raw, inherited=False)
             except TargetError:
@@ -474,10 +478,21 @@ def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, 
             if not issubclass(value, BaseException):
                 yield name, module, name, value
             for attribute, raw in list(vars(value).items()):
-                if not isinstance(raw, type) and kind_of(raw) is not None:
+                if not isinstance(raw, type) and _is_called(raw):
                     yield f"{name}.{attribute}", value, attribute, raw
-        elif kind_of(value) is not None:
+        elif _is_called(value):
             yield name, module, name, value
+
+
+def _is_called(value: Any) -> bool:
+    try:
+        return kind_of(value) is not None
+    except Exception:  # noqa: BLE001  # a proxy that has nothing to stand for yet raises when it is asked for its class
+        return False
+
+
+def _is_property(raw: Any) -> bool:
+    return issubclass(type(raw), property | functools.cached_property)
 
 
 def _defining_module(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.faults.base import LONGEST_S
 
 NEVER_ENDING = math.inf
 
@@ -163,10 +164,9 @@ def checked_rate(rate: object) -> float:
             remedy="It is the share of calls that fail: 0.2 is every fifth.",
         )
     if not 0 <= rate <= 1:  # NaN fails here too
-        guess = rate / 100
-        hint = f"Did you mean {guess:g}?" if 0 < guess <= 1 else "It is the share of calls that fail."
+        hint = f"Did you mean {rate / 100:g}?" if 0 < rate <= 100 else "It is the share of calls that fail."
         raise SpecificationError(f"rate must lie in [0, 1], got {rate!r}", remedy=hint)
-    return float(rate)
+    return abs(float(rate))  # -0.0 is 0.0
 
 
 def _hits(given: Mapping[str, Any]) -> Hits:
@@ -209,7 +209,7 @@ def _count(name: str, value: object, *, least: int) -> int:
 
 
 def _window(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < NEVER_ENDING:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_S:
         raise SpecificationError(
             f"for_s must be a positive number of seconds, got {value!r}",
             remedy="It counts from the start of the test's body.",

@@ -39,7 +39,10 @@ class FaultyCall(Protocol):
         """Make the real call; await it where it is a coroutine."""
 
     def park(self, seconds: float | None) -> None:
-        """Block until released or until ``seconds`` are over; ``None`` waits for release only."""
+        """Block until ``seconds`` are over; with ``None`` until released, which ends the call.
+
+        Where every release was swallowed and the call made again, ``None`` returns at once: then make the real call.
+        """
 
     async def park_async(self, seconds: float | None) -> None:
         """Wait as :meth:`park` does, without blocking the event loop."""
@@ -111,6 +114,9 @@ def as_fault(value: object) -> Fault:
 _EXAMPLES = {"Raise": "Raise(TimeoutError)", "Return": "Return(0)", "Delay": "Delay(0.2)"}
 
 
+LONGEST_S = 1e9  # thirty years; threading.TIMEOUT_MAX, the most that a lock can be asked to wait, is 9.2e9
+
+
 def checked_seconds(value: object, name: str, owner: str, *, zero_allowed: bool = False) -> float:
     """Return a duration in seconds.
 
@@ -122,12 +128,12 @@ def checked_seconds(value: object, name: str, owner: str, *, zero_allowed: bool 
             f"{owner}: {name} must be a number of seconds, got {value!r}",
             remedy="Write for instance 0.2.",
         )
-    seconds = float(value)
-    if seconds != seconds or seconds in (float("inf"), float("-inf")):
+    if not -LONGEST_S <= value <= LONGEST_S:  # NaN fails here too
         raise SpecificationError(
-            f"{owner}: {name} must be finite, got {value!r}",
+            f"{owner}: {name} must be finite, and at most {LONGEST_S:g}, got {value!r}",
             remedy="Hang() without seconds waits until it is released.",
         )
+    seconds = float(value)
     if seconds < 0 or (seconds == 0 and not zero_allowed):
         floor = "at least 0" if zero_allowed else "greater than 0"
         raise SpecificationError(f"{owner}: {name} must be {floor} seconds, got {value!r}")

@@ -31,11 +31,15 @@ class Hang(Fault):
     def act(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
         call.park(self.seconds)
+        if self.seconds is None:  # released again and again, and each time swallowed
+            return call.proceed()
         raise call.injected(self._timeout(call))
 
     async def act_async(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
         await call.park_async(self.seconds)
+        if self.seconds is None:  # as above
+            return await call.proceed_async()
         raise call.injected(self._timeout(call))
 
     def _timeout(self, call: FaultyCall) -> TimeoutError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import wrapt
@@ -39,17 +40,31 @@ class _Replaced(NamedTuple):
     replacement: Any
 
 
+Covered = dict[tuple[int, str], _Replaced]
+"""The places where replacements stand now, by owner's identity and name."""
+
+
+def uncovered(point: Point, covered: Covered) -> Point:
+    """Return a point as it is without the replacement that may stand there: a second rule joins the same site."""
+    known = covered.get((id(point.owner), point.name))
+    if known is None or point.raw is not known.replacement:
+        return point  # nobody's, or somebody put something of theirs over ours: that is what stands there
+    return replace(point, raw=known.raw, inherited=known.inherited)
+
+
 class AttributeMechanism:
     """Replaces one injection point, and the aliases of what stands there.
 
     Args:
         point: What to replace.
         aliases: The session's alias index.
+        covered: Where replacements stand; kept up to date by all mechanisms that share it.
     """
 
-    def __init__(self, point: Point, aliases: AliasIndex) -> None:
+    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
         self._point = point
         self._aliases = aliases
+        self._covered = covered
         self._replaced: list[_Replaced] = []
         self._modules: frozenset[str] = frozenset()
 
@@ -79,6 +94,8 @@ class AttributeMechanism:
         replacement = self._replaced[0].replacement if self._replaced else None
         while self._replaced:
             done = self._replaced.pop()
+            if self._covered.get((id(done.owner), done.name)) is done:
+                del self._covered[id(done.owner), done.name]
             if vars(done.owner).get(done.name) is not done.replacement:
                 continue  # somebody replaced it after us: theirs to undo
             if done.inherited:
@@ -92,7 +109,9 @@ class AttributeMechanism:
 
     def _replace(self, owner: Any, name: str, raw: Any, inherited: bool, replacement: Any) -> None:
         setattr(owner, name, replacement)
-        self._replaced.append(_Replaced(owner, name, raw, inherited, replacement))
+        done = _Replaced(owner, name, raw, inherited, replacement)
+        self._replaced.append(done)
+        self._covered[id(owner), name] = done
 
 
 def _replacement(point: Point, passage: PassThrough) -> Any:

@@ -17,7 +17,7 @@ from pytest_chaos import compat
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.attribute import AttributeMechanism
+from pytest_chaos.injector.attribute import AttributeMechanism, Covered, uncovered
 from pytest_chaos.injector.passage import passage
 from pytest_chaos.injector.strike import GUARD, Strike
 from pytest_chaos.journal import Activation, Journal
@@ -37,6 +37,7 @@ class Injection:
         rule: What was asked for.
         text: Canonical text of the rule.
         points: The injection points it acts on.
+        filtered: How many calls its filters refused; these are not counted.
     """
 
     def __init__(self, rule: Rule, points: list[Point], injector: Injector, ordinal: int) -> None:
@@ -47,6 +48,7 @@ class Injection:
         self._injector = injector
         self._ordinal = ordinal
         self._earlier_calls = 0
+        self.filtered = 0
         self._earlier_fired = 0
         self._activations: list[Activation] = []
         self.cursor = self._new_cursor()
@@ -134,6 +136,7 @@ class Injector:
         self._ward = ward
         self.actors = actors
         self._sites: dict[tuple[int, str], _Site] = {}
+        self._covered: Covered = {}
         self._lock = threading.Lock()
         self._is_open = False
         self._suspensions = 0
@@ -153,7 +156,10 @@ class Injector:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
         ordinal = sum(rule == other.rule for other in self.injections)
-        injection = Injection(rule, rule.points(), self, ordinal)
+        points = [uncovered(point, self._covered) for point in rule.points()]
+        injection = Injection(rule, points, self, ordinal)
+        if not rule.can_fire:
+            return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
         sites = [self._site(point) for point in injection.points]
         try:
             for site in sites:
@@ -186,7 +192,7 @@ class Injector:
     def _site(self, point: Point) -> _Site:
         site = self._sites.get(point.identity)
         if site is None:
-            site = self._sites[point.identity] = _Site(point, AttributeMechanism(point, self._aliases))
+            site = self._sites[point.identity] = _Site(point, AttributeMechanism(point, self._aliases, self._covered))
         return site
 
     def _install(self, site: _Site) -> None:
@@ -273,7 +279,7 @@ class Injector:
         matching = [
             injection
             for injection in reversed(site.injections)
-            if not injection.is_lifted and self._matches(injection, point, actor, frame, call)
+            if not injection.is_lifted and self._passes_filters(injection, point, actor, frame, call)
         ]
         winner: tuple[Injection, Fault] | None = None
         with self._lock:
@@ -315,6 +321,19 @@ class Injector:
             token=digest.hexdigest(),
         )
 
+    def _passes_filters(
+        self,
+        injection: Injection,
+        point: Point,
+        actor: str,
+        frame: FrameType | None,
+        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+    ) -> bool:
+        if not injection.cursor.term.trigger.has_filter or self._matches(injection, point, actor, frame, call):
+            return True
+        injection.filtered += 1
+        return False
+
     def _matches(
         self,
         injection: Injection,
@@ -324,8 +343,6 @@ class Injector:
         call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
     ) -> bool:
         trigger = injection.cursor.term.trigger
-        if not trigger.has_filter:
-            return True
         wrapped, args, kwargs = call
         caller = caller_module(frame)
         if trigger.caller is not None and not fnmatch.fnmatchcase(caller, trigger.caller):

@@ -27,6 +27,8 @@ def _reason(rule: RuleSeen, seen: Observation) -> str:
     if rule.calls:
         calls = "1 matching call" if rule.calls == 1 else f"{rule.calls} matching calls"
         return f"{calls}, none of which its trigger picked"
+    if rule.filtered:
+        return f"of {rule.filtered} calls its filters let none count"
     if seen.children:
         children = ", ".join(map(str, seen.children))
         return f"the test never called it in this process; calls may be in child {children}"

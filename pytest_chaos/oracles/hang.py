@@ -11,6 +11,9 @@ from pytest_chaos.verdict import Finding, Verdict
 
 def judge_hang(seen: Observation) -> Iterator[Finding]:
     """Find hangs that nothing ended, hangs that could not be judged, and event loops that a hang blocked."""
+    was_judged = any(parked.was_released for parked in seen.parked)
+    if seen.failure is not None and seen.failure.is_release and not was_judged:
+        yield failing(Verdict.HUNG, "hang", "hang", f"the test itself was waiting when released: {seen.failure.text}")
     for parked in seen.parked:
         where = f"{parked.label} in thread {parked.thread!r}: {parked.reason}"
         if parked.outcome == "hung":

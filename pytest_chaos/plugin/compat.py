@@ -99,9 +99,11 @@ def around_test_method(case: Any, around: Callable[[Callable[[], Any]], Any]) ->
 
 def plain_id(item: pytest.Item) -> str:
     """Return an item's id without the group that xdist's loadgroup hangs on it."""
-    nodeid = item.nodeid
-    head, sign, group = nodeid.rpartition("@")
-    return head if sign and item.get_closest_marker("xdist_group") is not None and "::" not in group else nodeid
+    mark = item.get_closest_marker("xdist_group")
+    if mark is None:
+        return item.nodeid
+    group = mark.args[0] if mark.args else mark.kwargs.get("name", "default")
+    return item.nodeid.removesuffix(f"@{group}")
 
 
 def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:

@@ -6,10 +6,11 @@ import ast
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -71,6 +72,7 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
             )
         try:
             found.contract = found.contract.with_keys(mark.kwargs)
+            found.contract.error_classes()
         except SpecificationError as error:
             raise error.at(place) from None
     return found
@@ -141,39 +143,80 @@ def _marks(item: pytest.Item, name: str) -> list[tuple[pytest.Item | pytest.Coll
 
 def _place(item: pytest.Item, node: Any, name: str, index: int) -> str:
     path, line, _ = item.location
+    return f"marker at {Path(path).as_posix()}:{_line(item, node, name, index) or (line or 0) + 1}"
+
+
+def _line(item: pytest.Item, node: Any, name: str, index: int) -> int:
+    """Return the line of a node's mark, of the whole definition where that cannot be told, or 0."""
     obj = getattr(node, "obj", None)
-    shown_line = (line or 0) + 1
     if inspect.ismodule(obj):
-        shown_line = 1
-    elif obj is not None:
-        try:
-            function = inspect.unwrap(obj)
-            file = inspect.getsourcefile(function)
-            first = inspect.getsourcelines(function)[1]
-        except (OSError, TypeError):
-            file, first = None, shown_line
-        shown_line = first
-        lines = _decorator_lines(file, first, name) if file else []
-        if index < len(lines):
-            shown_line = lines[index]
-    return f"marker at {Path(path).as_posix()}:{shown_line}"
+        written = _written(obj.__file__ or "", 0, name, _names_of(vars(obj), name))
+        return written.marks[index] if index < len(written.marks) else 1
+    try:
+        definition = inspect.unwrap(obj)  # type: ignore[arg-type]  # what is no callable is refused just below
+        file = inspect.getsourcefile(definition) or ""
+        first = inspect.getsourcelines(definition)[1]
+    except (OSError, TypeError):
+        return 0
+    namespace = vars(sys.modules.get(definition.__module__, definition))
+    written = _written(file, first, name, _names_of(namespace, name))
+    of_params = sum(mark.name == name for mark in getattr(getattr(node, "callspec", None), "marks", ()))
+    of_definition = sum(mark.name == name for mark in node.own_markers) - of_params
+    if index >= of_definition:
+        return written.parametrize or first
+    # Marks that came another way, such as from a base class, make the count wrong: then nothing is claimed.
+    return written.marks[index] if len(written.marks) == of_definition else first
+
+
+def _names_of(namespace: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Return the names under which a module keeps marks, as in ``flaky = pytest.mark.chaos(...)``."""
+    return frozenset(
+        key for key, value in list(namespace.items()) if isinstance(value, pytest.MarkDecorator) and value.name == name
+    )
+
+
+class _Written(NamedTuple):
+    """Where marks stand in the source: their lines in pytest's order, and that of a ``parametrize`` with some in it."""
+
+    marks: list[int]
+    parametrize: int
 
 
 @functools.lru_cache(maxsize=256)
-def _decorator_lines(file: str, first: int, name: str) -> list[int]:
-    """Return the lines of the decorators ``...name(...)`` of what is defined from a line on, nearest first."""
+def _written(file: str, first: int, name: str, aliases: frozenset[str]) -> _Written:
+    """Return where the marks of a name are written on what is defined from a line on; 0 stands for the module."""
     try:
         tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError):
-        return []
+    except (OSError, SyntaxError, ValueError):
+        return _Written([], 0)
+
+    def is_mark(part: ast.AST) -> bool:
+        return (isinstance(part, ast.Attribute) and part.attr == name) or (
+            isinstance(part, ast.Name) and part.id in aliases
+        )
+
     for node in ast.walk(tree):
+        decorators: list[ast.expr] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            lines = [decorator.lineno for decorator in node.decorator_list]
-            if min([node.lineno, *lines]) == first:
-                return [
-                    decorator.lineno
-                    for decorator in reversed(node.decorator_list)
-                    if isinstance(target := getattr(decorator, "func", decorator), ast.Attribute)
-                    and target.attr == name
-                ]
-    return []
+            decorators = node.decorator_list
+            is_wanted = min([node.lineno, *(decorator.lineno for decorator in decorators)]) == first
+        else:
+            is_wanted = isinstance(node, ast.Module) and first == 0
+        if not is_wanted:
+            continue
+        assigned = [
+            part
+            for statement in node.body  # type: ignore[attr-defined]  # a module, a function or a class
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "pytestmark"
+            for part in ast.walk(statement.value)
+            if is_mark(part)
+        ]
+        direct = [decorator for decorator in reversed(decorators) if is_mark(getattr(decorator, "func", decorator))]
+        around = [
+            decorator.lineno
+            for decorator in decorators
+            if decorator not in direct and any(map(is_mark, ast.walk(decorator)))
+        ]
+        lines = [*sorted(part.lineno for part in assigned), *(decorator.lineno for decorator in direct)]
+        return _Written(lines, around[0] if around else 0)
+    return _Written([], 0)

@@ -80,7 +80,7 @@ def read_settings(config: pytest.Config) -> Settings:
             if path is not None:
                 settings.reports.append(path)
     if errors:
-        raise pytest.UsageError("\n".join(map(str, errors)))
+        raise pytest.UsageError(*map(str, errors))
     return settings
 
 

@@ -18,6 +18,7 @@ from pytest_chaos.control import Chaos
 from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory
+from pytest_chaos.hang import HangReleased
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, summary, xdist
@@ -116,18 +117,24 @@ class ChaosSession:
             errors.extend(wrong)
             item.stash[_SPECIFICATION] = found
         errors.extend(check_all(self.settings.rules)[1])
+        try:
+            self.settings.contract.error_classes()
+        except SpecificationError as error:
+            errors.append(error.at("[tool.pytest_chaos]"))
         self.waiting_markers = len(waiting)
         if errors:
             # One wrong marker on a parametrised test is one error.
-            xdist.refuse(session, list(dict.fromkeys(map(str, errors))))
+            xdist.refuse(session, sorted(set(map(str, errors))))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports."""
         if not hasattr(self._config, "workerinput"):
             summary.write_reports(session, self.settings, self.records)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Print the table, the totals, and what never fired."""
+        if exitstatus == pytest.ExitCode.USAGE_ERROR and not self.usage_errors:
+            return  # nothing was run, and pytest says why
         summary.write(terminalreporter, self.records, self.settings, self.usage_errors, self.waiting_markers)
 
     def pytest_unconfigure(self) -> None:
@@ -325,6 +332,11 @@ class ChaosSession:
             except (pytest.skip.Exception, pytest.xfail.Exception):
                 raise
             except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and experiment.ward.broke_in:
+                    # Not the user's Ctrl-C: the ward ended a wait for an answer that will never come.
+                    error = HangReleased("chaos: the test still waited after an injected hang was released")
+                    experiment.ended_with(error)
+                    raise error from None
                 experiment.ended_with(error)
                 if isinstance(error, KeyboardInterrupt) and is_ours(error, experiment.journal):
                     # A KeyboardInterrupt that a rule asked for is a fault that escaped, and not the user's Ctrl-C.

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pytest_chaos.notation import format_rule
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.report import lines
 from pytest_chaos.report.record import Record, document_of
@@ -38,7 +39,7 @@ def write(
     for line in never:
         terminal.write_line(line, yellow=True)
     for rule in settings.rules:
-        terminal.write_line(f"waits for explored tests: {rule.source}")
+        terminal.write_line(f"waits for explored tests: {format_rule(rule)} ({rule.source})")
     if waiting_markers:
         tests = "1 test has" if waiting_markers == 1 else f"{waiting_markers} tests have"
         terminal.write_line(f"{tests} a marker chaos_explore or no_leaks, which act in a later version")

@@ -18,7 +18,7 @@ def refuse(session: pytest.Session, errors: list[str]) -> None:
     """
     output = getattr(session.config, "workeroutput", None)
     if output is None:
-        raise pytest.UsageError("\n".join(errors))
+        raise pytest.UsageError(*errors)
     output["chaos_errors"] = errors
     session.items.clear()  # every worker finds the same errors, so every worker collects nothing
 

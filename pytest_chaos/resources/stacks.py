@@ -137,24 +137,31 @@ class Progress:
 
     def __init__(self, code: CodeType | None, thread: int) -> None:
         self._code = code
-        self._thread = thread
+        self.thread = thread
+
+    def in_timed_wait(self) -> bool:
+        """Tell whether the body's thread waits for something that has an end of its own."""
+        thread = next((thread for thread in threading.enumerate() if thread.ident == self.thread), None)
+        frame = compat.current_frames().get(self.thread)
+        return thread is not None and frame is not None and _is_timed(thread, frame)
 
     def position(self, loops: Iterable[asyncio.AbstractEventLoop]) -> tuple[Any, ...] | None:
         """Return a token that changes when the test's frame goes on to another call; ``None`` if it cannot be told.
 
-        The token holds the called frame itself: a new call of the same function is another frame.
+        The token holds the called frame itself: a new call of the same function is another frame. It holds the line and
+        not the instruction: an ``await`` runs and waits at different ones.
         """
         if self._code is None:
             return None
         called: FrameType | None = None
-        for frame in frames_from(compat.current_frames().get(self._thread)):
+        for frame in frames_from(compat.current_frames().get(self.thread)):
             if frame.f_code is self._code:
-                return (frame, frame.f_lasti, called)
+                return (frame, frame.f_lineno, called)
             called = frame
         for loop in loops:
             for task in tasks_of(loop):
                 frames = coroutine_frames(task)
                 for index, frame in enumerate(frames):
                     if frame.f_code is self._code:
-                        return (frame, frame.f_lasti, frames[index + 1] if index + 1 < len(frames) else None)
+                        return (frame, frame.f_lineno, frames[index + 1] if index + 1 < len(frames) else None)
         return None

@@ -1,0 +1,81 @@
+"""The first screen of the README: two commands that work, and output that is real."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_chaos import Verdict
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = FENCE.findall(README)
+FRAGILE = "SHOP_VARIANT=fragile .venv/bin/python -m pytest --chaos examples/shop"
+
+
+def blocks(language):
+    """Return the contents of the README's blocks in a language."""
+    return [text.strip() for name, text in BLOCKS if name == language]
+
+
+def test_there_are_exactly_two_commands_and_each_is_one_line():
+    """Set up and run the demo; set up and run all tests."""
+    demo, everything = blocks("bash")
+
+    assert demo.endswith(".venv/bin/python -m pytest --chaos examples/shop")
+    assert everything.endswith(".venv/bin/tox")
+    assert [command.count("\n") for command in (demo, everything)] == [0, 0]
+    assert all(command.startswith("python3 -m venv .venv && ") for command in (demo, everything))
+
+
+def test_the_second_command_is_the_one_that_ci_runs():
+    """What a newcomer runs is what is checked."""
+    assert blocks("bash")[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_fragile_shop_is_named_between_the_commands():
+    """One line shows how to see it fail."""
+    first, second = (README.index(command) for command in blocks("bash"))
+
+    assert first < README.index(f"`{FRAGILE}`") < second
+
+
+@pytest.fixture(scope="module")
+def fragile_output():
+    """What the fragile shop prints."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "SHOP_VARIANT": "fragile",
+    }
+    words = ["-m", "pytest", "-p", "chaos", "--chaos", "-p", "no:cacheprovider", "examples/shop"]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
+    )
+    return done.stdout
+
+
+def test_every_line_of_the_output_is_printed_by_the_fragile_shop(fragile_output):
+    """Verdicts, targets, faults and counts are real; lines that are left out are shown as dots."""
+    (block,) = blocks("text")
+    real = {re.sub(r"\[[0-9a-f]{6}\]", "[token]", line).rstrip() for line in fragile_output.splitlines()}
+
+    shown = [re.sub(r"\[[0-9a-f]{6}\]", "[token]", line) for line in block.splitlines() if line != "..."]
+    assert [line for line in shown if line not in real] == []
+
+
+def test_the_table_of_verdicts_knows_only_verdicts():
+    """Words in the README are words of the program, in the program's order."""
+    words = re.findall(r"^\| `([a-z ]+)` \|", README, re.MULTILINE)
+
+    assert words == [verdict.value for verdict in sorted(map(Verdict.from_word, words))]
+
+
+def test_python_blocks_are_python():
+    """No example in the README has a syntax error."""
+    for text in blocks("python"):
+        compile(text, "README.md", "exec")
