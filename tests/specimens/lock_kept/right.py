@@ -1,0 +1,18 @@
+import threading
+
+LOCK = threading.Lock()
+
+
+def fetch():
+    return 1
+
+
+def answer():
+    if not LOCK.acquire(timeout=0.01):
+        return None
+    try:
+        return fetch()
+    except ConnectionError:
+        return None
+    finally:
+        LOCK.release()

@@ -1,0 +1,6 @@
+async def fetch():
+    return 1
+
+
+async def answer():
+    return await fetch()

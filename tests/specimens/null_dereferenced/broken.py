@@ -1,0 +1,6 @@
+def fetch():
+    return {"price": 1}
+
+
+def answer():
+    return fetch()["price"]

@@ -1,0 +1,11 @@
+def fetch():
+    return 1
+
+
+def answer():
+    for _ in range(3):
+        try:
+            return fetch()
+        except:  # noqa: E722
+            continue
+    return 0

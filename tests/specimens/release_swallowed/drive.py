@@ -1,0 +1,9 @@
+import pytest
+import system
+
+from pytest_chaos import Hang
+
+
+@pytest.mark.chaos("system:fetch", Hang(), hang_budget=0.3)
+def test_system():
+    assert system.answer() in (0, 1)

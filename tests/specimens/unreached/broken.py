@@ -1,0 +1,6 @@
+def fetch():
+    return 1
+
+
+def answer():
+    return 0
