@@ -78,7 +78,7 @@ class Chaos:
 
         Args:
             probe: A function or coroutine function without arguments.
-            within: For how long to try, in seconds.
+            within: For how long to try, in seconds; 0 asks once.
 
         Returns:
             The seconds it took; inside a running event loop, an awaitable of them.
@@ -91,7 +91,7 @@ class Chaos:
                 f"chaos.recovers: the probe must be callable, got {probe!r}",
                 remedy="Write chaos.recovers(lambda: client.get('/').status_code == 200).",
             )
-        checked_seconds(within, "within", "chaos.recovers")
+        checked_seconds(within, "within", "chaos.recovers", zero_allowed=True)
         self.lift()
         if compat.running_loop() is not None:
             return _probe_async(probe, within)

@@ -28,7 +28,6 @@ from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.census import Baseline, Census, Leftover
-from pytest_chaos.resources.children import running_children
 from pytest_chaos.resources.stacks import Progress
 from pytest_chaos.scenario import Rule
 from pytest_chaos.verdict import Judgement
@@ -118,6 +117,7 @@ class Experiment:
         census = self.laboratory.census
         self.ward.progress = Progress(code, self._main)
         census.before_loop_closes = self.ward.release_workers_of
+        census.children.clear()
         began = monotonic()
         try:
             with contextlib.ExitStack() as stack:
@@ -133,7 +133,7 @@ class Experiment:
             self.ward.close()
             census.actors = census.before_loop_closes = None
             self._duration_s += monotonic() - began
-            self._children = running_children()
+            self._children = tuple(census.children)
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""

@@ -117,7 +117,7 @@ class Observation:
         recovery: Why recovery failed, or an empty text.
         problems: Parts of the specification that failed while the body ran.
         contract: What was promised.
-        children: Process ids of children that ran meanwhile, where that is known.
+        children: Process ids of children that were started meanwhile.
         duration_s: Seconds the body took.
     """
 

@@ -20,8 +20,10 @@ _OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 # A call that a fault lets through runs inside these frames of ours: to everybody else they are not there.
 _PASSAGE = (
     _OWN_FOLDER + os.path.join("injector", "passage.py"),
+    _OWN_FOLDER + os.path.join("injector", "strike.py"),
     _OWN_FOLDER + os.path.join("resources", "taps.py"),
-    _OWN_FOLDER + "faults" + os.sep,
+    _OWN_FOLDER + os.path.join("faults", "delaying.py"),
+    _OWN_FOLDER + os.path.join("faults", "hanging.py"),
 )
 _STDLIB = tuple(
     {os.path.realpath(path) + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}

@@ -20,7 +20,8 @@ from pytest_chaos.target import Point, is_plain_callable
 
 class _BoundWrapper(wrapt.BoundFunctionWrapper[..., Any]):
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return getattr, (self._self_instance, self.__name__)
+        holder = self._self_owner if self._self_instance is None else self._self_instance
+        return getattr, (holder, self.__name__)
 
 
 class Wrapper(wrapt.FunctionWrapper[..., Any]):

@@ -51,7 +51,7 @@ class Strike:
         self.label = f"{label} [{token}]"
         self.wrapped, self._args, self._kwargs = call
         self.proceeded = False
-        self.uniform = draw
+        self._draw = draw
         self._token = token
         self._ward = ward
         self._journal = journal
@@ -103,6 +103,14 @@ class Strike:
     async def pause_async(self, seconds: float) -> None:
         """Wait for a while, or until the window closes."""
         await self._ward.pause_async(seconds)
+
+    def uniform(self) -> float:
+        """Draw."""
+        before, GUARD.inside = GUARD.inside, True
+        try:
+            return self._draw()
+        finally:
+            GUARD.inside = before
 
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_chaos.contract import Contract
 from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.faults.base import checked_seconds
 from pytest_chaos.notation import parse, rule_from
 from pytest_chaos.plugin.options import checked_budget
 from pytest_chaos.scenario import Rule
@@ -103,10 +104,8 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
     else:
         found.rules.append(rule_from(args[0], args[1], place, **keywords))
     if own.get("recovers") is not None:
-        within = own.get("within", 5.0)
-        if isinstance(within, bool) or not isinstance(within, int | float) or within <= 0:
-            raise SpecificationError(f"within must be a number of seconds greater than 0, got {within!r}")
-        found.recovers.append((_probe(own["recovers"]), float(within)))
+        within = checked_seconds(own.get("within", 5.0), "within", "the marker chaos", zero_allowed=True)
+        found.recovers.append((_probe(own["recovers"]), within))
     elif "within" in own:
         raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
     if own.get("hang_budget") is not None and found.hang_budget_s is None:

@@ -92,6 +92,7 @@ class Census:
         self.provenance = provenance
         self.owner: Owner = NOBODY
         self.actors: Actors | None = None
+        self.children: list[int] = []
         self.before_loop_closes: Callable[[asyncio.AbstractEventLoop], None] | None = None
         self._grace_s = grace_s
         self._births: weakref.WeakKeyDictionary[Any, Birth] = weakref.WeakKeyDictionary()
@@ -130,6 +131,10 @@ class Census:
     def loop_made(self, loop: asyncio.AbstractEventLoop) -> None:
         """Note a new event loop."""
         self._loops.add(loop)
+
+    def child_started(self, pid: int) -> None:
+        """Note a child process, in which nothing is injected."""
+        self.children.append(pid)
 
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at a loop's tasks before it cancels them without a word."""

@@ -6,6 +6,8 @@ They are in place only while chaos is on. Their frames are passages: provenance 
 from __future__ import annotations
 
 import asyncio.base_events
+import multiprocessing.process
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -28,6 +30,9 @@ class Listener(Protocol):
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """A loop is about to cancel what is left on it."""
 
+    def child_started(self, pid: int) -> None:
+        """A child process was started."""
+
 
 def install(listener: Listener) -> Callable[[], None]:
     """Put the taps in place and return what takes them out again."""
@@ -36,6 +41,8 @@ def install(listener: Listener) -> Callable[[], None]:
         _replace(asyncio.base_events.BaseEventLoop, "create_task", lambda original: _create_task(original, listener)),
         _replace(asyncio.base_events.BaseEventLoop, "__init__", lambda original: _make_loop(original, listener)),
         compat.tap_loop_closing(listener.loop_closes),
+        _replace(subprocess.Popen, "__init__", lambda original: _start_child(original, listener)),
+        _replace(multiprocessing.process.BaseProcess, "start", lambda original: _start_child(original, listener)),
     ]
 
     def uninstall() -> None:
@@ -85,3 +92,13 @@ def _make_loop(original: Callable[..., Any], listener: Listener) -> Callable[...
         listener.loop_made(self)
 
     return __init__
+
+
+def _start_child(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def start_child(self: Any, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        original(self, *args, **kwargs)
+        if self.pid is not None:
+            listener.child_started(self.pid)
+
+    return start_child
