@@ -99,19 +99,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _LATER:
-        from pytest_chaos.errors import NotYetAvailableError
+if not TYPE_CHECKING:  # a checker would take it for a promise that every name is there
 
-        raise NotYetAvailableError(
-            f"pytest_chaos.{name} is not in version {__version__} yet; it has Raise, Hang, Return, Null and Delay",
-            name=name,
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _HOME:
+            value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in _LATER:
+            from pytest_chaos.errors import NotYetAvailableError
+
+            raise NotYetAvailableError(
+                f"pytest_chaos.{name} is not in version {__version__} yet; it has Raise, Hang, Return, Null and Delay",
+                name=name,
+            )
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -119,6 +119,32 @@ def is_dummy(thread: threading.Thread) -> bool:
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop that runs in this thread, or ``None``."""
     return asyncio._get_running_loop()
+
+
+def async_sleep() -> Callable[[float], Awaitable[None]] | None:
+    """Return the sleep of the async library that runs this code, asyncio or trio, or ``None`` in sync code."""
+    if running_loop() is not None:
+        return asyncio.sleep
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return trio.sleep  # type: ignore[no-any-return]  # trio is optional, so it has no types here
+    return None
+
+
+def default_executor_of(loop: asyncio.AbstractEventLoop) -> Any:
+    """Return the executor behind ``asyncio.to_thread``, or ``None`` if the loop has made none."""
+    return getattr(loop, "_default_executor", None)
+
+
+def thread_of_loop(loop: asyncio.AbstractEventLoop) -> int | None:
+    """Return the ident of the thread in which a loop runs, or ``None`` if it does not run."""
+    return getattr(loop, "_thread_id", None)
+
+
+def is_gil_enabled() -> bool:
+    """Tell whether threads take turns; interpreters before 3.13 have no other way."""
+    told = getattr(sys, "_is_gil_enabled", None)
+    return told is None or bool(told())
 
 
 def scheduled(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:

@@ -47,23 +47,27 @@ class Chaos:
         Raises:
             SpecificationError: Any of them is wrong.
         """
-        experiment = self._experiment
-        source = f"chaos.inject in {experiment.test}"
+        __tracebackhide__ = True
+        source = f"chaos.inject in {self._experiment.test}"
+        try:
+            return self._inject(source, target, fault, trigger)
+        except SpecificationError as error:
+            # What is wrong stands in the test's own line, and not where we found it out.
+            raise error.at(source).with_traceback(None) from None
+
+    def _inject(self, source: str, target: Any, fault: Any, trigger: dict[str, Any]) -> Injection:
         if fault is None and isinstance(target, str) and "=" in target and not trigger:
             rules = parse(target, source)
             if len(rules) != 1:
-                raise SpecificationError(f"{source}: one rule at a time, got {len(rules)}")
+                raise SpecificationError(f"one rule at a time, got {len(rules)}")
             rule = rules[0]
         elif fault is None:
             raise SpecificationError(
-                f"{source}: no fault given for {target!r}", remedy="Write chaos.inject(target, Raise(TimeoutError))."
+                f"no fault given for {target!r}", remedy="Write chaos.inject(target, Raise(TimeoutError))."
             )
         else:
             rule = rule_from(target, fault, source, **trigger)
-        try:
-            return experiment.arm(rule.checked())
-        except SpecificationError as error:
-            raise error.at(source) from None
+        return self._experiment.arm(rule.checked())
 
     def lift(self) -> None:
         """Lift every fault of this test, the marker's too, and release what is parked in one."""
@@ -93,8 +97,9 @@ class Chaos:
             )
         checked_seconds(within, "within", "chaos.recovers", zero_allowed=True)
         self.lift()
-        if compat.running_loop() is not None:
-            return _probe_async(probe, within)
+        sleep = compat.async_sleep()
+        if sleep is not None:
+            return _probe_async(probe, within, sleep)
         return _probe(probe, within)
 
     def calls(self, target: Any) -> int:
@@ -184,7 +189,7 @@ def _probe(probe: Callable[[], Any], within: float) -> float:
         time.sleep(attempts.next_pause())
 
 
-async def _probe_async(probe: Callable[[], Any], within: float) -> float:
+async def _probe_async(probe: Callable[[], Any], within: float, sleep: Callable[[float], Awaitable[None]]) -> float:
     attempts = _Attempts(within)
     while True:
         try:
@@ -193,7 +198,7 @@ async def _probe_async(probe: Callable[[], Any], within: float) -> float:
                 return attempts.taken_s
         except Exception as error:  # noqa: BLE001  # whatever the probe raises
             attempts.missed(error)
-        await asyncio.sleep(attempts.next_pause())
+        await sleep(attempts.next_pause())
 
 
 async def _value_of(awaitable: Awaitable[Any]) -> Any:

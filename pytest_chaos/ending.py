@@ -30,7 +30,7 @@ def failure_from(
         text=describe(error),
         place=_place(error, provenance),
         is_injected=all(is_ours(leaf, journal) for leaf in leaves),
-        is_caused_by_fault=any(is_ours(link, journal) for leaf in leaves for link in chain(leaf)),
+        is_caused_by_fault=any(is_ours(link, journal) for link in chain(error)),
         is_declared=bool(domain) and all(isinstance(leaf, domain) for leaf in leaves),
         is_assertion=_is_assertion(error, provenance),
         is_release=any(isinstance(leaf, HangReleased) for leaf in leaves),
@@ -39,11 +39,17 @@ def failure_from(
 
 
 def is_ours(error: BaseException, journal: Journal) -> bool:
-    """Tell whether an error was injected: by identity, or by its token where a copy came through a pickle."""
+    """Tell whether an error was injected: by identity, or by type and token where a copy came through a pickle.
+
+    The token alone does not make it ours: an error of the system may quote the message of the one that caused it.
+    """
     if journal.is_injected(error):
         return True
-    texts = [argument for argument in error.args if isinstance(argument, str)]
-    return any(f"[{activation.token}]" in text for activation in journal.activations for text in texts)
+    if not any(type(error) is type(ours) for ours in journal.errors):
+        return False
+    marks = [mark for mark in (*error.args, *getattr(error, "__notes__", ())) if isinstance(mark, str)]
+    tokens = tuple(f"[{activation.token}]" for activation in journal.activations)
+    return any(mark.startswith("chaos: ") and mark.endswith(tokens) for mark in marks)
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

@@ -121,12 +121,13 @@ class Experiment:
         began = monotonic()
         try:
             with contextlib.ExitStack() as stack:
-                if self.contract.status is not None:
-                    for watcher in self.laboratory.watchers:
-                        stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
                 self.new_round()
                 self.injector.open()
                 stack.callback(self.injector.close)
+                if self.contract.status is not None:
+                    # Over the replacements: a fault may stand on the very function that is watched.
+                    for watcher in self.laboratory.watchers:
+                        stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
                 yield
         finally:
             self.injector.close()

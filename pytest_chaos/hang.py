@@ -207,7 +207,7 @@ class Ward:
 
     def release_workers_of(self, loop: asyncio.AbstractEventLoop) -> None:
         """Release calls parked in a closing loop's default executor: its end would wait for them for ever."""
-        executor = getattr(loop, "_default_executor", None)
+        executor = compat.default_executor_of(loop)
         if executor is None:
             return
         idents = {

@@ -13,6 +13,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import wrapt
+
 _NOT_TOUCHED = frozenset({"_pytest", "pytest", "pluggy", "execnet", "xdist", "coverage", "pytest_chaos", "py"})
 
 
@@ -56,7 +58,11 @@ class AliasIndex:
             if str(namespace.get("__name__", "")).partition(".")[0] in _NOT_TOUCHED:
                 continue
             for owner, name, value in _entries(module):
-                self._places.setdefault(id(_content(value)), []).append((owner, name))
+                content = _content(value)
+                self._places.setdefault(id(content), []).append((owner, name))
+                if issubclass(type(content), wrapt.FunctionWrapper):
+                    # It may be a wrapper of ours, copied or in place just now: then the function stands here again soon.
+                    self._places.setdefault(id(content.__wrapped__), []).append((owner, name))
 
 
 def holders_of(wrapper: Any) -> Iterator[Place]:

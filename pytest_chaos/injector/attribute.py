@@ -19,15 +19,24 @@ from pytest_chaos.target import Point, is_plain_callable
 
 
 class _BoundWrapper(wrapt.BoundFunctionWrapper[..., Any]):
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         holder = self._self_owner if self._self_instance is None else self._self_instance
         return getattr, (holder, self.__name__)
 
 
 class Wrapper(wrapt.FunctionWrapper[..., Any]):
-    """A wrapt wrapper that pickles by name, as functions do: process pools are given patched functions too."""
+    """A wrapt wrapper that pickles by name, as functions do: process pools are given patched functions too.
+
+    It shows itself as what it stands for, because pytest prints it where it explains a failed assertion.
+    """
 
     __bound_function_wrapper__ = _BoundWrapper
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__wrapped__.__qualname__
@@ -67,12 +76,18 @@ class AttributeMechanism:
         self._aliases = aliases
         self._covered = covered
         self._replaced: list[_Replaced] = []
+        self._shadowed: list[_Replaced] = []
         self._modules: frozenset[str] = frozenset()
 
     @property
     def installed(self) -> bool:
         """Whether the wrapper is in place."""
         return bool(self._replaced)
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether somebody replaced a replacement of ours, and may yet put ours back."""
+        return bool(self._shadowed)
 
     def install(self, passage: PassThrough) -> None:
         """Put the wrapper in place, everywhere or, if that fails, nowhere."""
@@ -91,14 +106,22 @@ class AttributeMechanism:
             raise
 
     def remove(self) -> None:
-        """Put back what stood there, in reverse. Harmless when done twice."""
+        """Put back what stood there, in reverse. Harmless when done twice.
+
+        Where somebody put something over ours, such as ``monkeypatch`` in the body, it is theirs to undo; what they
+        then put back is ours, so a later call looks again.
+        """
         replacement = self._replaced[0].replacement if self._replaced else None
-        while self._replaced:
-            done = self._replaced.pop()
-            if self._covered.get((id(done.owner), done.name)) is done:
-                del self._covered[id(done.owner), done.name]
+        ours = [*self._shadowed, *self._replaced]
+        self._replaced.clear()
+        self._shadowed.clear()
+        for done in reversed(ours):
+            key = id(done.owner), done.name
+            if key in self._covered and self._covered[key] is done:
+                del self._covered[key]
             if vars(done.owner).get(done.name) is not done.replacement:
-                continue  # somebody replaced it after us: theirs to undo
+                self._shadowed.insert(0, done)
+                continue
             if done.inherited:
                 delattr(done.owner, done.name)
             else:
@@ -131,3 +154,5 @@ def _replacement(point: Point, passage: PassThrough) -> Any:
 
 def _no_init(self: object, *args: object, **kwargs: object) -> None:
     """Stand in for ``object.__init__``, which refuses arguments as soon as the class has an ``__init__`` of its own."""
+    if (args or kwargs) and type(self).__new__ is object.__new__:
+        raise TypeError(f"{type(self).__name__}() takes no arguments")

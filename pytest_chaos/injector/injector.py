@@ -137,6 +137,7 @@ class Injector:
         self.actors = actors
         self._sites: dict[tuple[int, str], _Site] = {}
         self._covered: Covered = {}
+        self._shadowed: list[AttributeMechanism] = []
         self._lock = threading.Lock()
         self._is_open = False
         self._suspensions = 0
@@ -178,9 +179,11 @@ class Injector:
         self._detach(injection)
 
     def lift_all(self) -> None:
-        """Lift every rule, the one armed last first."""
+        """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
         for injection in reversed(self.injections):
             self.lift(injection)
+        for mechanism in reversed(self._shadowed):
+            mechanism.remove()
 
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
@@ -211,6 +214,8 @@ class Injector:
             site.injections.remove(injection)
             if not site.injections:
                 site.mechanism.remove()
+                if site.mechanism.is_shadowed:
+                    self._shadowed.append(site.mechanism)
                 del self._sites[point.identity]
 
     # --- the window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_chaos.observation import Observation, RuleSeen
-from pytest_chaos.oracles.base import failing, reported
+from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.verdict import Finding, Verdict
 
 
@@ -17,8 +17,12 @@ def judge_exercised(seen: Observation) -> Iterator[Finding]:
         if rule.fired:
             continue
         text = f"rule never fired: {rule.text}{f' ({rule.source})' if rule.source else ''}: {_reason(rule, seen)}"
-        say = failing if rule.is_sure else reported
-        yield say(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
+        if rule.is_sure:
+            yield failing(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
+        elif seen.fired:
+            yield note("exercised", "never-fired", text)  # another rule of the scenario did act
+        else:
+            yield reported(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
 
 
 def _reason(rule: RuleSeen, seen: Observation) -> str:

@@ -16,24 +16,30 @@ from _pytest.skipping import xfailed_key
 
 __all__ = ["runtestprotocol"]
 
+_OWN_FIXTURES = "pytest_chaos.plugin.entry"
+
 
 def asks_for(item: pytest.Item, fixture: str) -> bool:
-    """Tell whether an item's own function, or a fixture that is not autouse, asks for a fixture."""
+    """Tell whether an item's own function, or a fixture that is not autouse, asks for a fixture of ours.
+
+    Somebody else's fixture, or parameter, of the same name is not it, unless it asks for ours in turn.
+    """
     info = getattr(item, "_fixtureinfo", None)
     if info is None:
         return fixture in getattr(item, "fixturenames", ())
-    waiting = [*info.argnames, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)]
-    seen: set[str] = set()
+    asked = [*info.argnames, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)]
+    waiting = [(name, 0) for name in asked]
+    seen: set[tuple[str, int]] = set()
     while waiting:
-        name = waiting.pop()
-        if name == fixture:
-            return True
-        if name in seen:
+        name, overridden = waiting.pop()
+        definitions = info.name2fixturedefs.get(name, ())
+        if (name, overridden) in seen or overridden >= len(definitions):
             continue
-        seen.add(name)
-        definitions = info.name2fixturedefs.get(name)
-        if definitions:
-            waiting.extend(definitions[-1].argnames)
+        seen.add((name, overridden))
+        definition = definitions[-1 - overridden]
+        if name == fixture and definition.func.__module__ == _OWN_FIXTURES:
+            return True
+        waiting.extend((further, overridden + 1 if further == name else 0) for further in definition.argnames)
     return False
 
 

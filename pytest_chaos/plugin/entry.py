@@ -6,7 +6,8 @@ The engine is imported when a run asks for chaos.
 
 from __future__ import annotations
 
-import argparse  # pytest has it loaded
+import argparse  # pytest has all of these loaded
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +68,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="use [tool.pytest_chaos.suites.NAME] instead of the default rules; repeatable",
     )
-    group.addoption("--chaos-seed", metavar="N", help="seed of rates, jitter and texts: a whole number, or 'random'")
+    with contextlib.suppress(ValueError, argparse.ArgumentError):  # another plugin's --chaos-seed is ours too
+        group.addoption(
+            "--chaos-seed", metavar="N", help="seed of rates, jitter and texts: a whole number, or 'random'"
+        )
     group.addoption("--chaos-hang-budget", metavar="SECONDS", help="how long an injected hang may last (default 1)")
     group.addoption(
         "--chaos-report",
@@ -147,7 +151,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def needs_chaos(item: pytest.Item) -> bool:
-    """Tell whether an item is a fault test: by marker, or because it or a fixture it names asks for ``chaos``."""
+    """Tell whether an item is a fault test: by marker, or because it or a fixture it names asks for ``chaos``.
+
+    Doctests, and items that other plugins make of files, have no body of ours to disturb, so no marker makes them one.
+    """
+    if not isinstance(item, pytest.Function):
+        return False
     if item.get_closest_marker("chaos") is not None:
         return True
     from pytest_chaos.plugin.compat import asks_for

@@ -204,11 +204,11 @@ def _written(file: str, first: int, name: str, aliases: frozenset[str]) -> _Writ
         if not is_wanted:
             continue
         assigned = [
-            part
+            part.lineno
             for statement in node.body  # type: ignore[attr-defined]  # a module, a function or a class
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "pytestmark"
             for part in ast.walk(statement.value)
-            if is_mark(part)
+            if isinstance(part, ast.expr) and is_mark(part)
         ]
         direct = [decorator for decorator in reversed(decorators) if is_mark(getattr(decorator, "func", decorator))]
         around = [
@@ -216,6 +216,5 @@ def _written(file: str, first: int, name: str, aliases: frozenset[str]) -> _Writ
             for decorator in decorators
             if decorator not in direct and any(map(is_mark, ast.walk(decorator)))
         ]
-        lines = [*sorted(part.lineno for part in assigned), *(decorator.lineno for decorator in direct)]
-        return _Written(lines, around[0] if around else 0)
+        return _Written([*sorted(assigned), *(decorator.lineno for decorator in direct)], around[0] if around else 0)
     return _Written([], 0)

@@ -54,8 +54,7 @@ def start(config: pytest.Config) -> ChaosSession:
 
 
 def _refuse_unsupported(config: pytest.Config) -> None:
-    is_gil_enabled = getattr(sys, "_is_gil_enabled", None)
-    if is_gil_enabled is not None and not is_gil_enabled():
+    if not python.is_gil_enabled():
         raise pytest.UsageError("pytest-chaos is not proved on free-threaded builds yet: run without --chaos there")
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
@@ -127,8 +126,8 @@ class ChaosSession:
             xdist.refuse(session, sorted(set(map(str, errors))))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports."""
-        if not hasattr(self._config, "workerinput"):
+        """Write the reports, unless nothing was meant to run."""
+        if not hasattr(self._config, "workerinput") and not self._config.option.collectonly:
             summary.write_reports(session, self.settings, self.records)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

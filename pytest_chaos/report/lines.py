@@ -17,8 +17,9 @@ def verdict_text(record: Record) -> str:
     if len(others) >= _MOST_EVIDENCE:
         lines.append(f"  also: {len(others) - _MOST_EVIDENCE + 1} more, see --chaos-report")
     for rule in record["rules"]:
-        source = f" ({rule['source']})" if rule["source"] else ""
-        lines.append(f"  rule: {rule['text']}{source}: fired on {rule['activations']} of {_calls(rule['calls'])}")
+        lines.append(
+            f"  rule: {rule['text']}{_source(rule)}: fired on {rule['activations']} of {_calls(rule['calls'])}"
+        )
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
         lines.append(f"  fired: {len(record['fired']) - 3} times more")
@@ -61,10 +62,14 @@ def totals(records: list[Record]) -> str:
 def never_fired(records: Iterable[Record]) -> list[str]:
     """Return a line for each rule that fired in no run of the session."""
     return [
-        f"never fired: {rule['text']} ({rule['source']}): {_calls(rule['calls'])}"
+        f"never fired: {rule['text']}{_source(rule)}: {_calls(rule['calls'])}"
         for rule in rules_of(records)
         if not rule["activations"]
     ]
+
+
+def _source(rule: Record) -> str:
+    return f" ({rule['source']})" if rule["source"] else ""
 
 
 def _calls(count: int) -> str:

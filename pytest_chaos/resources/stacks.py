@@ -86,7 +86,7 @@ def pending_timed_waits(
     waits: list[str] = []
     frames = compat.current_frames()
     skipped = {*parked, threading.get_ident()}
-    loop_threads = {getattr(loop, "_thread_id", None) for loop in loops}
+    loop_threads = {compat.thread_of_loop(loop) for loop in loops}
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if frame is None or thread.ident in skipped or thread.ident in loop_threads:
@@ -96,7 +96,7 @@ def pending_timed_waits(
             waits.append(place(project.f_code, project.f_lineno, provenance))
     for loop in loops:
         # The timers of a loop whose thread is parked cannot fire.
-        if getattr(loop, "_thread_id", None) not in skipped:
+        if compat.thread_of_loop(loop) not in skipped:
             waits.extend(_timers_of_project(loop, provenance))
     return waits
 

@@ -1,0 +1,213 @@
+"""What all test folders share: pytest's own runner for runs inside a run, and a laboratory for runs without pytest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pytest_chaos import Rule, format_rule, parse
+from pytest_chaos.control import Chaos
+from pytest_chaos.experiment import Experiment, Laboratory, run
+from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.attribute import AttributeMechanism
+from pytest_chaos.observation import Observation
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.report.record import Record, record_of
+from pytest_chaos.resources.census import Census, Owner
+from pytest_chaos.verdict import Judgement
+
+pytest_plugins = ["pytester"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run of a body under faults, and what was said of it."""
+
+    observation: Observation
+    judgement: Judgement
+
+    @property
+    def verdict(self) -> str:
+        return self.judgement.verdict.value
+
+    @property
+    def fails(self) -> bool:
+        return self.judgement.fails
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of evidence, the worst first."""
+        return [evidence.kind for evidence in self.judgement.evidence]
+
+    @property
+    def texts(self) -> list[str]:
+        return [evidence.text for evidence in self.judgement.evidence]
+
+    @property
+    def calls(self) -> list[int]:
+        return [rule.calls for rule in self.observation.rules]
+
+    @property
+    def fired(self) -> list[int]:
+        return [rule.fired for rule in self.observation.rules]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Which calls, by number, a fault acted on."""
+        return [activation.number for activation in self.observation.activations]
+
+    @property
+    def failure(self) -> str:
+        return self.observation.failure.text if self.observation.failure else ""
+
+    @property
+    def record(self) -> Record:
+        return record_of(self.observation, self.judgement, "pytest --chaos")
+
+
+@dataclass
+class Lab:
+    """A project in a folder of its own, and experiments on it."""
+
+    laboratory: Laboratory
+    root: Path
+    written: set[str] = field(default_factory=set)
+
+    def write(self, name: str, source: str) -> str:
+        """Write a module of the project, without importing it, and return its name."""
+        path = self.root / Path(*name.split("."))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in list(path.parents)[: name.count(".")]:
+            (folder / "__init__.py").touch()
+            self.written.add(".".join(folder.relative_to(self.root).parts))
+        path.with_suffix(".py").write_text(textwrap.dedent(source), encoding="utf-8")
+        self.written.add(name)
+        importlib.invalidate_caches()
+        return name
+
+    def module(self, name: str, source: str) -> ModuleType:
+        """Write a module of the project, and import it."""
+        return importlib.import_module(self.write(name, source))
+
+    def run(self, body: Any, *rules: str | Rule, **options: Any) -> Seen:
+        """Run a body under rules, and judge it."""
+        return Seen(*run(body, self.laboratory, _rules(rules), **options))
+
+    def experiment(self, *rules: str | Rule, **options: Any) -> Experiment:
+        """Return an experiment with its baseline taken and its rules armed."""
+        experiment = Experiment(self.laboratory, options.pop("test", "body"), **options)
+        experiment.begin()
+        for rule in _rules(rules):
+            experiment.arm(rule)
+        return experiment
+
+    @contextlib.contextmanager
+    def window(self, *rules: str | Rule, **options: Any) -> Iterator[Chaos]:
+        """Open the window of a body; what comes out of it is not judged."""
+        experiment = self.experiment(*rules, **options)
+        try:
+            with experiment.body():
+                yield Chaos(experiment)
+        finally:
+            experiment.close()
+            self.laboratory.census.forget_baseline()
+
+
+def _rules(rules: tuple[str | Rule, ...]) -> list[Rule]:
+    return [one for rule in rules for one in (parse(rule) if isinstance(rule, str) else [rule])]
+
+
+@pytest.fixture(scope="session")
+def aliases() -> AliasIndex:
+    """The alias index, read once: that is what takes time in a laboratory."""
+    return AliasIndex()
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path, aliases: AliasIndex, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Lab]:
+    """A laboratory whose project is ``tmp_path``, and whose test file is this one."""
+    provenance = Provenance(tmp_path, test_files=[str(request.path)])
+    census = Census(provenance)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
+    made = Lab(Laboratory(provenance, census, aliases), tmp_path)
+    census.open()
+    census.owner = Owner("the test", "test")
+    yield made
+    census.close()
+    for name in made.written:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def nothing_survives(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No thread, no task, no replacement and no tap is left by a test; what a test leaks on purpose, it also ends."""
+    replaced: list[tuple[Any, str, Any]] = []
+    replace = AttributeMechanism._replace
+
+    def recorded(self: AttributeMechanism, owner: Any, name: str, raw: Any, inherited: bool, replacement: Any) -> None:
+        replaced.append((owner, name, replacement))
+        replace(self, owner, name, raw, inherited, replacement)
+
+    monkeypatch.setattr(AttributeMechanism, "_replace", recorded)
+    complaints: list[str] = []
+    listener = logging.Handler(logging.ERROR)
+    listener.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("asyncio").addHandler(listener)
+    threads, tasks, taps = set(threading.enumerate()), _pending_tasks(), _taps()
+    yield
+    logging.getLogger("asyncio").removeHandler(listener)
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)
+    assert [thread.name for thread in set(threading.enumerate()) - threads] == []
+    assert [repr(task) for task in _pending_tasks() - tasks] == []
+    assert [complaint for complaint in complaints if "was destroyed but it is pending" in complaint] == []
+    assert _taps() == taps
+    standing = [(owner, name) for owner, name, ours in replaced if vars(owner).get(name) is ours]
+    assert [(owner, name) for owner, name in standing if _is_reached(owner)] == []
+
+
+def _pending_tasks() -> set[asyncio.Task[Any]]:
+    known = getattr(asyncio.tasks, "_scheduled_tasks", None) or getattr(asyncio.tasks, "_all_tasks", ())
+    return {task for task in list(known) if not task.done()}
+
+
+def _is_reached(owner: Any) -> bool:
+    """Tell whether a module or class is there after the test; what a test wrote into its folder is not."""
+    module = owner if isinstance(owner, ModuleType) else sys.modules.get(getattr(owner, "__module__", ""))
+    return module is not None and sys.modules.get(module.__name__) is module
+
+
+def _taps() -> list[Any]:
+    """The functions of the standard library and of httpx that we tap."""
+    import httpx
+
+    return [
+        vars(threading.Thread)["start"],
+        vars(asyncio.base_events.BaseEventLoop)["create_task"],
+        vars(asyncio.base_events.BaseEventLoop)["__init__"],
+        asyncio.runners._cancel_all_tasks,  # type: ignore[attr-defined]  # what compat taps
+        threading.excepthook,
+        vars(httpx.Client)["send"],
+        vars(httpx.AsyncClient)["send"],
+    ]
+
+
+@pytest.fixture
+def canonical() -> Any:
+    """Return the canonical text of a one-rule text."""
+    return lambda text: format_rule(parse(text)[0])

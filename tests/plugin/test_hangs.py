@@ -1,0 +1,343 @@
+"""Hangs: what nothing ended is found and released, and what the system left by itself is not judged."""
+
+from __future__ import annotations
+
+import pytest
+
+SHOP = """
+    import asyncio
+    import queue
+    import threading
+    from concurrent.futures import ThreadPoolExecutor, TimeoutError as LateError
+
+    def charge():
+        return "receipt"
+
+    async def charge_soon():
+        return "receipt"
+
+    def pay():
+        return charge()
+
+    def pay_in_a_thread():
+        answers = queue.Queue()
+        threading.Thread(target=lambda: answers.put(charge()), daemon=True).start()
+        return answers.get()
+
+    def pay_in_a_thread_with_a_timeout():
+        answers = queue.Queue()
+        thread = threading.Thread(target=lambda: answers.put(charge()), daemon=True)
+        thread.start()
+        try:
+            return answers.get(timeout=0.05)
+        except queue.Empty:
+            return "later"
+
+    def pay_and_swallow():
+        try:
+            charge()
+        except:
+            pass
+        return "swallowed"
+
+    def pay_and_retry_for_ever():
+        for attempt in range(10**6):
+            try:
+                return charge()
+            except:
+                continue
+
+    async def pay_soon():
+        return await charge_soon()
+
+    async def pay_soon_with_a_timeout():
+        try:
+            return await asyncio.wait_for(charge_soon(), 0.05)
+        except TimeoutError:
+            return "later"
+
+    async def pay_sync_in_a_loop():
+        return charge()
+"""
+
+TESTS = """
+    import asyncio
+    import pytest
+    from pytest_chaos import Hang
+    import shop
+
+    charge_hangs = pytest.mark.chaos("shop:charge", Hang)
+    soon_hangs = pytest.mark.chaos("shop:charge_soon", Hang())
+
+    @charge_hangs
+    def test_main_thread():
+        shop.pay()
+
+    @charge_hangs
+    def test_worker_thread():
+        shop.pay_in_a_thread()
+
+    @charge_hangs
+    def test_swallowed():
+        assert shop.pay_and_swallow() == "swallowed"
+
+    @charge_hangs
+    def test_retried_for_ever():
+        shop.pay_and_retry_for_ever()
+
+    @soon_hangs
+    def test_coroutine():
+        asyncio.run(shop.pay_soon())
+
+    @charge_hangs
+    def test_sync_in_a_loop():
+        asyncio.run(shop.pay_sync_in_a_loop())
+
+    @charge_hangs
+    def test_left_by_a_thread():
+        assert shop.pay_in_a_thread_with_a_timeout() == "later"
+
+    @soon_hangs
+    def test_left_by_a_coroutine():
+        assert asyncio.run(shop.pay_soon_with_a_timeout()) == "later"
+
+    @pytest.mark.chaos("shop:charge", Hang(0.02))
+    def test_with_an_end():
+        with pytest.raises(TimeoutError):
+            shop.pay()
+
+    @pytest.mark.chaos("shop:charge", Hang, hang_budget=0.05)
+    def test_own_budget():
+        shop.pay()
+"""
+
+
+@pytest.fixture(scope="module")
+def hangs(tmp_path_factory):
+    """The outcome of one run of all specimens, in a process of its own."""
+    import json
+    import os
+    import subprocess
+    import sys
+    import textwrap
+
+    folder = tmp_path_factory.mktemp("hangs")
+    (folder / "shop.py").write_text(textwrap.dedent(SHOP))
+    (folder / "test_it.py").write_text(textwrap.dedent(TESTS))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "chaos", "--chaos", "--chaos-hang-budget=0.2", "--chaos-report=c.json"],
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    results = json.loads((folder / "c.json").read_text())["results"]
+    return done, {result["test"].rpartition("::")[2]: result for result in results}
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "test_main_thread",
+        "test_worker_thread",
+        "test_swallowed",
+        "test_retried_for_ever",
+        "test_coroutine",
+        "test_sync_in_a_loop",
+    ],
+)
+def test_what_nothing_ended_is_hung(hangs, test):
+    """A call that never came back is a hang, also when the system swallows the release, calls again for ever, or waits
+    for the answer of a thread that died of it: the run goes on in each case.
+    """
+    done, results = hangs
+
+    assert (results[test]["verdict"], results[test]["fails"]) == ("hung", True)
+    assert f"FAILED test_it.py::{test} - chaos: hung: " in done.stdout
+    assert "nothing ended it within the hang budget of 0.2 s" in results[test]["evidence"][0]["text"]
+
+
+@pytest.mark.parametrize("test", ["test_left_by_a_thread", "test_left_by_a_coroutine", "test_with_an_end"])
+def test_what_the_system_left_is_not_hung(hangs, test):
+    """A timeout of the system ends a hang; one with an end of its own is not judged against the budget."""
+    _, results = hangs
+
+    assert (results[test]["verdict"], results[test]["fails"]) == ("resilient", False)
+
+
+def test_a_marker_has_a_budget_of_its_own(hangs):
+    """``hang_budget=`` on the marker wins over the option."""
+    _, results = hangs
+
+    assert "within the hang budget of 0.05 s" in results["test_own_budget"]["evidence"][0]["text"]
+    assert results["test_own_budget"]["duration_s"] < 0.2
+
+
+def test_a_blocked_loop_is_evidence(hangs):
+    """Sync code that hangs on an event loop's thread stops everything else there: it is said."""
+    _, results = hangs
+
+    kinds = [evidence["kind"] for evidence in results["test_sync_in_a_loop"]["evidence"]]
+    assert kinds == ["hang", "loop-blocked"]
+
+
+def test_the_run_again_line_names_the_budget(hangs):
+    """A budget that was given stands in the command that runs this again."""
+    _, results = hangs
+
+    assert results["test_main_thread"]["replay"] == (
+        "pytest --chaos --chaos-seed=0 --chaos-hang-budget=0.2 test_it.py::test_main_thread  # shop:charge = hang"
+    )
+
+
+def run(inner, test: str, *args: str, plugins: tuple[str, ...] = ()):
+    inner.write("shop.py", SHOP)
+    inner.write("test_it.py", test)
+    return inner.run_apart("--chaos-hang-budget=0.2", *args, plugins=plugins)
+
+
+def test_a_hang_runs_again_in_a_shell(inner):
+    """The last line of a hang, typed into a shell, shows the same hang."""
+    first = run(
+        inner,
+        """
+        import pytest, shop
+
+        @pytest.mark.chaos("shop:charge = #2 hang")
+        def test_it():
+            shop.pay()
+            shop.pay()
+        """,
+    )
+    assert first.only["verdict"] == "hung"
+
+    second = inner.again(first.replay)
+
+    assert second.code == 1
+    assert second.only["replay"] == first.replay == second.replay
+    assert (second.only["verdict"], second.fired) == ("hung", first.fired)
+
+
+def test_a_worker_thread_without_a_timeout(inner):
+    """The main thread waits for a worker that hangs: released, the worker's error is not the test's answer."""
+    done = run(
+        inner,
+        """
+        import pytest, shop
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.chaos("shop:charge", __import__("pytest_chaos").Hang)
+        def test_pool():
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(shop.pay).result()
+        """,
+    )
+    assert done.outcomes == {"failed": 1}
+    assert done.only["verdict"] == "hung"
+    assert "ThreadPoolExecutor" in done.only["evidence"][0]["text"]
+    assert "test_it.py:8 in test_pool" in done.only["evidence"][0]["text"], "who waited for it"
+
+
+def test_under_pytest_asyncio(inner):
+    """An async test that hangs is hung; with a timeout it is not; the loop goes on meanwhile."""
+    done = run(
+        inner,
+        """
+        import asyncio, pytest, shop
+        from pytest_chaos import Hang
+
+        @pytest.mark.chaos("shop:charge_soon", Hang)
+        async def test_hung():
+            await shop.pay_soon()
+
+        @pytest.mark.chaos("shop:charge_soon", Hang)
+        async def test_swallowed():
+            try:
+                await shop.pay_soon()
+            except BaseException:
+                pass
+
+        @pytest.mark.chaos("shop:charge_soon", Hang)
+        async def test_left():
+            assert await shop.pay_soon_with_a_timeout() == "later"
+
+        @pytest.mark.chaos("shop:charge_soon", Hang)
+        async def test_cancelled():
+            task = asyncio.create_task(shop.pay_soon())
+            ticks = 0
+            while ticks < 5:
+                await asyncio.sleep(0)
+                ticks += 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        """,
+        "--asyncio-mode=auto",
+        plugins=("asyncio",),
+    )
+    assert done.verdicts == {
+        "test_hung": "hung",
+        "test_swallowed": "hung",
+        "test_left": "resilient",
+        "test_cancelled": "resilient",
+    }
+    assert done.outcomes == {"failed": 2, "passed": 2}
+
+
+def test_a_pending_timed_wait_is_inconclusive(inner):
+    """A timed wait of the project that is longer than the budget might have ended the hang: raise the budget."""
+    inner.write(
+        "pool.py",
+        """
+        import queue
+        import threading
+        import shop
+
+        def pay():
+            answers = queue.Queue()
+            threading.Thread(target=lambda: answers.put(shop.charge()), daemon=True).start()
+            try:
+                return answers.get(timeout=0.5)
+            except queue.Empty:
+                return "later"
+        """,
+    )
+    test = """
+        import pytest, pool
+
+        @pytest.mark.chaos("shop:charge = hang")
+        def test_it():
+            assert pool.pay() in ("later", "receipt")
+    """
+    short = run(inner, test)
+    assert short.only["verdict"] == "inconclusive"
+    assert "a timed wait at pool.py:10 in pay may have ended it; raise the budget" in short.text
+
+    enough = inner.run_apart("--chaos-hang-budget=2")
+    assert enough.only["verdict"] == "resilient"
+
+
+def test_lifting_by_hand_releases(inner):
+    """``chaos.lift()`` lets parked calls go, and nobody is judged for them."""
+    done = run(
+        inner,
+        """
+        import threading, pytest, shop
+        from pytest_chaos import Hang
+
+        def test_it(chaos):
+            injection = chaos.inject(shop.charge, Hang)
+            thread = threading.Thread(target=shop.pay_and_swallow)
+            thread.start()
+            while not injection.fired:
+                pass
+            chaos.lift()
+            thread.join(10)
+            assert not thread.is_alive()
+            assert shop.pay() == "receipt"
+        """,
+    )
+    assert done.outcomes == {"passed": 1}
+    assert done.only["verdict"] == "resilient"
