@@ -238,14 +238,17 @@ def run(
     """
     experiment = Experiment(laboratory, options.pop("test", "body"), **options)
     experiment.begin()
-    for rule in rules:
-        experiment.arm(rule)
-    error: BaseException | None = None
-    with experiment.body(getattr(body, "__code__", None)):
-        try:
-            body()
-        except BaseException as caught:  # noqa: BLE001  # how a body ends is what is observed
-            error = caught
-    experiment.ended_with(error)
-    del error
-    return experiment.conclude()
+    try:
+        for rule in rules:
+            experiment.arm(rule)
+        error: BaseException | None = None
+        with experiment.body(getattr(body, "__code__", None)):
+            try:
+                body()
+            except BaseException as caught:  # noqa: BLE001  # how a body ends is what is observed
+                error = caught
+        experiment.ended_with(error)
+        del error
+        return experiment.conclude()
+    finally:
+        experiment.close()

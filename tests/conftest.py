@@ -109,8 +109,12 @@ class Lab:
         """Return an experiment with its baseline taken and its rules armed."""
         experiment = Experiment(self.laboratory, options.pop("test", "body"), **options)
         experiment.begin()
-        for rule in _rules(rules):
-            experiment.arm(rule)
+        try:
+            for rule in _rules(rules):
+                experiment.arm(rule)
+        except BaseException:
+            experiment.close()
+            raise
         return experiment
 
     @contextlib.contextmanager

@@ -61,7 +61,7 @@ class AliasIndex:
                 content = _content(value)
                 self._places.setdefault(id(content), []).append((owner, name))
                 if issubclass(type(content), wrapt.FunctionWrapper):
-                    # It may be a wrapper of ours, copied or in place just now: then the function stands here again soon.
+                    # Perhaps ours, copied or in place just now: then the function stands here again soon.
                     self._places.setdefault(id(content.__wrapped__), []).append((owner, name))
 
 

@@ -1,0 +1,222 @@
+"""Whose code a frame belongs to, whom a fault may disturb, and which calls are the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import json
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hypothesis
+import pluggy
+import pytest
+import wrapt
+
+import pytest_chaos
+from pytest_chaos import experiment, hang
+from pytest_chaos.faults import delaying, raising
+from pytest_chaos.injector import passage, strike
+from pytest_chaos.provenance import Provenance, caller_module, frames_from, is_stdlib_module
+
+
+@pytest.fixture
+def provenance(tmp_path: Path) -> Provenance:
+    return Provenance(
+        tmp_path,
+        test_files=[str(tmp_path / "test_it.py")],
+        plugin_files=["/elsewhere/plugin.py", str(tmp_path / "p.py")],
+    )
+
+
+def function_in(filename: str, inner: Any, name: str = "shop", function: str = "call") -> Any:
+    """Return a function in a file of that name that calls ``inner``, or returns its own frame."""
+    namespace: dict[str, Any] = {"sys": sys, "__name__": name}
+    exec(compile(f"def {function}(f): return f() if f else sys._getframe()", filename, "exec"), namespace)
+    return functools.partial(namespace[function], inner)
+
+
+def frame_of(filename: str, name: str = "shop") -> FrameType:
+    """Return the frame of a function in a file of that name."""
+    frame: FrameType = function_in(filename, None, name)()
+    return frame
+
+
+def stack(*filenames: str) -> FrameType:
+    """Return the innermost frame of a stack of functions in these files, outermost first, with none between."""
+    function = None
+    for filename in reversed(filenames):
+        function = function_in(filename, function)
+    assert function is not None
+    frame: FrameType = function()
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("{root}/shop.py", "project"),
+        ("{root}/package/deep/shop.py", "project"),
+        ("{root}/conftest.py", "test"),
+        ("{root}/package/conftest.py", "test"),
+        ("{root}/test_it.py", "test"),
+        ("{root}/test_other.py", "project"),
+        ("{root}/p.py", "project"),
+        ("{root}/.venv/lib/python3/site-packages/requests/api.py", "installed"),
+        ("{root}/.venv/lib/python3/site-packages/six.py", "installed"),
+        ("{root}/.venv/lib/python3/site-packages/pytest_mock/plugin.py", "pytest"),
+        ("{root}/.venv/lib/python3/site-packages/xdist/plugin.py", "pytest"),
+        ("/usr/lib/python3/dist-packages/requests/api.py", "installed"),
+        ("/elsewhere/plugin.py", "pytest"),
+        ("/elsewhere/other.py", "installed"),
+        ("<frozen importlib._bootstrap>", "import"),
+        ("<frozen os>", "stdlib"),
+        ("<string>", "generated"),
+        ("<attrs generated init>", "generated"),
+        (json.__file__, "stdlib"),
+        (asyncio.__file__, "stdlib"),
+        (importlib.__file__, "import"),
+        (pytest.__file__, "pytest"),
+        (pluggy.__file__, "pytest"),
+        (hypothesis.__file__, "pytest"),
+        (wrapt.__file__, "installed"),
+        (pytest_chaos.__file__, "chaos"),
+        (experiment.__file__, "chaos"),
+        (hang.__file__, "chaos"),
+        (raising.__file__, "chaos"),
+        (passage.__file__, "passage"),
+        (strike.__file__, "passage"),
+        (delaying.__file__, "passage"),
+        (sysconfig.get_path("stdlib") + "/site-packages/requests/api.py", "installed"),
+    ],
+)
+def test_origin_of_a_file(provenance: Provenance, tmp_path: Path, filename: str, expected: str) -> None:
+    assert expected == provenance.of_file(filename.format(root=tmp_path))
+
+
+def test_named_packages_are_the_project_wherever_they_are(tmp_path: Path) -> None:
+    provenance = Provenance(tmp_path, packages=["shop"])
+    inside = str(tmp_path / "shop.py")
+    outside = "/usr/lib/python3/dist-packages/shop/api.py"
+
+    assert ["project", "project", "installed", "installed"] == [
+        provenance.of_frame(frame_of(filename, name=name))
+        for filename, name in ((inside, "shop"), (outside, "shop.api"), (inside, "other"), (outside, "shopping"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["{root}/shop.py"], True),
+        (["{root}/test_it.py"], True),
+        (["{root}/site-packages/requests/api.py"], True),
+        ([pytest.__file__], False),
+        ([pluggy.__file__], False),
+        ([importlib.__file__], False),
+        (["<frozen importlib._bootstrap>"], False),
+        ([experiment.__file__], False),
+        (["{root}/shop.py", json.__file__], True),
+        (["{root}/shop.py", json.__file__, "<string>"], True),
+        ([pytest.__file__, json.__file__], False),
+        (["{root}/shop.py", pytest.__file__, json.__file__], False),
+        ([pytest.__file__, "{root}/shop.py"], True),
+        (["{root}/shop.py", passage.__file__, strike.__file__], True),
+        ([pytest.__file__, passage.__file__], False),
+    ],
+)
+def test_nearest_caller_outside_the_standard_library_decides(
+    provenance: Provenance, tmp_path: Path, files: list[str], expected: bool
+) -> None:
+    assert expected == provenance.is_disturbable(stack(*[name.format(root=tmp_path) for name in files]))
+
+
+def test_first_call_of_a_thread_may_be_disturbed(provenance: Provenance) -> None:
+    seen: list[bool] = []
+
+    class Probe(threading.Thread):
+        run = staticmethod(lambda: seen.append(provenance.is_disturbable(sys._getframe(1))))  # type: ignore[assignment]
+
+    thread = Probe()
+    thread.start()
+    thread.join()
+
+    assert [True] == seen
+    assert provenance.is_disturbable(None)
+
+
+def test_callback_of_a_loop_may_be_disturbed_whoever_runs_the_loop(provenance: Provenance) -> None:
+    callback = function_in(asyncio.events.__file__, None, function="_run")
+    frame = function_in(pytest.__file__, function_in(asyncio.base_events.__file__, callback))()
+
+    assert provenance.is_disturbable(frame)
+    assert not provenance.is_disturbable(frame.f_back)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["{root}/test_it.py"], True),
+        (["{root}/test_it.py", "{root}/site-packages/httpx/client.py"], True),
+        (["{root}/test_it.py", json.__file__], True),
+        (["{root}/test_it.py", "{root}/shop.py"], False),
+        (["{root}/test_it.py", "{root}/shop.py", "{root}/site-packages/httpx/client.py"], False),
+        (["{root}/shop.py", "{root}/test_it.py"], True),
+        (["{root}/conftest.py", "{root}/site-packages/httpx/client.py"], True),
+        ([pytest.__file__], True),
+    ],
+)
+def test_driver_call_has_no_project_frame_between_it_and_the_test(
+    provenance: Provenance, tmp_path: Path, files: list[str], expected: bool
+) -> None:
+    assert expected == provenance.is_driver_call(stack(*[name.format(root=tmp_path) for name in files]))
+
+
+def test_first_project_frame_is_the_innermost(provenance: Provenance, tmp_path: Path) -> None:
+    frame = stack(str(tmp_path / "outer.py"), str(tmp_path / "inner.py"), json.__file__)
+    found = provenance.first_project_frame(frame)
+
+    assert found is not None
+    assert str(tmp_path / "inner.py") == found.f_code.co_filename
+    assert provenance.first_project_frame(None) is None
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("{root}/shop/db.py", "shop/db.py"),
+        (json.__file__, "json/__init__.py"),
+        (pluggy.__file__, "pluggy/__init__.py"),
+        ("/nowhere/at/all.py", "/nowhere/at/all.py"),
+        ("<string>", "<string>"),
+    ],
+)
+def test_file_names_are_shortened_for_reports(
+    provenance: Provenance, tmp_path: Path, filename: str, expected: str
+) -> None:
+    assert expected == provenance.shorten(filename.format(root=tmp_path))
+
+
+def test_calling_module_is_seen_through_our_passage() -> None:
+    frame = function_in("/x/shop.py", function_in(passage.__file__, None, "passage"), "shop")()
+
+    assert "shop" == caller_module(frame)
+    assert "" == caller_module(None)
+
+
+def test_frames_are_walked_outwards() -> None:
+    frames = list(frames_from(sys._getframe()))
+
+    assert test_frames_are_walked_outwards.__code__ is frames[0].f_code
+    assert frames[-1].f_back is None
+    assert [] == list(frames_from(None))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("json", True), ("os.path", True), ("pytest", False), ("jsonx", False)])
+def test_standard_library_is_told_by_name(name: str, expected: bool) -> None:
+    assert expected == is_stdlib_module(name)

@@ -1,0 +1,211 @@
+"""Records for machines, with every field of the contract, and lines for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_chaos.contract import Contract
+from pytest_chaos.journal import Activation
+from pytest_chaos.observation import Observation, RuleSeen
+from pytest_chaos.report.lines import never_fired, table, totals, verdict_text
+from pytest_chaos.report.record import Record, document_of, record_of, rules_of, sorted_records, summary_of
+from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
+
+RULE = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "hang")
+OTHER = RuleSeen("m:g = 20%null", "", 1, 0, False, ("m:g",), "m:g", "20%null")
+ACTIVATIONS = tuple(
+    Activation("m:f = hang", "m:f", "hang", n, "main", n, 0.1, "MainThread", "abc") for n in range(1, 6)
+)
+
+
+def record(
+    test: str = "t.py::test",
+    scenario: str = "m:f = hang",
+    verdict: Verdict = Verdict.HUNG,
+    rules: tuple[RuleSeen, ...] = (RULE, OTHER),
+    evidence: int = 1,
+    **changes: Any,
+) -> Record:
+    seen = Observation(test, "fault", 7, scenario, Contract(), rules, duration_s=0.12345678, **changes)
+    found = [
+        Finding(verdict, Evidence("hang", "hang", f"fact {number}"), verdict > Verdict.STORM)
+        for number in range(evidence)
+    ]
+    return record_of(seen, Judgement.of(found), "pytest --chaos t.py::test")
+
+
+def test_record_has_the_fields_of_the_contract() -> None:
+    assert {
+        "test": "t.py::test",
+        "kind": "fault",
+        "scenario": "m:f = hang",
+        "verdict": "hung",
+        "fails": True,
+        "calls": 6,
+        "activations": 2,
+        "evidence": [{"oracle": "hang", "kind": "hang", "text": "fact 0"}],
+        "caught": [],
+        "duration_s": 0.123457,
+        "replay": "pytest --chaos t.py::test",
+        "seed": 7,
+        "rules": [
+            {
+                "text": "m:f = hang",
+                "source": "marker at t.py:3",
+                "calls": 5,
+                "activations": 2,
+                "target": "m:f",
+                "fault": "hang",
+            },
+            {"text": "m:g = 20%null", "source": "", "calls": 1, "activations": 0, "target": "m:g", "fault": "20%null"},
+        ],
+        "fired": [{"point": "m:f", "fault": "hang", "call": 1, "actor": "main", "index": 1}],
+    } == record(activations=ACTIVATIONS[:1])
+
+
+def test_record_is_plain_data() -> None:
+    assert record() == json.loads(json.dumps(record()))
+
+
+def test_document_has_the_fields_of_the_contract() -> None:
+    document = document_of([record()], seed=7)
+
+    assert ["version", "seed", "results", "rules", "summary"] == list(document)
+    assert (1, 7, {"hung": 1}) == (document["version"], document["seed"], document["summary"])
+    assert document == json.loads(json.dumps(document))
+
+
+def test_results_are_sorted_by_test_then_scenario() -> None:
+    records = [record("b", "x"), record("a", "z"), record("b", "a"), record("a", "y")]
+
+    assert [("a", "y"), ("a", "z"), ("b", "a"), ("b", "x")] == [
+        (one["test"], one["scenario"]) for one in document_of(records, 0)["results"]
+    ]
+    assert sorted_records(records) == document_of(records, 0)["results"]
+
+
+def test_rules_are_summed_over_all_runs() -> None:
+    rules = rules_of([record(), record("u.py::test")])
+
+    assert [("m:f = hang", "marker at t.py:3", 10, 4), ("m:g = 20%null", "", 2, 0)] == [
+        (rule["text"], rule["source"], rule["calls"], rule["activations"]) for rule in rules
+    ]
+
+
+def test_rules_of_different_sources_stay_apart() -> None:
+    from dataclasses import replace
+
+    rules = rules_of([record(rules=(RULE,)), record(rules=(replace(RULE, source="option"),))])
+
+    assert ["marker at t.py:3", "option"] == [rule["source"] for rule in rules]
+
+
+def test_summing_leaves_the_records_alone() -> None:
+    records = [record(), record()]
+    rules_of(records)
+
+    assert [record(), record()] == records
+
+
+def test_summary_counts_verdicts_best_first_and_leaves_out_the_rest() -> None:
+    records = [record(verdict=verdict) for verdict in (Verdict.HUNG, Verdict.RESILIENT, Verdict.HUNG)]
+
+    assert [("resilient", 1), ("hung", 2)] == list(summary_of(records).items())
+
+
+# --- lines
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_text_begins_with_the_verdict_and_ends_with_the_replay(verdict: Verdict) -> None:
+    lines = verdict_text(record(verdict=verdict)).splitlines()
+
+    assert lines[0].startswith(f"chaos: {verdict.value}: fact 0")
+    assert "run again: pytest --chaos t.py::test" == lines[-1]
+
+
+def test_text_of_a_run_without_evidence_says_so() -> None:
+    assert "chaos: resilient: every oracle is content" == verdict_text(record(evidence=0)).splitlines()[0]
+
+
+def test_text_shows_evidence_rules_and_the_first_firings() -> None:
+    text = verdict_text(record(evidence=3, activations=ACTIVATIONS))
+
+    assert [
+        "chaos: hung: fact 0",
+        "  also: fact 1",
+        "  also: fact 2",
+        "  rule: m:f = hang (marker at t.py:3): fired on 2 of 5 calls",
+        "  rule: m:g = 20%null: fired on 0 of 1 call",
+        "  fired: hang at m:f, call 1 (main)",
+        "  fired: hang at m:f, call 2 (main)",
+        "  fired: hang at m:f, call 3 (main)",
+        "  fired: 2 times more",
+        "run again: pytest --chaos t.py::test",
+    ] == text.splitlines()
+
+
+@pytest.mark.parametrize(("count", "shown", "more"), [(8, 7, 0), (9, 7, 1), (30, 7, 22)])
+def test_text_of_much_evidence_is_cut_and_says_how_much(count: int, shown: int, more: int) -> None:
+    text = verdict_text(record(evidence=count))
+
+    assert shown == text.count("  also: fact")
+    assert (f"  also: {more} more" in text) == bool(more)
+
+
+def test_table_shows_test_target_fault_and_verdict() -> None:
+    records = [record("b.py::test_two", verdict=Verdict.RESILIENT, rules=(RULE,)), record("a.py::test_one")]
+
+    lines = [line for line, _ in table(records)]
+
+    assert ["verdict", "fired", "test", "target", "fault"] == lines[0].split()
+    assert ["a.py"] == lines[1].split()
+    assert ["hung", "2/5", "test_one", "m:f", "hang"] == lines[2].split()
+    assert ["0/1", "m:g", "20%null"] == lines[3].split()
+    assert ["b.py"] == lines[4].split()
+    assert ["resilient", "2/5", "test_two", "m:f", "hang"] == lines[5].split()
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_columns_of_the_table_stand_below_each_other() -> None:
+    lines = [line for line, _ in table([record("a.py::test_one"), record("a.py::test_longer_name")])]
+
+    assert 1 == len({line.index("m:f") for line in lines if "m:f" in line} | {lines[0].index("target")})
+
+
+def test_table_of_nothing_is_empty() -> None:
+    assert [] == table([])
+    assert [] == table([record(rules=())])
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([Verdict.HUNG], "1 disturbed run: 1 hung; 1 failing"),
+        ([Verdict.RESILIENT, Verdict.HUNG, Verdict.RESILIENT], "3 disturbed runs: 2 resilient, 1 hung; 1 failing"),
+    ],
+)
+def test_totals_count_runs_and_verdicts(verdicts: list[Verdict], expected: str) -> None:
+    assert expected == totals([record(verdict=verdict) for verdict in verdicts])
+
+
+def test_rule_that_fired_in_no_run_of_the_session_is_listed() -> None:
+    (line,) = never_fired([record(), record()])
+
+    assert "never fired: m:g = 20%null: 2 calls" == line
+
+
+def test_every_run_has_a_record_that_json_can_hold(lab: Any) -> None:
+    lab.module("shop", "def pay(): return 1")
+    seen = lab.run(lambda: __import__("shop").pay(), "shop:pay = raise(OSError)")
+
+    assert seen.record == json.loads(json.dumps(seen.record))
+    assert ("shop:pay = raise(OSError)", "escaped", 1, 1) == (
+        seen.record["scenario"],
+        seen.record["verdict"],
+        seen.record["calls"],
+        seen.record["activations"],
+    )

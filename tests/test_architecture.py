@@ -1,0 +1,459 @@
+"""The laws of the house (DESIGN, section 4), read from the source.
+
+Each law is a function from the source of a package to its offenders, so that it can be shown a house that breaks it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_chaos
+
+PACKAGE = Path(pytest_chaos.__file__).parent
+
+# A module imports only from stages before its own. A stage is a module or a folder directly in the package.
+ORDER = (
+    "errors",
+    "compat",
+    "provenance",
+    "faults",
+    "triggers",
+    "target",
+    "scenario",
+    "notation",
+    "contract",
+    "schedule",
+    "journal",
+    "resources",
+    "hang",
+    "injector",
+    "observation",
+    "answers",
+    "verdict",
+    "oracles",
+    "ending",
+    "experiment",
+    "control",
+    "report",
+    "hookspecs",
+    "plugin",
+)
+BANNED_WORDS = {"utils", "util", "helpers", "helper", "common", "manager", "monkey", "core", "misc"}
+LATER = ("Cancel", "Corrupt", "Duplicate", "LoseReply", "Stale")
+
+
+class House:
+    """The source of a package, as syntax trees."""
+
+    def __init__(self, folder: Path, name: str = "pytest_chaos") -> None:
+        self.name = name
+        self.trees = {
+            path.relative_to(folder).with_suffix("").as_posix().removesuffix("/__init__"): ast.parse(
+                path.read_text(encoding="utf-8")
+            )
+            for path in sorted(folder.rglob("*.py"))
+        }
+
+    @property
+    def modules(self) -> list[str]:
+        """Paths of modules below the package, without suffix."""
+        return [path for path in self.trees if path != "__init__"]
+
+    def imports(self, module: str) -> Iterator[tuple[str, bool]]:
+        """Yield the dotted names that a module imports, and whether it does so inside a function."""
+        yield from _imports(self.trees[module], self.name, inside=False)
+
+    def own_imports(self, module: str) -> set[str]:
+        """Return the modules of this package that a module imports, as paths."""
+        found = set()
+        for dotted, _ in self.imports(module):
+            if dotted.partition(".")[0] == self.name:
+                path = dotted.partition(".")[2].replace(".", "/")
+                while path and path not in self.trees:
+                    path = path.rpartition("/")[0]
+                found.add(path or "__init__")
+        return found - {module}
+
+
+HOUSE = House(PACKAGE)
+
+
+def _imports(node: ast.AST, package: str, *, inside: bool) -> Iterator[tuple[str, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield alias.name, inside
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute here"
+            for alias in child.names:
+                yield f"{child.module}.{alias.name}", inside
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for other in child.orelse:
+                yield from _imports(other, package, inside=inside)
+        else:
+            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, package, inside=inside or is_function)
+
+
+# The entry point hands over to the session, inside a function, once chaos is switched on; the session asks it back.
+HANDOVER = ("plugin/entry", "plugin/session")
+
+
+def _stage(path: str) -> str:
+    return path.partition("/")[0]
+
+
+# --- the laws
+
+
+def upstream_imports(house: House) -> list[str]:
+    """Imports against the stream."""
+    return [
+        f"{module} imports {other}"
+        for module in house.modules
+        for other in sorted(house.own_imports(module))
+        if _stage(other) != _stage(module)
+        and other != "__init__"
+        and ORDER.index(_stage(other)) >= ORDER.index(_stage(module))
+    ]
+
+
+def unknown_stages(house: House) -> list[str]:
+    """Modules that have no place in the order."""
+    return [module for module in house.modules if _stage(module) not in ORDER]
+
+
+def cycles(house: House) -> list[str]:
+    """Modules that import themselves by way of others; imports of a package import its ``__init__`` too."""
+    reached: dict[str, set[str]] = {module: house.own_imports(module) - {"__init__"} for module in house.modules}
+    for module in house.modules:
+        parent = module.rpartition("/")[0]
+        if parent and parent in reached:
+            reached[module] = reached[module] - {parent}
+        if module == HANDOVER[0]:
+            reached[module] = reached[module] - {HANDOVER[1]}
+    for middle in house.modules:
+        for start in house.modules:
+            if middle in reached[start]:
+                reached[start] = reached[start] | reached[middle]
+    return [module for module in house.modules if module in reached[module]]
+
+
+def one_door(house: House, library: str, *doors: str) -> list[str]:
+    """Modules other than the doors, by prefix, that import a library."""
+    return [
+        module
+        for module in house.modules
+        if any(dotted.partition(".")[0] == library for dotted, _ in house.imports(module))
+        and not module.startswith(doors)
+    ]
+
+
+def outside_functions(house: House, library: str) -> list[str]:
+    """Modules that import a library when they are imported themselves."""
+    return [
+        module
+        for module in house.modules
+        if any(dotted.partition(".")[0] == library and not inside for dotted, inside in house.imports(module))
+    ]
+
+
+def sees_the_injector(house: House) -> list[str]:
+    """Oracles and reports that know how faults are put in place."""
+    return [
+        f"{module} imports {other}"
+        for module in house.modules
+        if _stage(module) in ("oracles", "report", "verdict", "observation")
+        for other in house.own_imports(module)
+        if _stage(other) in ("injector", "experiment", "hang")
+    ]
+
+
+def private_names(house: House) -> list[str]:
+    """Private names of imported modules, used outside the rooms made for them."""
+    found: list[str] = []
+    for module in house.modules:
+        if module in ("compat", "plugin/compat"):
+            continue
+        tree = house.trees[module]
+        foreign = {
+            alias.asname or alias.name.partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names = [*node.module.split("."), *(alias.name for alias in node.names)]
+                ours = node.module.partition(".")[0] == house.name
+                found.extend(
+                    f"{module}: from {node.module} import {name}" for name in names if _private(name) and not ours
+                )
+            elif isinstance(node, ast.Import):
+                found.extend(
+                    f"{module}: import {alias.name}"
+                    for alias in node.names
+                    if any(map(_private, alias.name.split(".")))
+                )
+            elif isinstance(node, ast.Attribute) and _private(node.attr):
+                dotted = ast.unparse(node.value).partition(".")[0]
+                if dotted in foreign:
+                    found.append(f"{module}: {ast.unparse(node)}")
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr", "setattr"):
+                name = node.args[1] if len(node.args) > 1 else None
+                is_own = ast.unparse(node.args[0]) in ("self", "cls")
+                if (
+                    not is_own
+                    and isinstance(name, ast.Constant)
+                    and isinstance(name.value, str)
+                    and _private(name.value)
+                ):
+                    found.append(f"{module}: {ast.unparse(node)}")
+    return found
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def global_statements(house: House) -> list[str]:
+    """Functions that rebind names of their module."""
+    return [
+        f"{module}:{node.lineno}: {ast.unparse(node)}"
+        for module in house.modules
+        for node in ast.walk(house.trees[module])
+        if isinstance(node, ast.Global)
+    ]
+
+
+def chance_and_clock(house: House) -> list[str]:
+    """Pure stages that look at a clock or draw from the shared generator."""
+    pure = ("triggers", "scenario", "notation", "contract", "schedule", "observation", "verdict", "oracles", "report")
+    return [
+        f"{module}: {ast.unparse(node)}"
+        for module in house.modules
+        if _stage(module) in pure
+        for node in ast.walk(house.trees[module])
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("time", "random") and node.attr != "Random"
+    ]
+
+
+def banned_words(house: House) -> list[str]:
+    """Modules with a name that says nothing."""
+    return [module for module in house.modules if BANNED_WORDS & set(module.replace("/", "_").split("_"))]
+
+
+LAWS: dict[str, Callable[[House], list[str]]] = {
+    "every module has a place in the order": unknown_stages,
+    "imports go downstream only": upstream_imports,
+    "there are no import cycles": cycles,
+    "pytest only in plugin": lambda house: one_door(house, "pytest", "plugin"),
+    "_pytest only in plugin/compat": lambda house: one_door(house, "_pytest", "plugin/compat"),
+    "wrapt only in injector": lambda house: one_door(house, "wrapt", "injector/"),
+    "pluggy only in hookspecs and plugin": lambda house: one_door(house, "pluggy", "hookspecs", "plugin"),
+    "faker only in faults/texts": lambda house: one_door(house, "faker", "faults/texts"),
+    "faker only inside a function": lambda house: outside_functions(house, "faker"),
+    "trio only inside a function": lambda house: outside_functions(house, "trio"),
+    "oracles and reports never see the injector": sees_the_injector,
+    "private names only in compat": private_names,
+    "no module globals are rebound": global_statements,
+    "time and chance are arguments": chance_and_clock,
+    "names say something": banned_words,
+}
+
+
+@pytest.mark.parametrize("law", list(LAWS))
+def test_law_is_kept(law: str) -> None:
+    assert [] == LAWS[law](HOUSE)
+
+
+BREAKERS: dict[str, dict[str, str]] = {
+    "every module has a place in the order": {"explorer": ""},
+    "imports go downstream only": {"triggers": "from pytest_chaos.schedule import Cursor", "schedule": ""},
+    "there are no import cycles": {
+        "faults/a": "from pytest_chaos.faults import b",
+        "faults/b": "def f():\n    import pytest_chaos.faults.a",
+    },
+    "pytest only in plugin": {"hang": "def f():\n    import pytest"},
+    "_pytest only in plugin/compat": {"plugin/entry": "from _pytest.runner import runtestprotocol"},
+    "wrapt only in injector": {"target": "import wrapt"},
+    "pluggy only in hookspecs and plugin": {"oracles/base": "import pluggy"},
+    "faker only in faults/texts": {"faults/raising": "def f():\n    import faker"},
+    "faker only inside a function": {"faults/texts": "import faker"},
+    "trio only inside a function": {"hang": "import trio"},
+    "oracles and reports never see the injector": {"oracles/a": "import pytest_chaos.injector.b", "injector/b": ""},
+    "private names only in compat": {"hang": "import sys\nsys._getframe()"},
+    "no module globals are rebound": {"hang": "def f():\n    global x\n    x = 1"},
+    "time and chance are arguments": {"schedule": "import random\nrandom.random()"},
+    "names say something": {"report/utils": ""},
+}
+OBEYERS: dict[str, dict[str, str]] = {
+    "imports go downstream only": {
+        "triggers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_chaos.schedule import Cursor",
+        "schedule": "from pytest_chaos.triggers import Hits",
+    },
+    "private names only in compat": {"compat": "import sys\nsys._getframe()", "hang": "self._lock, x.__dict__"},
+    "faker only inside a function": {"faults/texts": "def f():\n    import faker"},
+    "time and chance are arguments": {"hang": "import time\ntime.monotonic()", "schedule": "random.Random(1).random()"},
+}
+
+
+def house_of(folder: Path, sources: dict[str, str]) -> House:
+    for path, source in sources.items():
+        file = folder / f"{path}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+    return House(folder)
+
+
+@pytest.mark.parametrize("law", list(LAWS))
+def test_law_sees_a_house_that_breaks_it(law: str, tmp_path: Path) -> None:
+    assert LAWS[law](house_of(tmp_path, BREAKERS[law])) != []
+
+
+@pytest.mark.parametrize("law", list(OBEYERS))
+def test_law_spares_a_house_that_keeps_it(law: str, tmp_path: Path) -> None:
+    assert [] == LAWS[law](house_of(tmp_path, OBEYERS[law]))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from _thread import lock",
+        "import _thread",
+        "import asyncio\nasyncio.runners._cancel_all_tasks",
+        "import concurrent.futures.thread as t\nt._threads_queues",
+        "getattr(executor, '_shutdown', None)",
+        "from threading import _DummyThread",
+    ],
+)
+def test_every_way_to_a_private_name_is_seen(source: str, tmp_path: Path) -> None:
+    assert 1 == len(private_names(house_of(tmp_path, {"hang": source})))
+
+
+# --- the public face
+
+
+def test_all_is_sorted_and_without_doubles() -> None:
+    assert sorted(set(pytest_chaos.__all__)) == pytest_chaos.__all__
+
+
+@pytest.mark.parametrize("name", pytest_chaos.__all__)
+def test_public_name_is_importable_and_listed(name: str) -> None:
+    assert getattr(pytest_chaos, name) is not None
+    assert name in dir(pytest_chaos)
+
+
+def test_checkers_see_exactly_the_public_names() -> None:
+    block, _ = [node for node in HOUSE.trees["__init__"].body if isinstance(node, ast.If)]
+    seen = [alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+    assert sorted(pytest_chaos.__all__) == sorted([*map(str, seen), "__version__"])
+
+
+@pytest.mark.parametrize("name", [name for name in pytest_chaos.__all__ if name != "__version__"])
+def test_public_name_has_a_docstring(name: str) -> None:
+    assert (getattr(pytest_chaos, name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_name_of_a_later_version_says_so(name: str) -> None:
+    with pytest.raises(
+        ImportError, match=rf"pytest_chaos\.{name} is not in version .* yet; it has Raise, Hang"
+    ) as caught:
+        getattr(pytest_chaos, name)
+    assert name == caught.value.name
+    with pytest.raises(ImportError):
+        exec(f"from pytest_chaos import {name}")
+    assert name not in pytest_chaos.__all__
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(pytest_chaos, "Explode")
+    with pytest.raises(ImportError, match="cannot import name"):
+        exec("from pytest_chaos import Explode")
+
+
+def test_every_module_and_public_callable_says_what_it_is_for() -> None:
+    house = HOUSE
+    silent = [module for module in house.modules if not ast.get_docstring(house.trees[module])]
+    for module in house.modules:
+        for node in house.trees[module].body:
+            is_definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            is_hook = _stage(module) == "plugin" and getattr(node, "name", "").startswith("pytest_")
+            if is_definition and not node.name.startswith("_") and not is_hook and not ast.get_docstring(node):  # type: ignore[union-attr,arg-type]
+                silent.append(f"{module}:{node.name}")  # type: ignore[union-attr]
+
+    assert [] == silent
+
+
+# --- what it costs to have it installed
+
+
+def fresh(source: str) -> list[str]:
+    """Run Python in a new process, and return the lines it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.splitlines()
+
+
+def test_entry_point_imports_nothing_heavy() -> None:
+    """pytest loads it in every run of everybody who has the package installed."""
+    lines = fresh(
+        """
+        import sys
+        import pytest
+        before = set(sys.modules)
+        import pytest_chaos.plugin.entry
+        print(*sorted(set(sys.modules) - before), sep="\\n")
+        """
+    )
+
+    assert ["pytest_chaos", "pytest_chaos.plugin", "pytest_chaos.plugin.entry"] == lines
+
+
+def test_package_imports_nothing_until_a_name_is_asked_for() -> None:
+    lines = fresh(
+        """
+        import sys, pytest_chaos
+        print(sorted(name for name in sys.modules if name.startswith(("pytest_chaos.", "wrapt", "faker", "asyncio"))))
+        pytest_chaos.Raise
+        print("wrapt" in sys.modules, "asyncio" in sys.modules, "pytest_chaos.faults.raising" in sys.modules)
+        """
+    )
+
+    assert ["[]", "False False True"] == lines
+
+
+@pytest.mark.parametrize("module", [path.replace("/", ".") for path in HOUSE.modules if _stage(path) != "plugin"])
+def test_engine_needs_no_pytest(module: str) -> None:
+    """All in one process would hide an import behind another; here the tree says it for each."""
+    found = {dotted.partition(".")[0] for dotted, _ in HOUSE.imports(module.replace(".", "/"))}
+
+    assert not found & {"pytest", "_pytest"}
+    importlib.import_module(f"pytest_chaos.{module}")
+
+
+def test_entry_point_is_declared_under_the_name_chaos() -> None:
+    from importlib.metadata import entry_points
+
+    (entry,) = [entry for entry in entry_points(group="pytest11") if entry.value.startswith("pytest_chaos.")]
+
+    assert ("chaos", "pytest_chaos.plugin.entry") == (entry.name, entry.value)
+
+
+def test_missing_private_names_are_noted_at_start() -> None:
+    from pytest_chaos import compat
+
+    expected: list[Any] = []
+    assert expected == compat.MISSING, "on a supported CPython nothing is missing"
