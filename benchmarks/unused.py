@@ -109,7 +109,12 @@ def main() -> int:
     print(f"{TESTS} empty tests, loaded and unused / -p no:chaos: {ratio:.3f} (bar {RATIO_BUDGET})")
     print(f"  pairs: {' '.join(f'{one:.3f}' for one in sorted(ratios))}; {time.monotonic() - began:.0f} s")
     if options.json:
-        figures = {"python": sys.version.split()[0], "entry_import_us": import_us, "unused_ratio": ratio, "pairs": ratios}
+        figures = {
+            "python": sys.version.split()[0],
+            "entry_import_us": import_us,
+            "unused_ratio": ratio,
+            "pairs": ratios,
+        }
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     missed = import_us >= ENTRY_BUDGET_US or ratio > RATIO_BUDGET
     if options.check and missed:

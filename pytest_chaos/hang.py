@@ -66,6 +66,7 @@ class Parked:
         ident: Ident of the thread it blocks; 0 for async code, which blocks none.
         release: Lets it go on.
         position: Where the test's body stood when it parked, or was last seen to go on.
+        is_settled: Whether that is a place to compare with; not while the body is still starting a thread.
         went_on: Whether the test's body went on beside it.
         outcome: ``left`` if the system ended the wait itself; else what was decided.
         reason: The decision in words.
@@ -80,6 +81,7 @@ class Parked:
     ident: int
     release: Callable[[], None]
     position: tuple[Any, ...] | None
+    is_settled: bool = True
     went_on: bool = False
     outcome: Outcome = "parked"
     reason: str = ""
@@ -254,6 +256,7 @@ class Ward:
             ident=threading.get_ident() if blocks_thread else 0,
             release=release,
             position=self.progress.position(loops),
+            is_settled=not self.progress.is_starting_thread(),
         )
         with self._lock:
             if self._poisoned or self._closed:
@@ -293,6 +296,7 @@ class Ward:
 
     def _watch(self) -> None:
         while not self._wake.wait(_SAMPLE_S):
+            self._settle()
             now = time.monotonic()
             with self._lock:
                 due = [
@@ -304,6 +308,15 @@ class Ward:
                 self._judge(due)
             elif self._dead_wait is not None:
                 self._break_in(*self._dead_wait)
+
+    def _settle(self) -> None:
+        """Look where the body stands once it is done with the start of the thread whose call is parked."""
+        with self._lock:
+            young = [parked for parked in self._parked if not parked.is_settled]
+        if young and not self.progress.is_starting_thread():
+            position = self.progress.position(list(self._loops()))
+            for parked in young:
+                parked.position, parked.is_settled = position, True
 
     def _break_in(self, position: tuple[Any, ...], since: float) -> None:
         """Interrupt the body if it still stands where it was at the release: its answer died with the released call."""

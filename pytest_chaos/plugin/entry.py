@@ -120,11 +120,6 @@ def is_switched_on(config: pytest.Config) -> bool:
     return bool(config.getoption("pytest_chaos_beside", default=False))
 
 
-def shares_switch(config: pytest.Config) -> bool:
-    """Tell whether another plugin owns ``--chaos``, and perhaps the marker's name too."""
-    return hasattr(config.option, "pytest_chaos_beside")
-
-
 def _refuse_later_options(config: pytest.Config) -> None:
     for name, what in {**_LATER_OPTIONS, **_LATER_FLAGS}.items():
         value = config.getoption(name.lstrip("-").replace("-", "_"))
@@ -142,26 +137,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("chaos") is None and "chaos" not in getattr(item, "fixturenames", ()):
             continue
-        if needs_chaos(item):
+        from pytest_chaos.plugin.selection import is_fault_test  # not before some test may need it
+
+        if is_fault_test(item):
             item.add_marker(pytest.mark.skip(reason=_NEEDS_CHAOS))
             skipped += 1
     if skipped and config.getoption("chaos_require"):
         tests = "1 test needs" if skipped == 1 else f"{skipped} tests need"
         raise pytest.UsageError(f"--chaos-require: {tests} --chaos and would be skipped; add --chaos")
-
-
-def needs_chaos(item: pytest.Item) -> bool:
-    """Tell whether an item is a fault test: by marker, or because it or a fixture it names asks for ``chaos``.
-
-    Doctests, and items that other plugins make of files, have no body of ours to disturb, so no marker makes them one.
-    """
-    if not isinstance(item, pytest.Function):
-        return False
-    if item.get_closest_marker("chaos") is not None:
-        return True
-    from pytest_chaos.plugin.compat import asks_for
-
-    return asks_for(item, "chaos")
 
 
 @pytest.fixture
@@ -173,7 +156,9 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
     session = request.config.stash.get(SESSION_KEY, None)
     if session is not None:
         return session.chaos_of(request.node)
-    if "chaos" not in request.node.fixturenames or needs_chaos(request.node):
+    from pytest_chaos.plugin.selection import is_fault_test
+
+    if "chaos" not in request.node.fixturenames or is_fault_test(request.node):
         pytest.skip(_NEEDS_CHAOS)
     # Only an autouse fixture asks: skipping would take the whole suite away.
     from pytest_chaos.plugin.inert import InertChaos

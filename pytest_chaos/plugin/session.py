@@ -22,9 +22,9 @@ from pytest_chaos.hang import HangReleased
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, summary, xdist
-from pytest_chaos.plugin.entry import needs_chaos, shares_switch
 from pytest_chaos.plugin.marker import Specification, specification_of
 from pytest_chaos.plugin.options import Settings, read_settings
+from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.lines import verdict_text
 from pytest_chaos.report.record import Record, record_of
@@ -308,7 +308,7 @@ class ChaosSession:
     def _is_fault_test(self, item: pytest.Item) -> bool:
         if item.get_closest_marker("no_chaos") is not None:
             return False
-        return needs_chaos(item) or "chaos" in getattr(item, "fixturenames", ())
+        return is_fault_test(item) or "chaos" in getattr(item, "fixturenames", ())
 
     def _leaves_alone(self, item: pytest.Item) -> bool:
         """Tell whether a marker we cannot read belongs to the other plugin that owns ``--chaos``."""

@@ -127,6 +127,9 @@ def _timers_of_project(loop: asyncio.AbstractEventLoop, provenance: Provenance) 
             yield place(code, None, provenance)
 
 
+_THREAD_START = threading.Thread.start.__code__
+
+
 class Progress:
     """Tells whether the test's own body has moved on since a moment, without touching it.
 
@@ -138,6 +141,10 @@ class Progress:
     def __init__(self, code: CodeType | None, thread: int) -> None:
         self._code = code
         self.thread = thread
+
+    def is_starting_thread(self) -> bool:
+        """Tell whether the body is just starting a thread, so that what that thread does may overtake it."""
+        return any(frame.f_code is _THREAD_START for frame in frames_from(compat.current_frames().get(self.thread)))
 
     def in_timed_wait(self) -> bool:
         """Tell whether the body's thread waits for something that has an end of its own."""

@@ -341,3 +341,31 @@ def test_lifting_by_hand_releases(inner):
     )
     assert done.outcomes == {"passed": 1}
     assert done.only["verdict"] == "resilient"
+
+
+def test_a_thread_that_parks_while_it_is_started_is_judged_as_any_other(inner):
+    """Whether the call parks before or after ``start()`` returns does not change the verdict."""
+    done = run(
+        inner,
+        """
+        import threading, pytest, shop
+        from pytest_chaos import Hang
+
+        @pytest.mark.parametrize("attempt", range(5))
+        @pytest.mark.chaos("shop:charge", Hang, hang_budget=0.2)
+        def test_joined(attempt):
+            thread = threading.Thread(target=shop.charge)
+            thread.start()
+            thread.join(20)
+
+        @pytest.mark.chaos("shop:charge", Hang, hang_budget=0.2)
+        def test_given_up():
+            thread = threading.Thread(target=shop.charge)
+            thread.start()
+            thread.join(0.05)
+            threading.Event().wait(0.5)
+        """,
+    )
+
+    verdicts = {result["test"].rpartition("::")[2]: result["verdict"] for result in done.document["results"]}
+    assert verdicts == {**{f"test_joined[{attempt}]": "hung" for attempt in range(5)}, "test_given_up": "resilient"}

@@ -1,4 +1,4 @@
-"""Every broken specimen gets its verdict, for its reason, and every right twin is resilient: one inner session for all."""
+"""Broken specimens get their verdict, for its reason, and right twins are resilient: one inner session for all."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
             text = drive.replace("import system\n", f"import {name} as system\n").replace('"system:', f'"{name}:')
             (project / f"test_{name}.py").write_text(text)
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "chaos", "--chaos", "-q", "--chaos-report=chaos.json"]
-        + ["-p", "no:randomly", "-p", "no:asyncio", "-p", "no:cacheprovider"],
+        [
+            *(sys.executable, "-m", "pytest", "-p", "chaos", "--chaos", "-q", "--chaos-report=chaos.json"),
+            *("-p", "no:randomly", "-p", "no:asyncio", "-p", "no:cacheprovider"),
+        ],
         cwd=project,
         stdout=subprocess.DEVNULL,
         check=False,
@@ -64,4 +66,6 @@ def test_the_table_in_the_docs_lists_every_specimen():
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", page, flags=re.MULTILINE)
 
     assert [(name, one["weakness"], one["verdict"]) for name, one in SPECIMENS.items()] == rows
-    assert f"{len(SPECIMENS)} of {len(SPECIMENS)} broken ones found, 0 false alarms on {len(SPECIMENS)} right ones" in page
+    assert (
+        f"{len(SPECIMENS)} of {len(SPECIMENS)} broken ones found, 0 false alarms on {len(SPECIMENS)} right ones" in page
+    )

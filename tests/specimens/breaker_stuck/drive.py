@@ -1,4 +1,3 @@
-import pytest
 import system
 
 from pytest_chaos import Raise

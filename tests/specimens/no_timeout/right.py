@@ -8,5 +8,5 @@ async def fetch():
 async def answer():
     try:
         return await asyncio.wait_for(fetch(), 0.05)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return 0

@@ -1,0 +1,111 @@
+"""Where threads and tasks stand, and which waits of the project end by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from pytest_chaos import compat
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources import stacks
+
+SHOP = """
+import asyncio, threading, time
+gate = threading.Event()
+def waits(): gate.wait()
+def waits_with_a_timeout(): gate.wait(100)
+async def sleeps(): await asyncio.sleep(100)
+async def has_a_timeout():
+    async with asyncio.timeout(100):
+        await asyncio.Event().wait()
+async def waits_for_ever(): await asyncio.Event().wait()
+async def outer(inner): await inner
+"""
+
+
+@pytest.fixture
+def shop(lab: Any) -> Any:
+    shop = lab.module("shop", SHOP)
+    yield shop
+    shop.gate.set()
+
+
+@pytest.fixture
+def provenance(lab: Any) -> Provenance:
+    found: Provenance = lab.laboratory.provenance
+    return found
+
+
+def parked_thread(target: Any) -> threading.Thread:
+    """Start a thread, and return it once it waits."""
+    thread = threading.Thread(target=target)
+    thread.start()
+    while "wait" not in sys._current_frames()[thread.ident or 0].f_code.co_name or not compat_waits(thread):
+        pass
+    return thread
+
+
+def compat_waits(thread: threading.Thread) -> bool:
+    """Tell whether a thread is in a system call, where that can be told."""
+    return compat.in_timed_wait(thread.native_id) is not None or not sys.platform.startswith("linux")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("waits", []), ("waits_with_a_timeout", ["in waits_with_a_timeout"])])
+def test_only_a_wait_with_a_timeout_ends_by_itself(shop: Any, provenance: Provenance, name: str, expected: Any) -> None:
+    parked_thread(getattr(shop, name))
+
+    assert expected == [text[text.index("in ") :] for text in stacks.pending_timed_waits(provenance, [], [])]
+
+
+def test_wait_of_a_parked_thread_is_ours(shop: Any, provenance: Provenance) -> None:
+    thread = parked_thread(shop.waits_with_a_timeout)
+
+    assert [] == stacks.pending_timed_waits(provenance, [], [thread.ident or 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("sleeps", ["in sleeps"]), ("has_a_timeout", ["in has_a_timeout"]), ("waits_for_ever", [])],
+)
+def test_only_a_timer_of_the_project_ends_a_task(shop: Any, provenance: Provenance, name: str, expected: Any) -> None:
+    async def main() -> list[str]:
+        task = asyncio.create_task(shop.outer(getattr(shop, name)()))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        found = await asyncio.to_thread(stacks.pending_timed_waits, provenance, [loop], [])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return [text[text.index("in ") :] for text in found]
+
+    assert expected == asyncio.run(main())
+
+
+def test_task_stands_at_its_innermost_frame_of_the_project(shop: Any, provenance: Provenance) -> None:
+    async def main() -> list[str]:
+        task = asyncio.create_task(shop.outer(shop.sleeps()))
+        places = [stacks.place_of_task(task, provenance)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        places.append(stacks.place_of_task(task, provenance))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return places
+
+    first, second = asyncio.run(main())
+
+    assert first.endswith("in outer")
+    assert second.startswith("shop.py:6 in sleeps")
+
+
+def test_thread_stands_at_its_innermost_frame_of_the_project(shop: Any, provenance: Provenance) -> None:
+    thread = parked_thread(shop.waits)
+    frame = sys._current_frames()[thread.ident or 0]
+
+    assert "shop.py:4 in waits" == stacks.place_of(frame, provenance)
+    assert ["shop.py:4 in waits"] == stacks.stack_text(frame, provenance)
+    assert "no Python frame" == stacks.place_of(None, provenance)
