@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pytest_chaos.errors import SpecificationError, near_misses
-from pytest_chaos.notation import import_exception
+from pytest_chaos.grammar import import_exception
 
 LeakLevel = Literal["on", "strict", "off"]
 

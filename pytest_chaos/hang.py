@@ -258,14 +258,18 @@ class Ward:
             position=self.progress.position(loops),
             is_settled=not self.progress.is_starting_thread(),
         )
-        with self._lock:
-            if self._poisoned or self._closed:
-                raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
-            self.records.append(parked)
-            self._parked.append(parked)
-            if self._watchdog is None:
-                self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
-                self._watchdog.start()
+        try:
+            with self._lock:
+                if self._poisoned or self._closed:
+                    raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
+                self.records.append(parked)
+                self._parked.append(parked)
+                if self._watchdog is None:
+                    self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
+                    self._watchdog.start()
+        except BaseException as error:  # Ctrl-C may come here too
+            self._leave(parked, error)
+            raise
         return parked
 
     def _leave(self, parked: Parked, error: BaseException | None) -> None:

@@ -160,10 +160,10 @@ def check(target: Target) -> Target:
                 remedy="A glob is written 'package.module:name*'; '**' stands for any number of packages.",
             )
         return target
-    canonical = _canonical(target)
-    if canonical.module in sys.modules or is_stdlib_module(canonical.module):
-        resolve(canonical)
-    return canonical
+    exact = canonical(target)
+    if exact.module in sys.modules or is_stdlib_module(exact.module):
+        resolve(exact)
+    return exact
 
 
 def resolve(target: Target) -> list[Point]:
@@ -176,14 +176,14 @@ def resolve(target: Target) -> list[Point]:
         return [_point_of_object(target)]
     if target.is_glob:
         return list(_points_of_glob(target))
-    exact = _canonical(target)
+    exact = canonical(target)
     return [_point_by_name(_import(exact.module), exact.module, exact.name)]
 
 
 # --- exact names
 
 
-def _canonical(target: Target) -> Target:
+def canonical(target: Target) -> Target:
     """Return ``module:Qual.name``; in a dotted path the longest importable module wins."""
     if target.name:
         _require_module(target.module)

@@ -29,6 +29,7 @@ ORDER = (
     "triggers",
     "target",
     "scenario",
+    "grammar",
     "notation",
     "contract",
     "schedule",

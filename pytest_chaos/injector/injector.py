@@ -19,7 +19,7 @@ from pytest_chaos.hang import Ward
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered, uncovered
 from pytest_chaos.injector.passage import passage
-from pytest_chaos.injector.strike import GUARD, Strike
+from pytest_chaos.injector.strike import GUARD, RealCall, Strike
 from pytest_chaos.journal import Activation, Journal
 from pytest_chaos.notation import format_fault, format_rule
 from pytest_chaos.provenance import Provenance, caller_module
@@ -275,7 +275,7 @@ class Injector:
         self,
         site: _Site,
         frame: FrameType | None,
-        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+        call: RealCall,
     ) -> Strike | None:
         point = site.point
         actor = self.actors.current()
@@ -332,7 +332,7 @@ class Injector:
         point: Point,
         actor: str,
         frame: FrameType | None,
-        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+        call: RealCall,
     ) -> bool:
         if not injection.cursor.term.trigger.has_filter or self._matches(injection, point, actor, frame, call):
             return True
@@ -345,7 +345,7 @@ class Injector:
         point: Point,
         actor: str,
         frame: FrameType | None,
-        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+        call: RealCall,
     ) -> bool:
         trigger = injection.cursor.term.trigger
         wrapped, args, kwargs = call

@@ -11,6 +11,9 @@ from pytest_chaos.faults.base import Fault, Kind
 from pytest_chaos.hang import Ward
 from pytest_chaos.journal import Journal
 
+RealCall = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+"""What is really called, and with which arguments."""
+
 
 class _Guard(threading.local):
     """Whether this thread is inside a decision or an act of ours: what is called then is not the system's."""
@@ -41,7 +44,7 @@ class Strike:
         kind: Kind,
         label: str,
         token: str,
-        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+        call: RealCall,
         ward: Ward,
         journal: Journal,
         draw: Callable[[], float],
