@@ -66,7 +66,8 @@ class Chaos:
                 f"no fault given for {target!r}", remedy="Write chaos.inject(target, Raise(TimeoutError))."
             )
         else:
-            rule = rule_from(target, fault, source, **trigger)
+            # A function that the test kept is not where its name leads while a fault stands there.
+            rule = rule_from(self._experiment.injector.name_of(target) or target, fault, source, **trigger)
         return self._experiment.arm(rule.checked())
 
     def lift(self) -> None:

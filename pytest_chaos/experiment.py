@@ -101,7 +101,8 @@ class Experiment:
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
         self._around.enter_context(released_threads_end_quietly())
-        self._baseline = self.laboratory.census.baseline()
+        if self.contract.leaks != "off":
+            self._baseline = self.laboratory.census.baseline()
 
     def arm(self, rule: Rule, *, below: bool = False) -> Injection:
         """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
@@ -222,6 +223,7 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         target=injection.rule.target.text,
         fault="->".join(format_term(term) for term in injection.rule.chain),
         filtered=injection.filtered,
+        shadowed=injection.shadowed,
     )
 
 

@@ -26,6 +26,7 @@ class RuleSeen:
         target: Text of its target.
         fault: Text of its faults and triggers.
         filtered: Calls that its filters refused.
+        shadowed: Calls on which it wanted to act, and another rule did.
     """
 
     text: str
@@ -37,6 +38,7 @@ class RuleSeen:
     target: str
     fault: str
     filtered: int = 0
+    shadowed: int = 0
 
 
 @dataclass(frozen=True)

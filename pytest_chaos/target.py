@@ -184,7 +184,11 @@ def resolve(target: Target) -> list[Point]:
 
 
 def canonical(target: Target) -> Target:
-    """Return ``module:Qual.name``; in a dotted path the longest importable module wins."""
+    """Return ``module:Qual.name``; in a dotted path the longest importable module wins.
+
+    Raises:
+        TargetError: No part of the path is a module, or all of it is.
+    """
     if target.name:
         _require_module(target.module)
         return target

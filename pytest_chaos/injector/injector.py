@@ -38,6 +38,7 @@ class Injection:
         text: Canonical text of the rule.
         points: The injection points it acts on.
         filtered: How many calls its filters refused; these are not counted.
+        shadowed: On how many calls it wanted to act, and another rule did.
     """
 
     def __init__(self, rule: Rule, points: list[Point], injector: Injector, ordinal: int) -> None:
@@ -49,6 +50,7 @@ class Injection:
         self._ordinal = ordinal
         self._earlier_calls = 0
         self.filtered = 0
+        self.shadowed = 0
         self._earlier_fired = 0
         self._activations: list[Activation] = []
         self.cursor = self._new_cursor()
@@ -173,6 +175,10 @@ class Injector:
         self.injections.append(injection)
         return injection
 
+    def name_of(self, obj: object) -> str:
+        """Return the text of the point where this very object stood before it was replaced, or an empty text."""
+        return next((site.point.text for site in self._sites.values() if site.point.raw is obj), "")
+
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
         injection.is_lifted = True
@@ -293,6 +299,7 @@ class Injector:
                 fault = cursor.count(point.text, actor, elapsed_s)
                 acts = fault is not None and winner is None
                 cursor.settle(acts)
+                injection.shadowed += fault is not None and not acts
                 if acts and fault is not None:
                     winner = injection, fault
                     activation = self._activation(injection, fault, point, actor, elapsed_s)

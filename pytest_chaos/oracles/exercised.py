@@ -30,6 +30,8 @@ def _reason(rule: RuleSeen, seen: Observation) -> str:
         return "its target matched nothing"
     if rule.calls:
         calls = "1 matching call" if rule.calls == 1 else f"{rule.calls} matching calls"
+        if rule.shadowed:
+            return f"{calls}, and where its trigger picked one another rule acted"
         return f"{calls}, none of which its trigger picked"
     if rule.filtered:
         return f"of {rule.filtered} calls its filters let none count"

@@ -78,12 +78,19 @@ def test_each_rule_is_judged_for_itself() -> None:
     assert [True, False] == [fails for _, _, fails in said(judge_exercised, seen)]
 
 
+def test_rule_that_need_not_fire_is_a_note_beside_one_that_did() -> None:
+    seen = observed(rules=(FIRED, rule(fired=0, is_sure=False)))
+
+    assert [("resilient", "never-fired", False)] == said(judge_exercised, seen)
+
+
 @pytest.mark.parametrize(
     ("changes", "children", "words"),
     [
         ({"calls": 0}, (), "rule never fired: m:f = hang (marker at t.py:3): the test never called it"),
         ({"calls": 0}, (12, 13), "calls may be in child 12, 13"),
         ({"calls": 1}, (), "1 matching call, none of which its trigger picked"),
+        ({"calls": 1, "shadowed": 1}, (), "1 matching call, and where its trigger picked one another rule acted"),
         ({"calls": 7}, (12,), "7 matching calls, none"),
         ({"calls": 0, "filtered": 4}, (), "of 4 calls its filters let none count"),
         ({"calls": 0, "points": ()}, (), "its target matched nothing"),

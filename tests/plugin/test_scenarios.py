@@ -450,3 +450,36 @@ def test_the_contract_of_the_nearest_marker_wins(run):
     """)
 
     assert done.only["verdict"] == "escaped"
+
+
+def test_a_function_the_test_kept_can_be_injected_while_a_fault_stands_on_it(run):
+    """The object leads to its own place, also while something else stands there."""
+    done = run(
+        """
+        from shop import charge as kept
+
+        def test_it(chaos):
+            with chaos.inject(kept, Raise(KeyError), nth=2), chaos.inject(kept, Null, nth=1):
+                assert shop.charge() is None
+                with pytest.raises(KeyError):
+                    shop.charge()
+            assert shop.charge is kept
+        """
+    )
+
+    assert done.only["verdict"] == "resilient"
+    assert [rule["activations"] for rule in done.only["rules"]] == [1, 1]
+
+
+def test_a_rule_that_another_one_covered_says_so(run):
+    """It wanted to act, and is not blamed on its trigger."""
+    done = run(
+        """
+        def test_it(chaos):
+            with chaos.inject("shop:charge", Raise(KeyError)), chaos.inject("shop:charge", Null):
+                assert shop.charge() is None
+        """
+    )
+
+    assert done.only["verdict"] == "inconclusive"
+    assert "1 matching call, and where its trigger picked one another rule acted" in done.text
