@@ -80,6 +80,7 @@ class ChaosSession:
         self._laboratory = self._new_laboratory(())
         self._laboratory.census.open()
         self._warned_of_foreign = False
+        self._running: Experiment | None = None
 
     # --- the session
 
@@ -171,8 +172,6 @@ class ChaosSession:
                 return (yield)
         finally:
             census.owner = before
-
-    _running: Experiment | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
