@@ -51,7 +51,7 @@ def _replace(
 
     def undo() -> None:
         if vars(client).get("send") is replacement:
-            client.send = original  # type: ignore[attr-defined]
+            client.send = original  # type: ignore[attr-defined]  # as above
 
     return undo
 

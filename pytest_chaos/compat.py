@@ -71,8 +71,8 @@ def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Cal
     asyncio.runners._cancel_all_tasks = cancel_all_tasks  # type: ignore[attr-defined]  # tested above
 
     def undo() -> None:
-        if asyncio.runners._cancel_all_tasks is cancel_all_tasks:  # type: ignore[attr-defined]
-            asyncio.runners._cancel_all_tasks = original  # type: ignore[attr-defined]
+        if asyncio.runners._cancel_all_tasks is cancel_all_tasks:  # type: ignore[attr-defined]  # tested above
+            asyncio.runners._cancel_all_tasks = original  # type: ignore[attr-defined]  # tested above
 
     return undo
 

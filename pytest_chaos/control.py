@@ -187,7 +187,7 @@ def _probe(probe: Callable[[], Any], within: float) -> float:
                 return attempts.taken_s
         except Exception as error:  # noqa: BLE001  # whatever the probe raises
             attempts.missed(error)
-        time.sleep(attempts.next_pause())
+        time.sleep(attempts.next_pause())  # between two looks of the probe
 
 
 async def _probe_async(probe: Callable[[], Any], within: float, sleep: Callable[[float], Awaitable[None]]) -> float:

@@ -159,7 +159,8 @@ def _is_literal(value: object) -> bool:
     if kind in (list, tuple):
         return all(_is_literal(item) for item in value)  # type: ignore[attr-defined]  # a list or tuple
     if kind is dict:
-        return all(_is_literal(key) and _is_literal(item) for key, item in value.items())  # type: ignore[attr-defined]
+        pairs = value.items()  # type: ignore[attr-defined]  # a dict
+        return all(_is_literal(key) and _is_literal(item) for key, item in pairs)
     if kind is float:
         return -NEVER_ENDING < value < NEVER_ENDING  # type: ignore[operator]  # a float; NaN fails too
     return value is None or kind in (bool, int, str, bytes)

@@ -170,7 +170,7 @@ def nothing_survives(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(AttributeMechanism, "_replace", recorded)
     complaints: list[str] = []
     listener = logging.Handler(logging.ERROR)
-    listener.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+    listener.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]  # listens, and no more
     logging.getLogger("asyncio").addHandler(listener)
     threads, tasks, taps = set(threading.enumerate()), _pending_tasks(), _taps()
     yield

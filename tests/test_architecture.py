@@ -383,10 +383,11 @@ def test_every_module_and_public_callable_says_what_it_is_for() -> None:
     silent = [module for module in house.modules if not ast.get_docstring(house.trees[module])]
     for module in house.modules:
         for node in house.trees[module].body:
-            is_definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            is_hook = _stage(module) == "plugin" and getattr(node, "name", "").startswith("pytest_")
-            if is_definition and not node.name.startswith("_") and not is_hook and not ast.get_docstring(node):  # type: ignore[union-attr,arg-type]
-                silent.append(f"{module}:{node.name}")  # type: ignore[union-attr]
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            is_hook = _stage(module) == "plugin" and node.name.startswith("pytest_")
+            if not node.name.startswith("_") and not is_hook and not ast.get_docstring(node):
+                silent.append(f"{module}:{node.name}")
 
     assert [] == silent
 

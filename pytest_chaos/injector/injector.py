@@ -287,11 +287,14 @@ class Injector:
         actor = self.actors.current()
         elapsed_s = self.elapsed_s
         # The one armed last acts. Predicates are the user's code and run before the lock is taken.
-        matching = [
-            injection
-            for injection in reversed(site.injections)
-            if not injection.is_lifted and self._passes_filters(injection, point, actor, frame, call)
-        ]
+        matching: list[Injection] = []
+        for injection in reversed(site.injections):
+            if injection.is_lifted:
+                continue
+            if self._matches(injection, point, actor, frame, call):
+                matching.append(injection)
+            else:
+                injection.filtered += 1
         winner: tuple[Injection, Fault] | None = None
         with self._lock:
             for injection in matching:
@@ -333,19 +336,6 @@ class Injector:
             token=digest.hexdigest(),
         )
 
-    def _passes_filters(
-        self,
-        injection: Injection,
-        point: Point,
-        actor: str,
-        frame: FrameType | None,
-        call: RealCall,
-    ) -> bool:
-        if not injection.cursor.term.trigger.has_filter or self._matches(injection, point, actor, frame, call):
-            return True
-        injection.filtered += 1
-        return False
-
     def _matches(
         self,
         injection: Injection,
@@ -355,6 +345,8 @@ class Injector:
         call: RealCall,
     ) -> bool:
         trigger = injection.cursor.term.trigger
+        if not trigger.has_filter:
+            return True
         wrapped, args, kwargs = call
         caller = caller_module(frame)
         if trigger.caller is not None and not fnmatch.fnmatchcase(caller, trigger.caller):

@@ -159,7 +159,7 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
     from pytest_chaos.plugin.selection import is_fault_test
 
     if "chaos" not in request.node.fixturenames or is_fault_test(request.node):
-        pytest.skip(_NEEDS_CHAOS)
+        pytest.skip(_NEEDS_CHAOS)  # the contract: without the switch nothing is disturbed
     # Only an autouse fixture asks: skipping would take the whole suite away.
     from pytest_chaos.plugin.inert import InertChaos
 

@@ -317,7 +317,7 @@ def _poll(left: list[Any], still: Callable[[Any], bool], grace_s: float) -> list
         if isinstance(left[0], threading.Thread):
             left[0].join(wait_s)
         else:
-            time.sleep(wait_s)
+            time.sleep(wait_s)  # polls, and only while something is left
         wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
         left = [one for one in left if still(one)]
     return left

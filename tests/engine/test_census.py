@@ -349,9 +349,9 @@ def test_tap_below_somebody_elses_stays_out_of_their_way(tmp_path: Any, monkeypa
         thread.start()
         thread.join()
     monkeypatch.setattr(threading.Thread, "start", original)
-    threading.Thread.start = original  # type: ignore[method-assign]  # what the patch put back was ours
+    threading.Thread.start = original  # type: ignore[method-assign]  # what the patch put back was ours  # put back by hand
     monkeypatch.undo()
-    threading.Thread.start = original  # type: ignore[method-assign]
+    threading.Thread.start = original  # type: ignore[method-assign]  # put back by hand
 
 
 def test_clean_run_waits_for_nothing(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

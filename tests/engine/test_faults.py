@@ -43,7 +43,7 @@ def test_fault_is_a_frozen_value(fault: Fault) -> None:
     assert fault == copy.copy(fault) == pickle.loads(pickle.dumps(fault))
     assert hash(fault) == hash(copy.copy(fault))
     with pytest.raises(AttributeError):
-        fault.word = "other"  # type: ignore[misc]
+        fault.word = "other"  # type: ignore[misc]  # frozen: it must be refused
 
 
 def test_different_faults_differ() -> None:
@@ -97,7 +97,7 @@ def test_jitter_lies_between_zero_and_the_delay(jitter: Any) -> None:
 
 def test_delay_without_seconds_is_refused() -> None:
     with pytest.raises(SpecificationError):
-        Delay(None)  # type: ignore[arg-type]
+        Delay(None)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_whole_seconds_and_floats_are_one_value() -> None:
@@ -134,7 +134,7 @@ def test_class_that_takes_no_message_is_built_bare() -> None:
 
 def test_instance_is_copied_with_its_attributes_and_without_its_past() -> None:
     original = NeedsTwo(5, "x")
-    original.detail = {"a": 1}  # type: ignore[attr-defined]
+    original.detail = {"a": 1}  # type: ignore[attr-defined]  # any attribute
     original.add_note("note")
     try:
         raise original from KeyError()
@@ -144,7 +144,8 @@ def test_instance_is_copied_with_its_attributes_and_without_its_past() -> None:
     twin = Raise(original).error("label")
 
     assert twin is not original
-    assert (5, {"a": 1}, (5, "x"), ["note"]) == (twin.code, twin.detail, twin.args, twin.__notes__)  # type: ignore[attr-defined]
+    kept = (twin.code, twin.detail, twin.args, twin.__notes__)  # type: ignore[attr-defined]  # as on the original
+    assert (5, {"a": 1}, (5, "x"), ["note"]) == kept
     assert (None, None, None) == (twin.__cause__, twin.__context__, twin.__traceback__)
 
 
@@ -157,7 +158,7 @@ def test_factory_is_called_with_its_arguments() -> None:
 
 def test_factory_that_makes_no_exception_is_refused_when_it_is_seen() -> None:
     with pytest.raises(SpecificationError, match="which is not an exception"):
-        Raise(lambda: "text").error("label")  # type: ignore[arg-type,return-value]
+        Raise(lambda: "text").error("label")  # type: ignore[arg-type,return-value]  # wrong on purpose
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "context manager": ("shop:account", lambda s: s.account().__enter__()),
     "property": ("shop:Shop.balance", lambda s: s.Shop().balance),
     "constructor": ("shop:Shop", lambda s: s.Shop()),
-    "C function": ("time:sleep", lambda s: time.sleep(0)),
+    "C function": ("time:sleep", lambda s: time.sleep(0)),  # the target, not a wait
 }
 
 
@@ -338,7 +338,7 @@ def test_keyboard_interrupt_in_a_hang_ends_the_run_even_if_it_is_swallowed(shop:
 
     def press() -> None:
         while not is_parked():
-            time.sleep(0)
+            time.sleep(0)  # lets the main thread come to its park
         signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=press)

@@ -605,7 +605,7 @@ def test_module_imported_between_two_runs_is_found(shop: Any, lab: Any) -> None:
 @pytest.mark.parametrize(
     ("target", "call"),
     [
-        ("time:sleep", lambda: time.sleep(0)),
+        ("time:sleep", lambda: time.sleep(0)),  # the target, not a wait
         ("os:read", lambda: os.read(0, 0)),
         ("json:loads", lambda: json.loads("1")),
         ("json.scanner:make_scanner", lambda: json.JSONDecoder()),
@@ -1052,7 +1052,7 @@ def test_jitter_comes_from_the_seed(shop: Any, lab: Any, monkeypatch: pytest.Mon
         ("threading:Thread.start", Raise(OSError), lambda: threading.Thread().start()),
         ("time:monotonic", Raise(OSError), lambda: time.monotonic()),
         ("time:monotonic", Hang(0.001), lambda: time.monotonic()),
-        ("time:sleep", Delay(0.001), lambda: time.sleep(0)),
+        ("time:sleep", Delay(0.001), lambda: time.sleep(0)),  # the target, not a wait
         ("random:Random.random", Raise(OSError), lambda: importlib.import_module("random").Random(0).random()),
         ("inspect:signature", Raise(OSError), lambda: inspect.signature(len)),
         ("logging:Handler.emit", Raise(OSError), None),

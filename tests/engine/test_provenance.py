@@ -140,7 +140,7 @@ def test_first_call_of_a_thread_may_be_disturbed(provenance: Provenance) -> None
     seen: list[bool] = []
 
     class Probe(threading.Thread):
-        run = staticmethod(lambda: seen.append(provenance.is_disturbable(sys._getframe(1))))  # type: ignore[assignment]
+        run = staticmethod(lambda: seen.append(provenance.is_disturbable(sys._getframe(1))))  # type: ignore[assignment]  # a lambda stands for the method
 
     thread = Probe()
     thread.start()

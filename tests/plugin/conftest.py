@@ -195,7 +195,7 @@ class Inner:
         try:
             deadline = time.monotonic() + 30
             while not until.exists() and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
+                time.sleep(0.01)  # looks for the other process's file
             time.sleep(0.1)  # the file is written just before the call that hangs
             began = time.monotonic()
             process.send_signal(signal.SIGINT)

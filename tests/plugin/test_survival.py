@@ -20,7 +20,7 @@ SHOP = """
             return file.read(1)
 
     def wait():
-        time.sleep(0)
+        time.sleep(0)  # the target, not a wait
 
     def drain():
         reading, writing = os.pipe()

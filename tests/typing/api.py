@@ -123,10 +123,10 @@ roots: list[type[ChaosError]] = [SpecificationError, NotationError, TargetError,
 assertion: type[AssertionError] = NotRecoveredError
 
 # Refused by a checker. mypy in strict mode complains about an ignore that ignores nothing.
-Raise(42)  # type: ignore[arg-type]
-Raise("TimeoutError")  # type: ignore[arg-type]
-Hang("2")  # type: ignore[arg-type]
-Delay()  # type: ignore[call-arg]
-Return()  # type: ignore[call-arg]
-Hang().seconds = 3  # type: ignore[misc]
-explode = pytest_chaos.Explode  # type: ignore[attr-defined]
+Raise(42)  # type: ignore[arg-type]  # a checker must refuse it
+Raise("TimeoutError")  # type: ignore[arg-type]  # a checker must refuse it
+Hang("2")  # type: ignore[arg-type]  # a checker must refuse it
+Delay()  # type: ignore[call-arg]  # a checker must refuse it
+Return()  # type: ignore[call-arg]  # a checker must refuse it
+Hang().seconds = 3  # type: ignore[misc]  # a checker must refuse it
+explode = pytest_chaos.Explode  # type: ignore[attr-defined]  # a checker must refuse it
