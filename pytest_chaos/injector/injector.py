@@ -18,6 +18,7 @@ from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered, uncovered
+from pytest_chaos.injector.mechanisms import mechanism_for
 from pytest_chaos.injector.passage import passage
 from pytest_chaos.injector.strike import GUARD, RealCall, Strike
 from pytest_chaos.journal import Activation, Journal
@@ -201,7 +202,7 @@ class Injector:
     def _site(self, point: Point) -> _Site:
         site = self._sites.get(point.identity)
         if site is None:
-            site = self._sites[point.identity] = _Site(point, AttributeMechanism(point, self._aliases, self._covered))
+            site = self._sites[point.identity] = _Site(point, mechanism_for(point, self._aliases, self._covered))
         return site
 
     def _install(self, site: _Site) -> None:
