@@ -8,18 +8,22 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from types import CodeType
 from typing import Any
 
 from pytest_chaos import ending
+from pytest_chaos.absorption import Tracer
 from pytest_chaos.answers import watched_answers
+from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract
+from pytest_chaos.custody import Custody
 from pytest_chaos.errors import NotRecoveredError
+from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
-from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.injector import Injection, Injector
+from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import format_term
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind
@@ -42,16 +46,18 @@ class Laboratory:
     Attributes:
         provenance: Whose code a frame belongs to.
         census: Births of threads and tasks.
-        aliases: Who else holds a function.
+        armory: What injection needs, made once.
         oracles: What judges, ours and third parties'.
         watchers: What sees answers while a contract judges them.
+        sources: Syntax trees of the files in which injected errors were absorbed.
     """
 
     provenance: Provenance
     census: Census
-    aliases: AliasIndex
+    armory: Armory
     oracles: tuple[Oracle, ...] = ORACLES
     watchers: tuple[AnswerWatcher, ...] = (watched_answers,)
+    sources: Sources = field(default_factory=Sources)
 
 
 class Experiment:
@@ -83,7 +89,8 @@ class Experiment:
         self.seed = seed
         self.contract = contract or Contract()
         self.kind: RunKind = kind
-        self.journal = Journal()
+        tracer = Tracer(laboratory.provenance, laboratory.sources)
+        self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
         self.recovery = ""
         self.teardown_error = ""
@@ -95,7 +102,7 @@ class Experiment:
         self._around = contextlib.ExitStack()
         self.ward = Ward(budget_s, laboratory.provenance, laboratory.census.loops, Progress(None, self._main))
         self.injector = Injector(
-            test, seed, laboratory.provenance, laboratory.aliases, self.journal, self.ward, Actors(self._main)
+            test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
         )
 
     def begin(self) -> None:
@@ -118,6 +125,7 @@ class Experiment:
         census = self.laboratory.census
         self.ward.progress = Progress(code, self._main)
         census.before_loop_closes = self.ward.release_workers_of
+        census.streams = self.injector
         census.children.clear()
         began = monotonic()
         try:
@@ -133,9 +141,10 @@ class Experiment:
         finally:
             self.injector.close()
             self.ward.close()
-            census.actors = census.before_loop_closes = None
+            census.actors = census.before_loop_closes = census.streams = None
             self._duration_s += monotonic() - began
             self._children = tuple(census.children)
+            self.journal.custody.settle()
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""
@@ -149,6 +158,8 @@ class Experiment:
             self.recovery = str(error)
         self.failure = None
         if error is not None:
+            for leaf in ending.leaves(error):
+                self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
 
@@ -172,6 +183,7 @@ class Experiment:
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
         self._put_back()
+        self.journal.forget_errors()
         self._around.close()
 
     def _put_back(self) -> None:
@@ -190,6 +202,7 @@ class Experiment:
             rules=tuple(_rule_seen(injection) for injection in injections),
             activations=tuple(self.journal.activations),
             injected_errors=self.journal.injected_errors,
+            absorptions=self.journal.absorptions,
             failure=self.failure,
             answers=tuple(self._answers),
             parked=tuple(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# Strong references to injected errors keep the frames of the system under test alive, so only so many are kept.
-KEPT_ERRORS = 1000
+from pytest_chaos.absorption import Absorption
+from pytest_chaos.custody import Custody
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Activation:
     """One call on which a fault fired.
 
@@ -22,6 +22,7 @@ class Activation:
         elapsed_s: Seconds since the body began.
         thread: Name of the thread.
         token: Short token that also stands in the message of an injected error.
+        term: Which term of the rule fired, from 0.
     """
 
     rule: str
@@ -33,6 +34,7 @@ class Activation:
     elapsed_s: float
     thread: str
     token: str
+    term: int = 0
 
     @property
     def text(self) -> str:
@@ -40,24 +42,46 @@ class Activation:
         return f"{self.fault} at {self.point}, call {self.number} ({self.actor}, {self.elapsed_s:.3f} s)"
 
 
+NO_ACTIVATION = Activation("", "", "", 0, "", 0, 0.0, "", "")
+"""Stands in where a call is only watched."""
+
+
 @dataclass
 class Journal:
-    """The activations of one body run, in the order in which they fired, and the errors they injected."""
+    """The activations of one body run, in the order in which they fired, and the errors they injected.
+
+    Attributes:
+        activations: The firings.
+        problems: Parts of the specification that failed.
+        injected_errors: How many errors were injected.
+        injected_types: Their classes.
+        custody: Holds the errors while somebody may ask for them.
+    """
 
     activations: list[Activation] = field(default_factory=list)
-    errors: list[BaseException] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     injected_errors: int = 0
+    injected_types: set[type[BaseException]] = field(default_factory=set)
+    custody: Custody = field(default_factory=Custody)
 
     def activated(self, activation: Activation) -> None:
         """Append an activation."""
         self.activations.append(activation)
 
-    def injected(self, error: BaseException) -> None:
-        """Count an injected error, and remember it by identity."""
+    def withdrawn(self, activation: Activation) -> None:
+        """Take an activation out that turned out to be none."""
+        self.activations[:] = [other for other in self.activations if other is not activation]
+
+    def injected(self, error: BaseException, point: str = "") -> None:
+        """Count an injected error, and remember it by identity.
+
+        Args:
+            error: The error, about to be raised.
+            point: The injection point that raises it, ``module:Qual.name``.
+        """
         self.injected_errors += 1
-        if len(self.errors) < KEPT_ERRORS:
-            self.errors.append(error)
+        self.injected_types.add(type(error))
+        self.custody.take(error, point)
 
     def failed(self, problem: str) -> None:
         """Note that something of the specification failed while the body ran, such as a ``when`` that raised."""
@@ -66,8 +90,13 @@ class Journal:
 
     def is_injected(self, error: BaseException | None) -> bool:
         """Tell whether an error is one of ours, by identity."""
-        return any(error is ours for ours in self.errors)
+        return self.custody.holds(error)
 
     def forget_errors(self) -> None:
-        """Let go of the errors, and of the frames they hold."""
-        self.errors.clear()
+        """Let go of the errors, and of the frames they hold; what became of them stays."""
+        self.custody.release()
+
+    @property
+    def absorptions(self) -> tuple[Absorption, ...]:
+        """What became of the errors that were let go, in the order of injection; equal ways are counted."""
+        return self.custody.absorptions

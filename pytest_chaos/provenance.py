@@ -20,11 +20,24 @@ _OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 # A call that a fault lets through runs inside these frames of ours: to everybody else they are not there.
 _PASSAGE = (
     _OWN_FOLDER + "answers.py",
-    _OWN_FOLDER + os.path.join("injector", "passage.py"),
-    _OWN_FOLDER + os.path.join("injector", "strike.py"),
+    "<pytest-chaos ",
+    *(
+        _OWN_FOLDER + os.path.join("injector", name)
+        for name in ("call.py", "hook.py", "passage.py", "remembering.py", "strike.py")
+    ),
     _OWN_FOLDER + os.path.join("resources", "taps.py"),
-    _OWN_FOLDER + os.path.join("faults", "delaying.py"),
-    _OWN_FOLDER + os.path.join("faults", "hanging.py"),
+    *(
+        _OWN_FOLDER + os.path.join("faults", name)
+        for name in (
+            "alternating.py",
+            "cancelling.py",
+            "corrupting.py",
+            "delaying.py",
+            "hanging.py",
+            "raising.py",
+            "replying.py",
+        )
+    ),
 )
 _STDLIB = tuple(
     {os.path.realpath(path) + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
@@ -37,6 +50,8 @@ _INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 _RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "hypothesis", "py"})
 _NOT_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"pytest", "import", "chaos"})
 _LOOK_PAST: frozenset[Origin] = frozenset({"stdlib", "generated", "passage"})
+
+_CALLED_BY_NAME = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
 
 # asyncio calls callbacks from here on behalf of whoever scheduled them, not of whoever runs the loop.
 _ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
@@ -99,6 +114,20 @@ class Provenance:
             frame = frame.f_back
         return True
 
+    def may_serve_the_runner(self, filename: str, name: str) -> bool:
+        """Tell whether pytest's side may call a function, so that each caller has to be looked at.
+
+        The standard library's functions are called by everybody, and so are the methods behind ``repr``, ``==`` and
+        their like, which pytest calls where it explains a failed assertion.
+
+        Args:
+            filename: Of the module that the function belongs to; empty for one that has none.
+            name: The function's name.
+        """
+        if name.startswith("__") and name not in _CALLED_BY_NAME:
+            return True
+        return not filename or self.of_file(filename) not in ("project", "test", "installed")
+
     def is_driver_call(self, frame: FrameType | None) -> bool:
         """Tell whether a call from this frame is the test's own: no project frame between it and the test."""
         for outer in frames_from(frame):
@@ -122,6 +151,8 @@ class Provenance:
 
     def _classify(self, filename: str) -> Origin:
         if filename.startswith("<"):
+            if filename.startswith(_PASSAGE):
+                return "passage"
             if filename.startswith("<frozen importlib"):
                 return "import"
             return "stdlib" if filename.startswith("<frozen ") else "generated"

@@ -1,7 +1,8 @@
 """The plan: (seed, test, rule, point, actor, call number) -> fire or pass.
 
 Everything drawn comes from one keyed hash per actor, so the same seed gives the same firings alone, in the whole suite,
-shuffled, and on any worker. Counts are kept per rule, over all actors, by a :class:`Cursor`.
+shuffled, and on any worker. Counts are kept per rule, over all actors, by a :class:`Cursor`; it also tells ahead which
+calls need no decision, so that those can pass without being counted one by one.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.scenario import Term
+from pytest_chaos.triggers import ALL_CALLS, NEVER_ENDING
 
 
 def stream(*key: object) -> random.Random:
@@ -45,20 +49,70 @@ def firing_indexes(rate: float, *key: object) -> Iterator[int]:
         yield index
 
 
+class Window(NamedTuple):
+    """What is planned for the next calls of one stream.
+
+    Attributes:
+        length: For how many calls.
+        asked: Which of them must be decided when they come, from 0, in rising order; all others pass.
+    """
+
+    length: int
+    asked: Sequence[int]
+
+
+# A window with no firing in sight is long, or a loop would pay for the plan; the first one is short, for most tests
+# make few calls.
+_FIRST_WINDOW = 4096
+_LONGEST_WINDOW = 2**18
+_ASKED_PER_WINDOW = 16
+
+
+def _quiet(start: int) -> int:
+    return min(_LONGEST_WINDOW, max(_FIRST_WINDOW, 16 * start))
+
+
 class _ActorStream:
     """Which of one actor's hits fire."""
 
     def __init__(self, rate: float, *key: object) -> None:
+        self.rate = rate
         self._firings = firing_indexes(rate, *key)
-        self._next = next(self._firings, -1)
-        self._index = -1
+        self._ahead: deque[int] = deque()
+        self._index = 0
+        self._is_over = False
 
     def fires(self) -> bool:
+        """Tell whether the next hit fires, and go past it."""
+        firing = self._draw_to(self._index)
         self._index += 1
-        if self._index != self._next:
-            return False
-        self._next = next(self._firings, -1)
-        return True
+        return firing
+
+    def skip(self, hits: int) -> None:
+        """Go past hits that were let pass."""
+        self._index += hits
+
+    def plan(self, start: int, *, is_exhausted: bool) -> Window:
+        """Return which of the hits after the next ``start`` ones fire."""
+        if is_exhausted or self.rate <= 0:
+            return Window(_quiet(start), ())
+        length = min(_quiet(start), max(64, int(_ASKED_PER_WINDOW / 2 / self.rate)))
+        first = self._index + start
+        self._draw_to(first + length)
+        return Window(length, [index - first for index in self._ahead if first <= index < first + length])
+
+    def _draw_to(self, index: int) -> bool:
+        """Draw the firings up to an index, forget those before the next hit, and tell whether the index fires."""
+        ahead = self._ahead
+        while ahead and ahead[0] < self._index:
+            ahead.popleft()
+        while not self._is_over and not (ahead and ahead[-1] >= index):
+            firing = next(self._firings, None)
+            if firing is None:
+                self._is_over = True
+            elif firing >= self._index:
+                ahead.append(firing)
+        return index in ahead if len(ahead) > 1 else bool(ahead) and ahead[0] == index
 
 
 class Cursor:
@@ -77,6 +131,7 @@ class Cursor:
         self._term = 0
         self._term_calls = 0
         self._term_firings = 0
+        self._before_drain: tuple[int, int] | None = None
         self._streams: dict[tuple[int, str, str], _ActorStream] = {}
         self._actor_calls: dict[str, int] = {}
         self.calls = 0
@@ -86,6 +141,11 @@ class Cursor:
     def term(self) -> Term:
         """The term that decides over the next call."""
         return self._chain[self._term]
+
+    @property
+    def term_number(self) -> int:
+        """Which term that is, from 0."""
+        return self._term
 
     def actor_calls(self, actor: str) -> int:
         """Return how many matching calls an actor has made."""
@@ -99,11 +159,11 @@ class Cursor:
         self.calls += 1
         self._term_calls += 1
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
-        term = self.term
+        term = self._chain[self._term]
         trigger = term.trigger
         if not trigger.hits.match(self._term_calls):
             return None
-        if not self._draws(term, point, actor):
+        if trigger.rate < 1 and not self._stream(point, actor).fires():
             return None
         if trigger.times is not None and self._term_firings >= trigger.times:
             return None
@@ -113,22 +173,94 @@ class Cursor:
 
     def settle(self, fired: bool) -> None:
         """Record whether the fault acted on the call just counted, and go on to the next term where one drained."""
-        trigger = self.term.trigger
+        trigger = self._chain[self._term].trigger
         if fired:
             self.firings += 1
             self._term_firings += 1
-        drained = self._term_calls >= trigger.hits.end or (
-            trigger.times is not None and self._term_firings >= trigger.times
-        )
-        if drained and self._term + 1 < len(self._chain):
+        if self._term + 1 == len(self._chain):
+            return
+        if self._term_calls >= trigger.hits.end or (trigger.times is not None and self._term_firings >= trigger.times):
+            self._before_drain = self._term_calls, self._term_firings
             self._term += 1
             self._term_calls = self._term_firings = 0
 
-    def _draws(self, term: Term, point: str, actor: str) -> bool:
-        if term.trigger.rate >= 1:
-            return True
+    def withdraw(self, term_number: int) -> None:
+        """Take a firing back that turned out to be none; the next call of that term may fire in its place.
+
+        Args:
+            term_number: The term whose fault it was. A term that only this firing drained goes on.
+        """
+        self.firings -= 1
+        if self._term == term_number:
+            self._term_firings -= 1
+        elif self._term == term_number + 1 and not self._term_calls and self._before_drain is not None:
+            calls, firings = self._before_drain
+            if calls < self._chain[term_number].trigger.hits.end:
+                self._term, self._term_calls, self._term_firings = term_number, calls, firings - 1
+
+    # --- planning ahead, for calls that are let pass without being counted one by one
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether every term is decided by the number of the call alone, over all actors."""
+        return all(term.trigger.rate >= 1 for term in self._chain)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether every term is decided by chance alone, per point and actor."""
+        return all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in self._chain)
+
+    def skip(self, calls: int) -> None:
+        """Count calls that were let pass, as planned."""
+        self.calls += calls
+        self._term_calls += calls
+
+    def skip_of(self, point: str, actor: str, calls: int) -> None:
+        """Count calls of one stream that were let pass, as planned."""
+        self.skip(calls)
+        self._stream(point, actor).skip(calls)
+        self._actor_calls[actor] = self._actor_calls.get(actor, 0) + calls
+
+    def set_actor_calls(self, actor: str, calls: int) -> None:
+        """Say how many calls an actor has made, where that is known better than from the calls counted here."""
+        self._actor_calls[actor] = calls
+
+    def plan(self, start: int) -> Window:
+        """Return which calls after the next ``start`` ones must be decided, for a rule that :attr:`is_counted`.
+
+        Only as far as it is certain: where the term may drain, the window ends.
+        """
+        trigger = self.term.trigger
+        is_last = self._term + 1 == len(self._chain)
+        number = self._term_calls + start  # of the last call before the window, in this term
+        left: float = NEVER_ENDING
+        if trigger.times is not None:
+            left = trigger.times - self._term_firings
+            if left <= 0:  # only the last term stays when it is used up
+                return Window(_quiet(start), ())
+            left -= trigger.hits.count_between(self._term_calls, number)
+        if number >= trigger.hits.end or left <= 0:
+            return Window(_quiet(start) if is_last and number >= trigger.hits.end else 0, ())
+        length = int(min(_quiet(start), trigger.hits.end - number))
+        asked = trigger.hits.between(number, number + length, at_most=int(min(_ASKED_PER_WINDOW, left)))
+        if len(asked) == min(_ASKED_PER_WINDOW, left):
+            length = asked[-1] - number
+        return Window(length, [hit - number - 1 for hit in asked])
+
+    def plan_of(self, point: str, actor: str) -> Callable[[int], Window]:
+        """Return the same for one stream of a rule that :attr:`is_drawn`."""
+        drawn = self._stream(point, actor)
+
+        def plan(start: int) -> Window:
+            times = self.term.trigger.times
+            return drawn.plan(start, is_exhausted=times is not None and self._term_firings >= times)
+
+        return plan
+
+    def _stream(self, point: str, actor: str) -> _ActorStream:
         key = (self._term, point, actor)
         known = self._streams.get(key)
         if known is None:
-            known = self._streams[key] = _ActorStream(term.trigger.rate, *self._key, self._term, point, actor)
-        return known.fires()
+            rate = self.term.trigger.rate
+            known = self._streams[key] = _ActorStream(rate, *self._key, self._term, point, actor)
+        return known

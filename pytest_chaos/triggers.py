@@ -5,8 +5,10 @@ Calls are counted from 1, per rule, over all actors of one body run; only a rate
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +62,22 @@ class Hits:
         if number < self.first or (self.last is not None and number > self.last):
             return False
         return (number - self.first) % self.step == 0
+
+    def between(self, before: int, last: int, *, at_most: int) -> Sequence[int]:
+        """Return the first numbers in ``before + 1 .. last`` that may fire, and ``end`` if it lies there."""
+        if self.numbers:
+            left = bisect.bisect_right(self.numbers, before)
+            return self.numbers[left : bisect.bisect_right(self.numbers, last)][:at_most]
+        first = max(self.first, before + 1)
+        first += (self.first - first) % self.step
+        found = range(first, int(min(last, self.end)) + 1, self.step)[:at_most]
+        if before < self.end <= last and len(found) < at_most and self.end not in found:
+            return [*found, int(self.end)]
+        return found
+
+    def count_between(self, before: int, last: int) -> int:
+        """Return how many numbers in ``before + 1 .. last`` may fire, ``end`` counted as one."""
+        return len(self.between(before, last, at_most=sys.maxsize))
 
     @property
     def end(self) -> float:

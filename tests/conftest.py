@@ -20,8 +20,8 @@ import pytest
 from pytest_chaos import Rule, format_rule, parse
 from pytest_chaos.control import Chaos
 from pytest_chaos.experiment import Experiment, Laboratory, run
-from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism
+from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.observation import Observation
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record, record_of
@@ -85,6 +85,11 @@ class Lab:
     root: Path
     written: set[str] = field(default_factory=set)
 
+    @property
+    def splices(self) -> bool:
+        """Whether Python functions are spliced here, or their names replaced."""
+        return self.laboratory.armory.twins is not None
+
     def write(self, name: str, source: str) -> str:
         """Write a module of the project, without importing it, and return its name."""
         path = self.root / Path(*name.split("."))
@@ -134,21 +139,21 @@ def _rules(rules: tuple[str | Rule, ...]) -> list[Rule]:
 
 
 @pytest.fixture(scope="session")
-def aliases() -> AliasIndex:
-    """The alias index, read once: that is what takes time in a laboratory."""
-    return AliasIndex()
+def armory() -> Armory:
+    """What injection needs, made once: reading the alias index is what takes time in a laboratory."""
+    return Armory()
 
 
 @pytest.fixture
 def lab(
-    tmp_path: Path, aliases: AliasIndex, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, armory: Armory, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Lab]:
     """A laboratory whose project is ``tmp_path``, and whose test file is this one."""
     provenance = Provenance(tmp_path, test_files=[str(request.path)])
     census = Census(provenance)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
-    made = Lab(Laboratory(provenance, census, aliases), tmp_path)
+    made = Lab(Laboratory(provenance, census, armory), tmp_path)
     census.open()
     census.owner = Owner("the test", "test")
     yield made

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import wrapt
 
+from pytest_chaos.injector.closures import is_stand_in
+
 _NOT_TOUCHED = frozenset({"_pytest", "pytest", "pluggy", "execnet", "xdist", "coverage", "pytest_chaos", "py"})
 
 
@@ -60,7 +62,7 @@ class AliasIndex:
             for owner, name, value in _entries(module):
                 content = _content(value)
                 self._places.setdefault(id(content), []).append((owner, name))
-                if issubclass(type(content), wrapt.FunctionWrapper):
+                if issubclass(type(content), wrapt.FunctionWrapper) or is_stand_in(content):
                     # Perhaps ours, copied or in place just now: then the function stands here again soon.
                     self._places.setdefault(id(content.__wrapped__), []).append((owner, name))
 

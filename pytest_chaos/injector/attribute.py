@@ -6,15 +6,19 @@ is deleted again. Should somebody else hold on to a wrapper, it passes calls thr
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+import types
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import wrapt
 
 from pytest_chaos.injector.aliases import AliasIndex, holders_of
-from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.injector.closures import StandIns, is_c_function
+from pytest_chaos.injector.gate import Entries
+from pytest_chaos.injector.passage import Passage
 from pytest_chaos.target import Point, is_plain_callable
 
 
@@ -68,12 +72,16 @@ class AttributeMechanism:
     Args:
         point: What to replace.
         aliases: The session's alias index.
+        stand_ins: What stands in for C functions.
         covered: Where replacements stand; kept up to date by all mechanisms that share it.
     """
 
-    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
+    is_by_function = False
+
+    def __init__(self, point: Point, aliases: AliasIndex, stand_ins: StandIns, covered: Covered) -> None:
         self._point = point
         self._aliases = aliases
+        self._stand_in = stand_ins.for_function(point.raw) if _is_module_c_function(point) else None
         self._covered = covered
         self._replaced: list[_Replaced] = []
         self._shadowed: list[_Replaced] = []
@@ -89,18 +97,32 @@ class AttributeMechanism:
         """Whether somebody replaced a replacement of ours, and may yet put ours back."""
         return bool(self._shadowed)
 
-    def install(self, passage: PassThrough) -> None:
+    @property
+    def entries(self) -> Entries | None:
+        """Where each thread and task finds the entry that it asks; wrappers ask over every call."""
+        return None if self._stand_in is None else self._stand_in.entries
+
+    def install(self, passage: Passage) -> None:
         """Put the wrapper in place, everywhere or, if that fails, nowhere."""
         point = self._point
+        stand_in = self._stand_in
         try:
-            replacement = _replacement(point, passage)
+            if stand_in is not None:
+                stand_in.passage = passage
+                replacement: Any = stand_in.closure
+            else:
+                replacement = _replacement(point, passage)
             self._modules = frozenset(sys.modules)
             self._replace(point.owner, point.name, point.raw, point.inherited, replacement)
             if not point.inherited and is_plain_callable(point.raw):
                 for place in self._aliases.places(point.raw):
                     if (place.owner, place.name) != (point.owner, point.name):
-                        inner = staticmethod(replacement) if type(place.raw) is staticmethod else replacement
-                        self._replace(place.owner, place.name, place.raw, False, inner)
+                        # A C function binds to nothing where it is an attribute of a class; what stands in would.
+                        is_static = type(place.raw) is staticmethod or (stand_in and isinstance(place.owner, type))
+                        inner = staticmethod(replacement) if is_static else replacement
+                        # An alias that cannot be replaced, as in a class that forbids it, is one that is not reached.
+                        with contextlib.suppress(TypeError, AttributeError):
+                            self._replace(place.owner, place.name, place.raw, False, inner)
         except BaseException:
             self.remove()
             raise
@@ -112,6 +134,8 @@ class AttributeMechanism:
         then put back is ours, so a later call looks again.
         """
         replacement = self._replaced[0].replacement if self._replaced else None
+        if self._stand_in is not None:
+            self._stand_in.passage = None
         ours = [*self._shadowed, *self._replaced]
         self._replaced.clear()
         self._shadowed.clear()
@@ -138,7 +162,11 @@ class AttributeMechanism:
         self._covered[id(owner), name] = done
 
 
-def _replacement(point: Point, passage: PassThrough) -> Any:
+def _is_module_c_function(point: Point) -> bool:
+    return isinstance(point.owner, types.ModuleType) and not point.inherited and is_c_function(point.raw)
+
+
+def _replacement(point: Point, passage: Passage) -> Any:
     raw = point.raw
     if isinstance(raw, property):
         getter: Any = raw.fget

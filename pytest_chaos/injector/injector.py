@@ -5,30 +5,34 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
-import inspect
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import Context, copy_context
 from os import getpid
 from time import monotonic
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
-from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.attribute import AttributeMechanism, Covered, uncovered
-from pytest_chaos.injector.mechanisms import mechanism_for
-from pytest_chaos.injector.passage import passage
-from pytest_chaos.injector.strike import GUARD, RealCall, Strike
-from pytest_chaos.journal import Activation, Journal
+from pytest_chaos.injector.attribute import Covered, uncovered
+from pytest_chaos.injector.call import AnyCall
+from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
+from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
+from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.remembering import Remember
+from pytest_chaos.injector.splicing import function_behind, receiver_test
+from pytest_chaos.injector.strike import GUARD, Strike
+from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal
 from pytest_chaos.notation import format_fault, format_rule
 from pytest_chaos.provenance import Provenance, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule
 from pytest_chaos.schedule import Cursor, stream
 from pytest_chaos.target import Point
-from pytest_chaos.triggers import Call, Trigger
+from pytest_chaos.triggers import Call
 
 
 class Injection:
@@ -40,6 +44,8 @@ class Injection:
         points: The injection points it acts on.
         filtered: How many calls its filters refused; these are not counted.
         shadowed: On how many calls it wanted to act, and another rule did.
+        is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
+        gates: These gates, from the first call on.
     """
 
     def __init__(self, rule: Rule, points: list[Point], injector: Injector, ordinal: int) -> None:
@@ -54,12 +60,16 @@ class Injection:
         self.shadowed = 0
         self._earlier_fired = 0
         self._activations: list[Activation] = []
+        self._fault_texts: dict[int, str] = {}
+        self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
+        self.is_planned = False
+        self.gates: Gates | None = None
         self.cursor = self._new_cursor()
 
     @property
     def calls(self) -> int:
         """How many matching calls were counted."""
-        return self._earlier_calls + self.cursor.calls
+        return self._earlier_calls + self._injector.calls_of(self)
 
     @property
     def fired(self) -> int:
@@ -80,9 +90,29 @@ class Injection:
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
 
+    def retire_gates(self) -> None:
+        """Let every call be decided one by one from now on, or until new gates are made."""
+        if self.gates is not None:
+            self.gates.retire()
+            self.gates = None
+
     def record(self, activation: Activation) -> None:
         """Append an activation."""
         self._activations.append(activation)
+
+    def withdraw(self, activation: Activation) -> None:
+        """Take an activation back, if it is one of this rule's."""
+        if any(own is activation for own in self._activations):
+            self.retire_gates()  # they were planned as if it had fired
+            self._activations = [own for own in self._activations if own is not activation]
+            self.cursor.withdraw(activation.term)
+
+    def text_of(self, fault: Fault) -> str:
+        """Return the text of a fault of the chain."""
+        known = self._fault_texts.get(id(fault))
+        if known is None:
+            known = self._fault_texts[id(fault)] = format_fault(fault)
+        return known
 
     def _new_cursor(self) -> Cursor:
         return Cursor(self.rule.chain, *self._injector.key, self.text, self._ordinal)
@@ -99,13 +129,27 @@ class Injection:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
 
 
-class _Site:
-    """One injection point with the rules that act on it; the last one wins."""
+class _Entry(NamedTuple):
+    """One rule at one site: the point by which it came here, and which receivers it means."""
 
-    def __init__(self, point: Point, mechanism: AttributeMechanism) -> None:
+    injection: Injection
+    point: Point
+    is_receiver: Callable[[Any], bool] | None
+
+
+class _Site:
+    """One place where something is put in the way of calls, with the rules that act there; the last one wins."""
+
+    def __init__(self, key: _Key, point: Point, mechanism: Mechanism) -> None:
+        self.key = key
         self.point = point
         self.mechanism = mechanism
-        self.injections: list[Injection] = []
+        self.rules: list[_Entry] = []
+        self.planned: _Entry | None = None
+        self.answers: list[Any] = []
+
+
+_Key = tuple[int, str]
 
 
 class Injector:
@@ -115,7 +159,7 @@ class Injector:
         test: Plain id of the test, part of every draw's key.
         seed: The seed.
         provenance: Tells whose calls may be disturbed.
-        aliases: The session's alias index.
+        armory: What the injectors of a session share.
         journal: Where activations are written.
         ward: Where hanging calls are parked.
         actors: Names the threads and tasks that call.
@@ -126,26 +170,28 @@ class Injector:
         test: str,
         seed: int,
         provenance: Provenance,
-        aliases: AliasIndex,
+        armory: Armory,
         journal: Journal,
         ward: Ward,
         actors: Actors,
     ) -> None:
         self.key = (seed, test)
         self.injections: list[Injection] = []
-        self._provenance = provenance
-        self._aliases = aliases
-        self._journal = journal
-        self._ward = ward
+        self.journal = journal
+        self.ward = ward
         self.actors = actors
-        self._sites: dict[tuple[int, str], _Site] = {}
+        self._provenance = provenance
+        self._armory = armory
+        self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
-        self._shadowed: list[AttributeMechanism] = []
+        self._shadowed: list[Mechanism] = []
         self._lock = threading.Lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
         self._process = getpid()
+        self._drawn_entries: set[Entries] = set()
+        self._decides_each_call = False
 
     # --- rules
 
@@ -166,14 +212,16 @@ class Injector:
             return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
         sites = [self._site(point) for point in injection.points]
         try:
-            for site in sites:
-                site.injections.insert(0 if below else len(site.injections), injection)
+            for point, site in zip(injection.points, sites, strict=True):
+                entry = _Entry(injection, point, receiver_test(point))
+                site.rules.insert(0 if below else len(site.rules), entry)
                 if self._is_open:
                     self._install(site)
         except BaseException:
             self._detach(injection)
             raise
         self.injections.append(injection)
+        self._plan(sites)
         return injection
 
     def name_of(self, obj: object) -> str:
@@ -196,34 +244,102 @@ class Injector:
         """Count every rule from its first call again, as for another run of the body."""
         self.actors = actors
         self._began = monotonic()
+        with self._lock:
+            for injection in self.injections:
+                injection.retire_gates()
         for injection in self.injections:
             injection.restart()
 
+    def calls_of(self, injection: Injection) -> int:
+        """Return how many matching calls a rule has counted since it was last restarted."""
+        with self._lock:
+            gates = injection.gates
+            return injection.cursor.calls + (gates.passed if gates is not None else 0)
+
+    def decide_each_call(self) -> None:
+        """Plan nothing ahead: who runs the body calls functions of the project too, and those calls do not count."""
+        self._decides_each_call = True
+        self._plan(list(self._sites.values()))
+
     def _site(self, point: Point) -> _Site:
-        site = self._sites.get(point.identity)
+        function = function_behind(point)
+        mechanism = mechanism_for(point, self._armory, self._covered)
+        # A spliced function is one site, by whatever name it is reached; else the place is what is replaced.
+        key = (id(function), "") if function is not None and mechanism.is_by_function else point.identity
+        site = self._sites.get(key)
         if site is None:
-            site = self._sites[point.identity] = _Site(point, mechanism_for(point, self._aliases, self._covered))
+            site = self._sites[key] = _Site(key, point, mechanism)
         return site
 
     def _install(self, site: _Site) -> None:
         if not site.mechanism.installed:
 
-            def decide(wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Strike | None:
-                return self._decide(site, wrapped, args, kwargs)
+            def decide(call: AnyCall, entries: Entries | None) -> Strike | None:
+                return self._decide(site, call, entries)
 
-            site.mechanism.install(passage(site.point.kind, decide))
+            site.mechanism.install(Passage(site.point.kind, decide))
 
     def _detach(self, injection: Injection) -> None:
-        for point in reversed(injection.points):
-            site = self._sites.get(point.identity)
-            if site is None or injection not in site.injections:
+        changed = []
+        for site in reversed(list(self._sites.values())):
+            if not any(entry.injection is injection for entry in site.rules):
                 continue
-            site.injections.remove(injection)
-            if not site.injections:
+            site.rules = [entry for entry in site.rules if entry.injection is not injection]
+            changed.append(site)
+            if not site.rules:
                 site.mechanism.remove()
                 if site.mechanism.is_shadowed:
                     self._shadowed.append(site.mechanism)
-                del self._sites[point.identity]
+                del self._sites[site.key]
+        self._plan(changed)
+
+    # --- planning ahead
+
+    def _plan(self, sites: list[_Site]) -> None:
+        """Settle again which rules' calls pass gates, after the rules at some sites have changed."""
+        with self._lock:
+            touched = {id(entry.injection): entry.injection for site in sites for entry in site.rules}
+            touched.update({id(site.planned.injection): site.planned.injection for site in sites if site.planned})
+            for injection in touched.values():
+                injection.retire_gates()
+                own = [site for site in self._sites.values() if any(e.injection is injection for e in site.rules)]
+                injection.is_planned = bool(own) and self._can_plan(injection, own)
+                for site in own:
+                    site.planned = site.rules[0] if injection.is_planned else None
+
+    def _can_plan(self, injection: Injection, sites: list[_Site]) -> bool:
+        if self._decides_each_call or injection.is_lifted or injection.needs_answers or _has_filter(injection.rule):
+            return False
+        if not (injection.cursor.is_counted or injection.cursor.is_drawn):
+            return False
+        return all(
+            len(site.rules) == 1
+            and site.mechanism.entries is not None
+            and site.rules[0].is_receiver is None
+            and not self._provenance.may_serve_the_runner(_file_of(site.point), site.point.name)
+            for site in sites
+        )
+
+    def context_of_child(self) -> Context | None:
+        """Return the context in which a new task shall be made so that it draws from a stream of its own.
+
+        ``None`` if the caller's context will do.
+        """
+        if not self._drawn_entries:
+            return None
+        context = copy_context()
+        context.run(self._forget_entries)
+        return context
+
+    def forget_entries_in(self, context: Context) -> None:
+        """Do the same for a context that somebody else made for a task."""
+        if self._drawn_entries:
+            with contextlib.suppress(RuntimeError):  # it is entered already: the task shares it with who runs there
+                context.run(self._forget_entries)
+
+    def _forget_entries(self) -> None:
+        for entries in self._drawn_entries:
+            entries.set(ALWAYS)
 
     # --- the window
 
@@ -247,12 +363,18 @@ class Injector:
         self._is_open = False
         for site in reversed(list(self._sites.values())):
             site.mechanism.remove()
+        with self._lock:
+            for injection in self.injections:
+                injection.retire_gates()
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """Let every call pass, uncounted, for a while."""
         self._suspensions += 1
         try:
+            with self._lock:
+                for injection in self.injections:
+                    injection.retire_gates()
             yield
         finally:
             self._suspensions -= 1
@@ -264,113 +386,195 @@ class Injector:
 
     # --- one call
 
-    def _decide(
-        self, site: _Site, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Strike | None:
+    def _decide(self, site: _Site, call: AnyCall, entries: Entries | None) -> Strike | None:
         if not self._is_open or self._suspensions or GUARD.inside or getpid() != self._process:
+            self._decline(site, entries)
             return None
         GUARD.inside = True
         try:
             frame = compat.frame_above(3)
-            if not self._provenance.is_disturbable(frame):
-                return None
-            return self._count(site, frame, (wrapped, args, kwargs))
+            is_ours = self._provenance.is_disturbable(frame)
+            planned = site.planned
+            if planned is not None and entries is not None:
+                return self._decide_planned(site, planned, call, entries, is_ours)
+            return self._count(site, frame, call) if is_ours else None
         finally:
             GUARD.inside = False
 
-    def _count(
-        self,
-        site: _Site,
-        frame: FrameType | None,
-        call: RealCall,
+    def _decline(self, site: _Site, entries: Entries | None) -> None:
+        """Let a call go that asked and is not ours to decide, so that the next one is not taken for it."""
+        planned = site.planned
+        # Not waiting for the lock: what calls here may run on the thread that holds it.
+        if planned is None or entries is None or not self._lock.acquire(blocking=False):
+            return
+        try:
+            gates = planned.injection.gates
+            way = gates.way_behind(entries.get()) if gates is not None else None
+            if gates is not None and way is not None:
+                gates.decline(way)
+        finally:
+            self._lock.release()
+
+    def _decide_planned(
+        self, site: _Site, planned: _Entry, call: AnyCall, entries: Entries, is_ours: bool
     ) -> Strike | None:
-        point = site.point
+        injection, point = planned.injection, planned.point
+        actor = self.actors.current()
+        elapsed_s = self.elapsed_s
+        with self._lock:
+            if not injection.is_planned:
+                return None  # it was lifted, or another rule was armed here, at this very moment
+            if injection.gates is None:
+                injection.gates = Gates(injection.cursor)
+            gates = injection.gates
+            way = gates.way_behind(entries.get())
+            if not is_ours:
+                # Somebody on pytest's side calls this function too. From now on every caller is looked at.
+                if way is not None:
+                    gates.decline(way)
+                self._decide_one_by_one(injection)
+                return None
+            if way is None:
+                way = self._enter(gates, point, actor, entries, injection)
+                if not way.entry():
+                    return None
+            cursor = injection.cursor
+            number = gates.arrive(way)
+            fault = cursor.count(point.text, way.actor, elapsed_s)
+            if fault is not None:
+                activation = self._activation(
+                    injection,
+                    fault,
+                    point,
+                    way.actor,
+                    elapsed_s,
+                    cursor.calls + (0 if cursor.is_counted else gates.passed),
+                    cursor.actor_calls(way.actor) + gates.passed_of(way.actor),
+                )
+            term = cursor.term_number
+            cursor.settle(fault is not None)
+            if cursor.term_number != term and not cursor.is_counted:
+                injection.retire_gates()  # another rate draws from other streams
+            else:
+                way.gate.extend_if_due(number)
+        return None if fault is None else Strike(fault, point.kind, call, activation, self)
+
+    def _enter(self, gates: Gates, point: Point, actor: str, entries: Entries, injection: Injection) -> Way:
+        way = gates.way_for(point.text, actor)
+        entries.set(way.entry)
+        if not injection.cursor.is_counted:
+            self._drawn_entries.add(entries)
+        return way
+
+    def _decide_one_by_one(self, injection: Injection) -> None:
+        injection.retire_gates()
+        injection.is_planned = False
+        for site in self._sites.values():
+            if site.planned is not None and site.planned.injection is injection:
+                site.planned = None
+
+    def _count(self, site: _Site, frame: FrameType | None, call: AnyCall) -> Strike | None:
         actor = self.actors.current()
         elapsed_s = self.elapsed_s
         # The one armed last acts. Predicates are the user's code and run before the lock is taken.
-        matching: list[Injection] = []
-        for injection in reversed(site.injections):
-            if injection.is_lifted:
+        matching: list[_Entry] = []
+        for entry in reversed(site.rules):
+            injection = entry.injection
+            if injection.is_lifted or not (entry.is_receiver is None or call.is_on(entry.is_receiver)):
                 continue
-            if self._matches(injection, point, actor, frame, call):
-                matching.append(injection)
+            if self._matches(entry, actor, frame, call):
+                matching.append(entry)
             else:
                 injection.filtered += 1
-        winner: tuple[Injection, Fault] | None = None
+        winner: tuple[Fault, Point, Activation] | None = None
         with self._lock:
-            for injection in matching:
+            for injection, point, _ in matching:
                 cursor = injection.cursor
                 fault = cursor.count(point.text, actor, elapsed_s)
                 acts = fault is not None and winner is None
+                if acts and fault is not None:
+                    number, index = cursor.calls, cursor.actor_calls(actor)
+                    winner = (
+                        fault,
+                        point,
+                        self._activation(injection, fault, point, actor, elapsed_s, number, index),
+                    )
                 cursor.settle(acts)
                 injection.shadowed += fault is not None and not acts
-                if acts and fault is not None:
-                    winner = injection, fault
-                    activation = self._activation(injection, fault, point, actor, elapsed_s)
-                    injection.record(activation)
-                    self._journal.activated(activation)
-        if winner is None:
-            return None
-        return Strike(
-            winner[1],
-            point.kind,
-            f"{point.text}, call {activation.number}",
-            activation.token,
-            call,
-            self._ward,
-            self._journal,
-            stream(*self.key, activation.rule, point.text, actor, activation.number, "draw").random,
-        )
+        answers = site.answers if any(entry.injection.needs_answers for entry in matching) else None
+        if winner is not None:
+            fault, point, activation = winner
+            return Strike(fault, point.kind, call, activation, self, answers)
+        return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
-    def _activation(self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float) -> Activation:
-        cursor = injection.cursor
-        digest = hashlib.blake2b(repr((self.key, injection.text, cursor.calls)).encode(), digest_size=3)
-        return Activation(
+    def _activation(
+        self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int
+    ) -> Activation:
+        digest = hashlib.blake2b(repr((self.key, injection.text, actor, index)).encode(), digest_size=3)
+        activation = Activation(
             rule=injection.text,
             point=point.text,
-            fault=format_fault(fault),
-            number=cursor.calls,
+            fault=injection.text_of(fault),
+            number=number,
             actor=actor,
-            index=cursor.actor_calls(actor),
+            index=index,
             elapsed_s=elapsed_s,
             thread=threading.current_thread().name,
             token=digest.hexdigest(),
+            term=injection.cursor.term_number,
         )
+        injection.record(activation)
+        self.journal.activated(activation)
+        return activation
 
-    def _matches(
-        self,
-        injection: Injection,
-        point: Point,
-        actor: str,
-        frame: FrameType | None,
-        call: RealCall,
-    ) -> bool:
+    def draws(self, activation: Activation) -> Callable[[], float]:
+        """Return the draws in [0, 1) of one activation: its jitter, its texts, its choice."""
+        return stream(*self.key, activation.rule, activation.point, activation.actor, activation.number, "draw").random
+
+    def withdraw(self, activation: Activation) -> None:
+        """Take an activation back that turned out to be none."""
+        with self._lock:
+            self.journal.withdrawn(activation)
+            for injection in self.injections:
+                injection.withdraw(activation)
+
+    def _matches(self, entry: _Entry, actor: str, frame: FrameType | None, call: AnyCall) -> bool:
+        injection = entry.injection
         trigger = injection.cursor.term.trigger
         if not trigger.has_filter:
             return True
-        wrapped, args, kwargs = call
         caller = caller_module(frame)
         if trigger.caller is not None and not fnmatch.fnmatchcase(caller, trigger.caller):
             return False
-        if trigger.args and not _arguments_match(trigger, wrapped, args, kwargs):
+        if not trigger.args and trigger.when is None:
+            return True
+        args, named = call.shown()
+        if trigger.args and not _arguments_match(trigger.args, args, named):
             return False
         if trigger.when is None:
             return True
+        seen = Call(entry.point.text, args, named, caller, actor, injection.cursor.calls + 1)
         try:
-            return bool(trigger.when(Call(point.text, args, kwargs, caller, actor, injection.cursor.calls + 1)))
+            return bool(trigger.when(seen))
         except Exception as error:  # noqa: BLE001  # raised into the system it could be swallowed; noted it cannot
-            self._journal.failed(f"the when predicate of {injection.text} raised {error!r}")
+            self.journal.failed(f"the when predicate of {injection.text} raised {error!r}")
             return False
 
 
 def _arguments_match(
-    trigger: Trigger, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    wanted: tuple[tuple[str | int, Any], ...], args: tuple[Any, ...], named: Mapping[str, Any]
 ) -> bool:
-    named: dict[str | int, Any] = dict(enumerate(args))
-    named.update(kwargs)
-    if any(isinstance(name, str) and name not in named for name, _ in trigger.args):
-        with contextlib.suppress(TypeError, ValueError):  # no signature known, or the call does not fit it
-            bound = inspect.signature(wrapped).bind(*args, **kwargs)
-            bound.apply_defaults()
-            named.update(bound.arguments)
-    return all(name in named and bool(named[name] == value) for name, value in trigger.args)
+    found: dict[str | int, Any] = {**dict(enumerate(args)), **named}
+    return all(name in found and bool(found[name] == value) for name, value in wanted)
+
+
+def _has_filter(rule: Rule) -> bool:
+    return any(term.trigger.has_filter for term in rule.chain)
+
+
+def _file_of(point: Point) -> str:
+    """Return the file of the module that a point's function belongs to, or an empty text."""
+    function = function_behind(point)
+    module = sys.modules.get(getattr(point.raw, "__module__", None) or "")
+    namespace = function.__globals__ if function is not None else getattr(module, "__dict__", {})
+    return str(namespace.get("__file__") or "")

@@ -2,11 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered
+from pytest_chaos.injector.closures import StandIns
+from pytest_chaos.injector.gate import Entries
+from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.splicing import SpliceMechanism, Twins, function_behind, has_receiver
 from pytest_chaos.target import Point
 
 
-def mechanism_for(point: Point, aliases: AliasIndex, covered: Covered) -> AttributeMechanism:
+class Mechanism(Protocol):
+    """Puts something in the way of the calls to one point, and takes it away again."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is in place."""
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether somebody replaced what we put there, and may yet put it back."""
+
+    @property
+    def is_by_function(self) -> bool:
+        """Whether the function itself is changed, so that all points that lead to it are one."""
+
+    @property
+    def entries(self) -> Entries | None:
+        """Where each thread and task finds the entry that it asks, or ``None`` if every call is decided."""
+
+    def install(self, passage: Passage) -> None:
+        """Put it in place, everywhere or, if that fails, nowhere."""
+
+    def remove(self) -> None:
+        """Take it away. Harmless when done twice."""
+
+
+class Armory:
+    """What the injectors of a session share, so that it is made once.
+
+    Args:
+        can_splice: Whether code may be spliced where the interpreter allows it.
+
+    Attributes:
+        aliases: Who else holds a function.
+        twins: The spliced code of Python functions, or ``None`` if none is spliced.
+        stand_ins: What stands in for C functions.
+    """
+
+    def __init__(self, *, can_splice: bool = True) -> None:
+        self.aliases = AliasIndex()
+        self.twins = Twins() if can_splice else None
+        self.stand_ins = StandIns()
+
+
+def mechanism_for(point: Point, armory: Armory, covered: Covered) -> Mechanism:
     """Return the mechanism that puts something in the way of calls at a point."""
-    return AttributeMechanism(point, aliases, covered)
+    function = function_behind(point)
+    if function is not None and armory.twins is not None and not _is_inherited_static(point):
+        twin = armory.twins.twin_of(function)
+        if twin is not None:
+            return SpliceMechanism(function, twin, has_receiver(point))
+    return AttributeMechanism(point, armory.aliases, armory.stand_ins, covered)
+
+
+def _is_inherited_static(point: Point) -> bool:
+    """Tell whether a static method of a base is meant on one child: it has no receiver to tell the child by."""
+    return point.inherited and type(point.raw) is staticmethod

@@ -7,33 +7,54 @@ manager's on entering. Frames of this module are looked through by provenance an
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_chaos.faults.base import Kind
+from pytest_chaos.injector.call import AnyCall, RealCall
+from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
-PassThrough = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
-Decide = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], "Strike | None"]
+
+class Decide(Protocol):
+    """Returns the strike that hits a call, or ``None`` to let it pass."""
+
+    def __call__(self, call: AnyCall, entries: Entries | None) -> Strike | None: ...
 
 
-def passage(kind: Kind, decide: Decide) -> PassThrough:
-    """Return the wrapper of an injection point.
+class Passage:
+    """Where calls to one injection point pass.
+
+    Called as wrapt's wrappers are, it makes the call or lets the fault act.
 
     Args:
         kind: What sort of callable stands there.
-        decide: Returns the strike that hits a call, or ``None`` to let it pass.
+        decide: Decides over each call.
     """
-    shape = _SHAPES.get(kind, _call)
 
-    def pass_through(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def __init__(self, kind: Kind, decide: Decide) -> None:
+        self._shape = _SHAPES.get(kind, _call)
+        self._decide = decide
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         __tracebackhide__ = True
-        strike = decide(wrapped, args, kwargs)
+        strike = self._decide(RealCall(wrapped, args, kwargs), None)
         if strike is None:
             return wrapped(*args, **kwargs)
-        return shape(strike)
+        return self._shape(strike)
 
-    return pass_through
+    def act_on(self, call: AnyCall, entries: Entries) -> Callable[[], Any] | None:
+        """Return what the fault does that hits a call, or ``None`` to let it pass.
+
+        Args:
+            call: The call.
+            entries: Where the entry stands that asked.
+        """
+        strike = self._decide(call, entries)
+        return None if strike is None else functools.partial(self._shape, strike)
 
 
 def _call(strike: Strike) -> Any:
@@ -114,8 +135,8 @@ def _async_context_manager(strike: Strike) -> Any:
 
 def _named(made: Any, strike: Strike) -> Any:
     """Give a coroutine or generator of ours the name of the one it stands for."""
-    made.__name__ = getattr(strike.wrapped, "__name__", made.__name__)
-    made.__qualname__ = getattr(strike.wrapped, "__qualname__", made.__qualname__)
+    made.__name__ = getattr(strike.function, "__name__", made.__name__)
+    made.__qualname__ = getattr(strike.function, "__qualname__", made.__qualname__)
     return made
 
 

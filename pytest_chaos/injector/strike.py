@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from pytest_chaos.faults.base import Fault, Kind
 from pytest_chaos.hang import Ward
-from pytest_chaos.journal import Journal
-
-RealCall = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-"""What is really called, and with which arguments."""
+from pytest_chaos.injector.call import AnyCall
+from pytest_chaos.journal import Activation, Journal
+from pytest_chaos.notation import format_fault
 
 
 class _Guard(threading.local):
@@ -24,40 +24,64 @@ class _Guard(threading.local):
 GUARD = _Guard()
 
 
+class Scene(Protocol):
+    """Where strikes happen: what the faults of one body run share."""
+
+    @property
+    def ward(self) -> Ward:
+        """Where hanging calls are parked."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where activations and injected errors are written."""
+
+    def draws(self, activation: Activation) -> Callable[[], float]:
+        """Return the draws in [0, 1) of one activation."""
+
+    def withdraw(self, activation: Activation) -> None:
+        """Take an activation back."""
+
+
 class Strike:
     """A fault with the call it acts on; see :class:`pytest_chaos.faults.base.FaultyCall`.
 
     Args:
         fault: What goes wrong.
         kind: What sort of callable is called.
-        label: Where and which call.
-        token: Token that marks what this strike injects.
-        call: The real callable, and the arguments it was given.
-        ward: Where calls are parked.
-        journal: Where injected errors are registered.
-        draw: Returns this activation's draw in [0, 1).
+        call: The call.
+        activation: What is recorded of it.
+        scene: What the strikes of a body run share.
+        answers: Where the last real answer at this point is kept, or ``None`` if no fault needs it.
     """
 
     def __init__(
         self,
         fault: Fault,
         kind: Kind,
-        label: str,
-        token: str,
-        call: RealCall,
-        ward: Ward,
-        journal: Journal,
-        draw: Callable[[], float],
+        call: AnyCall,
+        activation: Activation,
+        scene: Scene,
+        answers: list[Any] | None = None,
     ) -> None:
         self.fault = fault
         self.kind = kind
-        self.label = f"{label} [{token}]"
-        self.wrapped, self._args, self._kwargs = call
         self.proceeded = False
-        self._draw = draw
-        self._token = token
-        self._ward = ward
-        self._journal = journal
+        self.activation = activation
+        self._call = call
+        self._scene = scene
+        self._answers = answers
+        self._draw: Callable[[], float] | None = None
+
+    @property
+    def label(self) -> str:
+        """Where and which call, with the token that marks what this strike injects."""
+        activation = self.activation
+        return f"{activation.point}, call {activation.number} [{activation.token}]"
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The real callable."""
+        return self._call.function
 
     def act(self) -> Any:
         """Let the fault act, in sync code."""
@@ -79,45 +103,77 @@ class Strike:
         self.proceeded = True
         before, GUARD.inside = GUARD.inside, False
         try:
-            return self.wrapped(*self._args, **self._kwargs)
+            answer = self._call.make()
         finally:
             GUARD.inside = before
+        if self._answers is not None and self.kind != "coroutine":
+            self._answers[:] = [answer]
+        return answer
 
     async def proceed_async(self) -> Any:
         """Make the real call, and await it where it is a coroutine."""
         __tracebackhide__ = True
-        result = self.proceed()
-        return await result if self.kind == "coroutine" and inspect.isawaitable(result) else result
+        answer = self.proceed()
+        if self.kind == "coroutine" and inspect.isawaitable(answer):
+            answer = await answer
+            if self._answers is not None:
+                self._answers[:] = [answer]
+        return answer
+
+    def previous(self) -> tuple[Any, ...]:
+        """Return the last real answer at this point, if there was one."""
+        return tuple(self._answers or ())
 
     def park(self, seconds: float | None) -> None:
         """Block in the ward."""
         __tracebackhide__ = True
-        self._ward.park(self.label, seconds)
+        self._scene.ward.park(self.label, seconds)
 
     async def park_async(self, seconds: float | None) -> None:
         """Wait in the ward."""
         __tracebackhide__ = True
-        await self._ward.park_async(self.label, seconds)
+        await self._scene.ward.park_async(self.label, seconds)
 
     def pause(self, seconds: float) -> None:
         """Block for a while, or until the window closes."""
-        self._ward.pause(seconds)
+        self._scene.ward.pause(seconds)
 
     async def pause_async(self, seconds: float) -> None:
         """Wait for a while, or until the window closes."""
-        await self._ward.pause_async(seconds)
+        await self._scene.ward.pause_async(seconds)
 
     def uniform(self) -> float:
         """Draw."""
-        before, GUARD.inside = GUARD.inside, True
-        try:
+        with self.unseen():
+            if self._draw is None:
+                self._draw = self._scene.draws(self.activation)
             return self._draw()
-        finally:
-            GUARD.inside = before
 
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""
-        if not any(self._token in str(argument) for argument in error.args):
+        token = self.activation.token
+        if not any(token in str(argument) for argument in error.args):
             error.add_note(f"chaos: injected at {self.label}")
-        self._journal.injected(error)
+        self._scene.journal.injected(error, self.activation.point)
         return error
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Let every call made inside pass uncounted: it is ours."""
+        before, GUARD.inside = GUARD.inside, True
+        try:
+            yield
+        finally:
+            GUARD.inside = before
+
+    def withdraw(self) -> None:
+        """Say that this was no activation after all."""
+        self._scene.withdraw(self.activation)
+
+    def problem(self, text: str) -> None:
+        """Note that the specification could not be carried out here."""
+        self._scene.journal.failed(text)
+
+    def chosen(self, fault: Fault) -> None:
+        """Say which of several faults acts."""
+        self.activation.fault = format_fault(fault)

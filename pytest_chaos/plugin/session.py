@@ -19,7 +19,7 @@ from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.hang import HangReleased
-from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, summary, xdist
 from pytest_chaos.plugin.marker import Specification, specification_of
@@ -299,7 +299,7 @@ class ChaosSession:
         return Laboratory(
             provenance,
             census,
-            AliasIndex(),
+            existing.armory if existing is not None else Armory(),
             (*ORACLES, *_flat(config.hook.pytest_chaos_oracles(config=config))),
             (watched_answers, *_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
         )

@@ -11,9 +11,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance, frames_from
@@ -80,6 +81,16 @@ class Baseline:
     closed_loops: list[Leftover] = field(default_factory=list)
 
 
+class Streams(Protocol):
+    """Who gives each task random draws of its own, though a task begins in a copy of its maker's context."""
+
+    def context_of_child(self) -> Context | None:
+        """Return the context in which to make a task, or ``None`` for the current one."""
+
+    def forget_entries_in(self, context: Context) -> None:
+        """Do the same for a context that the maker of the task chose."""
+
+
 class Census:
     """Follows births while chaos is on. One per session.
 
@@ -93,6 +104,7 @@ class Census:
         self.owner: Owner = NOBODY
         self.actors: Actors | None = None
         self.children: list[int] = []
+        self.streams: Streams | None = None
         self.before_loop_closes: Callable[[asyncio.AbstractEventLoop], None] | None = None
         self._grace_s = grace_s
         self._births: weakref.WeakKeyDictionary[Any, Birth] = weakref.WeakKeyDictionary()
@@ -119,6 +131,15 @@ class Census:
         self._births[thread] = self._birth()
         if self.actors is not None:
             self.actors.born(thread)
+
+    def task_context(self, chosen: Context | None) -> Context | None:
+        """Return the context in which a task shall be made, or ``None`` for the current one."""
+        if self.streams is None:
+            return None
+        if chosen is None:
+            return self.streams.context_of_child()
+        self.streams.forget_entries_in(chosen)
+        return None
 
     def task_made(self, task: Any) -> None:
         """Note who made a task."""

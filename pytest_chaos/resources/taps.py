@@ -10,6 +10,7 @@ import multiprocessing.process
 import subprocess
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Protocol
 
 from pytest_chaos import compat
@@ -20,6 +21,12 @@ class Listener(Protocol):
 
     def thread_starts(self, thread: threading.Thread) -> None:
         """A thread is about to start, in the thread that starts it."""
+
+    def task_context(self, chosen: Context | None) -> Context | None:
+        """A task is about to be made, in a context that its maker chose or in a copy of the current one.
+
+        Returns the context in which to make it, or ``None`` for the current one.
+        """
 
     def task_made(self, task: Any) -> None:
         """A task was made, in the thread and task that made it."""
@@ -79,7 +86,11 @@ def _start(original: Callable[..., Any], listener: Listener) -> Callable[..., An
 def _create_task(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
     def create_task(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        task = original(self, *args, **kwargs)
+        context = listener.task_context(kwargs.get("context"))
+        if context is None:
+            task = original(self, *args, **kwargs)
+        else:
+            task = context.run(original, self, *args, **kwargs)
         listener.task_made(task)
         return task
 

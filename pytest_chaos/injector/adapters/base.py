@@ -1,0 +1,32 @@
+"""What an adapter is: it stands at a factory, and reaches the objects that the factory hands out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.target import Point
+
+
+class Reach(Protocol):
+    """Puts a passage in the way of one method of all adapted objects."""
+
+    def install(self, passage: PassThrough) -> None:
+        """Put the passage in the way."""
+
+    def remove(self) -> None:
+        """Take it away. Harmless when done twice."""
+
+
+class Adapter(Protocol):
+    """Adapts the objects of one library. There is one per process, as there is one factory."""
+
+    def hold(self, aliases: AliasIndex) -> None:
+        """Stand at the factory: what it hands out from now on can be reached. Counted; see :meth:`release`."""
+
+    def release(self) -> None:
+        """Undo one :meth:`hold`; with the last one everything is as before."""
+
+    def reach(self, point: Point, aliases: AliasIndex) -> Reach:
+        """Return what reaches one method."""

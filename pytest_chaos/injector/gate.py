@@ -1,0 +1,205 @@
+"""A gate: the verdicts over coming calls, planned ahead and read by one C call each.
+
+A gate's ``entry`` returns 0 for a call that passes and 1 for a call that must be decided. It reads byte arrays, window
+after window, through ``itertools.chain``; how many calls it has let in is told by how much is left to read. Nothing of
+it needs a lock while nothing fires: under the GIL a C call is one step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from operator import length_hint
+
+from pytest_chaos.schedule import Cursor, Window
+
+# More threads than this may ask at once without one of them running past the end of what is planned.
+_SLACK = 64
+_ASKED = b"\x01" * _SLACK
+_UNCOUNTABLE = 2**62
+
+ALWAYS = itertools.repeat(1).__next__
+"""The entry that asks over every call."""
+
+Entry = Callable[[], int]
+Entries = ContextVar[Entry]
+
+
+class Gate:
+    """The verdicts over the calls of one stream.
+
+    Args:
+        plan: Returns what is planned after so many calls from now. It is asked again while calls that must be decided
+            are left over (``_SLACK`` of them end each window), so that the plan always runs ahead.
+    """
+
+    def __init__(self, plan: Callable[[int], Window]) -> None:
+        self._plan = plan
+        self._planned = 0
+        self._tail = 0  # from this call on the slack of the last window is used up
+        self._windows: list[tuple[bytearray, Iterator[int]]] = []
+        self._asked: deque[int] = deque()
+        # A list, never a generator: a generator shared by threads crashed the interpreter (mechanics, section 4).
+        self._segments: list[Iterator[int]] = []
+        self.decided = 0  # how many calls its owner has counted
+        self.extend()
+        self.reader: Iterator[int] = itertools.chain.from_iterable(self._segments)
+
+    def take(self) -> int:
+        """Return which call, from 0, is the next one to be decided; each 1 of ``entry`` pays for one."""
+        return self._asked.popleft()
+
+    def extend_if_due(self, call: int) -> None:
+        """Plan on, where a call lies in the slack of the last window."""
+        if call >= self._tail:
+            self.extend()
+
+    def extend(self) -> None:
+        """Append another window."""
+        start = self._planned
+        window = self._plan(start - self.decided)
+        buffer = bytearray(window.length + _SLACK)
+        for call in window.asked:
+            buffer[call] = 1
+        buffer[window.length :] = _ASKED
+        self._asked.extend(start + call for call in window.asked)
+        self._tail = start + window.length
+        self._planned = self._tail + _SLACK
+        self._asked.extend(range(self._tail, self._planned))
+        reader = iter(buffer)
+        self._windows = [known for known in self._windows if length_hint(known[1])]
+        self._windows.append((buffer, reader))
+        self._segments.append(reader)
+
+    @property
+    def calls(self) -> int:
+        """How many calls have been let in."""
+        return self._planned - sum(length_hint(reader) for _, reader in self._windows)
+
+    def retire(self) -> int:
+        """Plan no more, ask over every call that still comes here, and return how many calls were let in before.
+
+        Threads and contexts may hold on to the entry for ever, so it must never come to an end.
+        """
+        self._segments.append(itertools.repeat(1))
+        calls = self.calls
+        for buffer, _ in self._windows:
+            buffer.clear()
+        self._planned = calls
+        self._windows.clear()
+        return calls
+
+
+class Way:
+    """One actor's way through a gate, to one point or, through a gate that all share, to any of the rule's points.
+
+    Attributes:
+        entry: Called by the prologue at each call.
+        uncounted: How many calls came this way that do not count.
+    """
+
+    def __init__(self, point: str, actor: str, gate: Gate, *, is_shared: bool) -> None:
+        self.point = point
+        self.actor = actor
+        self.gate = gate
+        self.uncounted = 0
+        reader = gate.reader
+        self._counter: Iterator[bool] | None = None
+        if is_shared:
+            # Counts this actor's calls beside the shared ones, in the same C call.
+            self._counter = itertools.repeat(True, _UNCOUNTABLE)
+            reader = itertools.compress(reader, self._counter)
+        self.entry: Entry = reader.__next__
+
+    @property
+    def calls(self) -> int:
+        """How many calls this actor has made here."""
+        if self._counter is None:
+            return self.gate.calls
+        return _UNCOUNTABLE - length_hint(self._counter) - self.uncounted
+
+
+class Gates:
+    """The gates of one rule, and the ways through them.
+
+    One gate for all actors and points where the number of the call decides; one for each point and actor where chance
+    does. Its methods are called under the injector's lock.
+
+    Args:
+        cursor: How far the rule has come. It is told of the calls that passed when it must decide, or is asked.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._shared: Gate | None = None
+        self._ways: dict[tuple[str, str], Way] = {}
+        self._by_entry: dict[int, Way] = {}
+
+    def way_behind(self, entry: Entry) -> Way | None:
+        """Return the way that an entry belongs to, or ``None`` if it is not one of these."""
+        way = self._by_entry.get(id(entry))
+        return way if way is not None and way.entry is entry else None
+
+    def way_for(self, point: str, actor: str) -> Way:
+        """Return the way of an actor to a point, made where it is not there yet."""
+        if self._cursor.is_counted:
+            point = ""
+        way = self._ways.get((point, actor))
+        if way is None:
+            way = self._ways[point, actor] = self._new_way(point, actor)
+            self._by_entry[id(way.entry)] = way
+        return way
+
+    def arrive(self, way: Way) -> int:
+        """Let the cursor know of all calls before one that must be decided; return how many its actor has made."""
+        gate = way.gate
+        call = gate.take()
+        passed = call - gate.decided
+        gate.decided = call + 1
+        if gate is self._shared:
+            self._cursor.skip(passed)
+            self._cursor.set_actor_calls(way.actor, way.calls - 1)
+        else:
+            self._cursor.skip_of(way.point, way.actor, passed)
+        return call
+
+    def decline(self, way: Way) -> None:
+        """Let a call go that asked, and is not to be counted."""
+        self.arrive(way)
+        way.uncounted += 1
+
+    @property
+    def passed(self) -> int:
+        """How many calls passed that the cursor does not know of yet."""
+        return sum(gate.calls - gate.decided for gate in self._gates())
+
+    def passed_of(self, actor: str) -> int:
+        """Return how many of these an actor made, where each actor has gates of its own."""
+        if self._shared is not None:
+            return 0
+        return sum(way.gate.calls - way.gate.decided for way in self._ways.values() if way.actor == actor)
+
+    def retire(self) -> None:
+        """Tell the cursor of all calls, and ask over every one that still comes through these gates."""
+        for way in self._ways.values():
+            if way.gate is not self._shared:
+                self._cursor.skip_of(way.point, way.actor, way.gate.retire() - way.gate.decided)
+            else:
+                self._cursor.set_actor_calls(way.actor, way.calls)
+        if self._shared is not None:
+            self._cursor.skip(self._shared.retire() - self._shared.decided)
+        self._shared = None
+        self._ways.clear()
+        self._by_entry.clear()
+
+    def _gates(self) -> list[Gate]:
+        return [self._shared] if self._shared is not None else [way.gate for way in self._ways.values()]
+
+    def _new_way(self, point: str, actor: str) -> Way:
+        if not self._cursor.is_counted:
+            return Way(point, actor, Gate(self._cursor.plan_of(point, actor)), is_shared=False)
+        if self._shared is None:
+            self._shared = Gate(self._cursor.plan)
+        return Way(point, actor, self._shared, is_shared=True)

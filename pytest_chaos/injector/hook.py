@@ -1,0 +1,68 @@
+"""What a prologue calls: whether a call passes, whether a fault acts, and what the fault does.
+
+A hook belongs to one replaced function for the whole session, and is idle whenever no fault stands there. Its context
+variable leads each thread and task to the verdicts planned for it, see ``gate``.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from pytest_chaos.injector.call import Layout, SplicedCall
+from pytest_chaos.injector.gate import ALWAYS, Entries
+from pytest_chaos.injector.passage import Passage
+
+
+class _Handover(threading.local):
+    """From ``fire`` to ``take``, of the same call: nested calls come and go in between, so it is a stack."""
+
+    def __init__(self) -> None:
+        self.acts: list[Callable[[], Any]] = []
+
+
+_HANDOVER = _Handover()
+
+
+def take() -> Any:
+    """Let the fault act for which ``fire`` said yes just now."""
+    __tracebackhide__ = True
+    return _HANDOVER.acts.pop()()
+
+
+class Hook(ABC):
+    """What the prologue of one function calls.
+
+    Args:
+        name: Of the function, for debuggers.
+        layout: Its parameter slots.
+
+    Attributes:
+        entries: The entry that each running thread or task asks.
+        passage: What decides, or ``None`` while no fault stands here.
+        has_receiver: Whether the first slot is ``self`` or ``cls``.
+    """
+
+    def __init__(self, name: str, layout: Layout) -> None:
+        self.entries: Entries = ContextVar(f"pytest-chaos {name}", default=ALWAYS)
+        self.passage: Passage | None = None
+        self.has_receiver = False
+        self._layout = layout
+
+    def fire(self, *slots: Any) -> bool:
+        """Tell whether a fault acts on the call with these parameter slots."""
+        passage = self.passage
+        if passage is None:
+            return False
+        act = passage.act_on(SplicedCall(self._layout, slots, self.real(), self.has_receiver), self.entries)
+        if act is None:
+            return False
+        _HANDOVER.acts.append(act)
+        return True
+
+    @abstractmethod
+    def real(self) -> Callable[[], Callable[..., Any]]:
+        """Return what gives the function as it is without the prologue; also when the fault is lifted since."""

@@ -1,0 +1,133 @@
+"""A function whose answers are looked at before the caller gets them: a factory of connections, ``open``.
+
+One replacement stands for all who are interested, in the order in which they came; the first puts it there and the
+last takes it away. It is found again by what stands under the name, so a second rule joins the first.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.attribute import AttributeMechanism, Covered
+from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.target import Point, raw_attribute
+
+
+class Source:
+    """One replaced function, and who is interested in its calls.
+
+    Args:
+        point: Where the function stands; what stands there now is what is called.
+        aliases: The session's alias index.
+        covered: Where replacements stand.
+    """
+
+    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
+        self._point = point
+        self._aliases = aliases
+        self._covered = covered
+        self._takers: list[PassThrough] = []
+        self._replacement: AttributeMechanism | None = None
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether somebody replaced our replacement, and may yet put it back."""
+        return self._replacement is not None and self._replacement.is_shadowed
+
+    def join(self, taker: PassThrough) -> None:
+        """Let calls go through a wrapper, outside those that joined before; the same one may join several times."""
+        if not self._takers:
+            raw, inherited = raw_attribute(self._point.owner, self._point.name)
+            point = replace(self._point, raw=raw, inherited=inherited)
+            self._replacement = AttributeMechanism(point, self._aliases, self._covered)
+            self._replacement.install(self.passthrough)
+        self._takers.append(taker)
+
+    def leave(self, taker: PassThrough | None) -> None:
+        """Take a wrapper away. Harmless when done twice; also tries again where the place was shadowed before."""
+        if taker is not None and taker in self._takers:
+            self._takers.remove(taker)
+        if not self._takers and self._replacement is not None:
+            self._replacement.remove()
+
+    def passthrough(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a call through all who joined; what wrapt calls."""
+        __tracebackhide__ = True
+        call = wrapped
+        for taker in dict.fromkeys(self._takers):
+            call = functools.partial(through, taker, call, instance)
+        return call(*args, **kwargs)
+
+
+def through(taker: PassThrough, wrapped: Any, instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call by way of a wrapper: to be made a ``partial`` of, which then is called in place of what is wrapped."""
+    __tracebackhide__ = True
+    return taker(wrapped, instance, args, kwargs)
+
+
+def standing_at(point: Point) -> Source | None:
+    """Return the source whose replacement stands at a point now, also below the replacement of a rule."""
+    raw, _ = raw_attribute(point.owner, point.name)
+    if isinstance(raw, property):
+        raw = raw.fget
+    elif isinstance(raw, functools.cached_property):
+        raw = raw.func
+    while raw is not None:
+        wrapper = getattr(raw, "_self_wrapper", None)
+        if wrapper is None:
+            return None
+        source = getattr(wrapper, "__self__", None)
+        if isinstance(source, Source):
+            return source
+        raw = raw.__wrapped__
+    return None
+
+
+def source_at(point: Point, aliases: AliasIndex, covered: Covered) -> Source:
+    """Return the source that stands at a point, or a new one."""
+    return standing_at(point) or Source(replace(point, through=()), aliases, covered)
+
+
+class JoiningMechanism:
+    """A rule on a function itself, where a source may stand: then its passage joins, and nothing is replaced twice.
+
+    Args:
+        point: The function.
+        alone: What replaces it where no source stands.
+    """
+
+    def __init__(self, point: Point, alone: AttributeMechanism) -> None:
+        self._point = point
+        self._alone = alone
+        self._source: Source | None = None
+        self._passage: PassThrough | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the passage is in place."""
+        return self._passage is not None or self._alone.installed
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether somebody replaced the replacement, and may yet put it back."""
+        return self._alone.is_shadowed or (self._source is not None and self._source.is_shadowed)
+
+    def install(self, passage: PassThrough) -> None:
+        """Put the passage in place."""
+        # Looked up now and not when the rule was armed: what stands there changes as windows open and close.
+        source = standing_at(self._point)
+        if source is None:
+            self._alone.install(passage)
+        else:
+            source.join(passage)
+            self._source, self._passage = source, passage
+
+    def remove(self) -> None:
+        """Take the passage away. Harmless when done twice."""
+        passage, self._passage = self._passage, None
+        if self._source is not None:
+            self._source.leave(passage)
+        self._alone.remove()
