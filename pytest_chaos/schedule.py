@@ -61,11 +61,11 @@ class Window(NamedTuple):
     asked: Sequence[int]
 
 
-# A window with no firing in sight is long, or a loop would pay for the plan; the first one is short, for most tests
-# make few calls.
-_FIRST_WINDOW = 4096
-_LONGEST_WINDOW = 2**18
-_ASKED_PER_WINDOW = 16
+# A window with no firing in sight is long, for each one ends with calls that are decided although they pass; the first
+# is shorter, for most tests make few calls.
+_FIRST_WINDOW = 2**15
+_LONGEST_WINDOW = 2**20
+_ASKED_PER_WINDOW = 32
 
 
 def _quiet(start: int) -> int:
@@ -96,7 +96,7 @@ class _ActorStream:
         """Return which of the hits after the next ``start`` ones fire."""
         if is_exhausted or self.rate <= 0:
             return Window(_quiet(start), ())
-        length = min(_quiet(start), max(64, int(_ASKED_PER_WINDOW / 2 / self.rate)))
+        length = min(_quiet(start), max(64, int(_ASKED_PER_WINDOW / self.rate)))
         first = self._index + start
         self._draw_to(first + length)
         return Window(length, [index - first for index in self._ahead if first <= index < first + length])
@@ -163,7 +163,7 @@ class Cursor:
         trigger = term.trigger
         if not trigger.hits.match(self._term_calls):
             return None
-        if trigger.rate < 1 and not self._stream(point, actor).fires():
+        if trigger.rate < 1 and not self._stream(self._term, point, actor).fires():
             return None
         if trigger.times is not None and self._term_firings >= trigger.times:
             return None
@@ -215,10 +215,12 @@ class Cursor:
         self.calls += calls
         self._term_calls += calls
 
-    def skip_of(self, point: str, actor: str, calls: int) -> None:
-        """Count calls of one stream that were let pass, as planned."""
-        self.skip(calls)
-        self._stream(point, actor).skip(calls)
+    def skip_of(self, term: int, point: str, actor: str, calls: int) -> None:
+        """Count calls of one stream that were let pass, as planned while ``term`` decided."""
+        self.calls += calls
+        if term == self._term:
+            self._term_calls += calls
+        self._stream(term, point, actor).skip(calls)
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + calls
 
     def set_actor_calls(self, actor: str, calls: int) -> None:
@@ -249,7 +251,7 @@ class Cursor:
 
     def plan_of(self, point: str, actor: str) -> Callable[[int], Window]:
         """Return the same for one stream of a rule that :attr:`is_drawn`."""
-        drawn = self._stream(point, actor)
+        drawn = self._stream(self._term, point, actor)
 
         def plan(start: int) -> Window:
             times = self.term.trigger.times
@@ -257,10 +259,9 @@ class Cursor:
 
         return plan
 
-    def _stream(self, point: str, actor: str) -> _ActorStream:
-        key = (self._term, point, actor)
-        known = self._streams.get(key)
+    def _stream(self, term: int, point: str, actor: str) -> _ActorStream:
+        known = self._streams.get((term, point, actor))
         if known is None:
-            rate = self.term.trigger.rate
-            known = self._streams[key] = _ActorStream(rate, *self._key, self._term, point, actor)
+            rate = self._chain[term].trigger.rate
+            known = self._streams[term, point, actor] = _ActorStream(rate, *self._key, term, point, actor)
         return known

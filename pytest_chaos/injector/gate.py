@@ -15,9 +15,10 @@ from operator import length_hint
 
 from pytest_chaos.schedule import Cursor, Window
 
-# More threads than this may ask at once without one of them running past the end of what is planned.
-_SLACK = 64
-_ASKED = b"\x01" * _SLACK
+# So many threads may ask at once without one of them running past the end of what is planned. Where each actor has a
+# gate of its own, only those meet there to whom it handed its context on, as ``asyncio.to_thread`` does.
+_SLACK_OF_ALL = 64
+_SLACK_OF_ONE = 16
 _UNCOUNTABLE = 2**62
 
 ALWAYS = itertools.repeat(1).__next__
@@ -32,11 +33,13 @@ class Gate:
 
     Args:
         plan: Returns what is planned after so many calls from now. It is asked again while calls that must be decided
-            are left over (``_SLACK`` of them end each window), so that the plan always runs ahead.
+            are left over, so that the plan always runs ahead.
+        slack: How many of these end each window.
     """
 
-    def __init__(self, plan: Callable[[int], Window]) -> None:
+    def __init__(self, plan: Callable[[int], Window], slack: int = _SLACK_OF_ALL) -> None:
         self._plan = plan
+        self._slack = slack
         self._planned = 0
         self._tail = 0  # from this call on the slack of the last window is used up
         self._windows: list[tuple[bytearray, Iterator[int]]] = []
@@ -60,13 +63,13 @@ class Gate:
         """Append another window."""
         start = self._planned
         window = self._plan(start - self.decided)
-        buffer = bytearray(window.length + _SLACK)
+        buffer = bytearray(window.length + self._slack)
         for call in window.asked:
             buffer[call] = 1
-        buffer[window.length :] = _ASKED
+        buffer[window.length :] = b"\x01" * self._slack
         self._asked.extend(start + call for call in window.asked)
         self._tail = start + window.length
-        self._planned = self._tail + _SLACK
+        self._planned = self._tail + self._slack
         self._asked.extend(range(self._tail, self._planned))
         reader = iter(buffer)
         self._windows = [known for known in self._windows if length_hint(known[1])]
@@ -100,7 +103,8 @@ class Way:
         uncounted: How many calls came this way that do not count.
     """
 
-    def __init__(self, point: str, actor: str, gate: Gate, *, is_shared: bool) -> None:
+    def __init__(self, term: int, point: str, actor: str, gate: Gate, *, is_shared: bool) -> None:
+        self.term = term
         self.point = point
         self.actor = actor
         self.gate = gate
@@ -162,7 +166,7 @@ class Gates:
             self._cursor.skip(passed)
             self._cursor.set_actor_calls(way.actor, way.calls - 1)
         else:
-            self._cursor.skip_of(way.point, way.actor, passed)
+            self._cursor.skip_of(way.term, way.point, way.actor, passed)
         return call
 
     def decline(self, way: Way) -> None:
@@ -185,7 +189,8 @@ class Gates:
         """Tell the cursor of all calls, and ask over every one that still comes through these gates."""
         for way in self._ways.values():
             if way.gate is not self._shared:
-                self._cursor.skip_of(way.point, way.actor, way.gate.retire() - way.gate.decided)
+                passed = way.gate.retire() - way.gate.decided
+                self._cursor.skip_of(way.term, way.point, way.actor, passed)
             else:
                 self._cursor.set_actor_calls(way.actor, way.calls)
         if self._shared is not None:
@@ -198,8 +203,10 @@ class Gates:
         return [self._shared] if self._shared is not None else [way.gate for way in self._ways.values()]
 
     def _new_way(self, point: str, actor: str) -> Way:
-        if not self._cursor.is_counted:
-            return Way(point, actor, Gate(self._cursor.plan_of(point, actor)), is_shared=False)
+        cursor = self._cursor
+        if not cursor.is_counted:
+            gate = Gate(cursor.plan_of(point, actor), _SLACK_OF_ONE)
+            return Way(cursor.term_number, point, actor, gate, is_shared=False)
         if self._shared is None:
-            self._shared = Gate(self._cursor.plan)
-        return Way(point, actor, self._shared, is_shared=True)
+            self._shared = Gate(cursor.plan)
+        return Way(cursor.term_number, point, actor, self._shared, is_shared=True)

@@ -59,6 +59,11 @@ def test_code(item: pytest.Item) -> CodeType | None:
     return getattr(function, "__code__", None)
 
 
+def is_property_test(item: pytest.Item) -> bool:
+    """Tell whether Hypothesis runs the body, and so calls functions that make its examples."""
+    return hasattr(getattr(item, "obj", None), "hypothesis")
+
+
 @contextmanager
 def each_example(item: pytest.Item, before: Callable[[], None]) -> Iterator[None]:
     """Call ``before`` at the start of each Hypothesis example, while the context lasts."""

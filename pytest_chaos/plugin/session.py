@@ -19,7 +19,9 @@ from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.hang import HangReleased
+from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.injector.trial import why_not_here
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, summary, xdist
 from pytest_chaos.plugin.marker import Specification, specification_of
@@ -79,6 +81,7 @@ class ChaosSession:
         self._config = config
         self._laboratory = self._new_laboratory(())
         self._laboratory.census.open()
+        self._adapters = Adapters(self._laboratory.armory.aliases)
         self._warned_of_foreign = False
         self._running: Experiment | None = None
 
@@ -91,6 +94,8 @@ class ChaosSession:
         if waiting:
             rules = "1 rule waits" if waiting == 1 else f"{waiting} rules wait"
             lines.append(f"chaos: {rules} for explored tests, which are not in this version yet")
+        if reason := why_not_here():
+            lines.append(f"chaos: functions are not spliced here, so references in containers are not reached: {reason}")
         if python.MISSING:
             lines.append(f"chaos: not available on this interpreter: {', '.join(python.MISSING)}")
         return lines
@@ -125,6 +130,10 @@ class ChaosSession:
         if errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, errors))))
+        # Before any fixture makes a connection or opens a file: what it makes must be reached in the body.
+        for item in session.items:
+            if _SPECIFICATION in item.stash:
+                self._adapters.prepare(item.stash[_SPECIFICATION].rules)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports, unless nothing was meant to run."""
@@ -138,7 +147,8 @@ class ChaosSession:
         summary.write(terminalreporter, self.records, self.settings, self.usage_errors, self.waiting_markers)
 
     def pytest_unconfigure(self) -> None:
-        """Take every tap out."""
+        """Take every tap out, and put every factory back."""
+        self._adapters.close()
         self._laboratory.census.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -324,6 +334,8 @@ class ChaosSession:
     @contextlib.contextmanager
     def _window(self, item: pytest.Item, experiment: Experiment) -> Iterator[None]:
         __tracebackhide__ = True
+        if compat.is_property_test(item):
+            experiment.injector.decide_each_call()
         with experiment.body(compat.test_code(item)), compat.each_example(item, experiment.new_round):
             try:
                 yield

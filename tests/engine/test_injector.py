@@ -26,6 +26,7 @@ from pytest_chaos import Delay, Fault, Hang, MisuseError, Null, Raise, Return, R
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import rule_from
 
+
 @pytest.fixture(scope="module", params=[True, False], ids=["spliced", "replaced"])
 def armory(request: pytest.FixtureRequest) -> Armory:
     """Every test of this file, with Python functions spliced and with their names replaced."""
