@@ -24,8 +24,8 @@ class Call:
 
     Attributes:
         target: The injection point, ``package.module:Qual.name``.
-        args: Positional arguments, without ``self``.
-        kwargs: Keyword arguments.
+        args: Values of the positional parameters, without ``self``, defaults included.
+        kwargs: All arguments by name. A C function's arguments are as they were passed, in both.
         caller: Module name of the calling frame, or an empty text where there is none.
         actor: The thread or task that calls, such as ``main`` or ``main/2``.
         number: The number this call has if it matches, counted from 1.
