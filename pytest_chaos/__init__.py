@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from pytest_chaos.errors import NotRecoveredError as NotRecoveredError
     from pytest_chaos.errors import SpecificationError as SpecificationError
     from pytest_chaos.errors import TargetError as TargetError
+    from pytest_chaos.faults.alternating import Either as Either
     from pytest_chaos.faults.base import Fault as Fault
+    from pytest_chaos.faults.cancelling import Cancel as Cancel
+    from pytest_chaos.faults.corrupting import Corrupt as Corrupt
     from pytest_chaos.faults.delaying import Delay as Delay
     from pytest_chaos.faults.hanging import Hang as Hang
     from pytest_chaos.faults.raising import Raise as Raise
+    from pytest_chaos.faults.replying import Duplicate as Duplicate
+    from pytest_chaos.faults.replying import LoseReply as LoseReply
+    from pytest_chaos.faults.replying import Stale as Stale
     from pytest_chaos.faults.returning import Null as Null
     from pytest_chaos.faults.returning import Return as Return
     from pytest_chaos.notation import format_rule as format_rule
@@ -44,13 +50,18 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Call": "triggers",
+    "Cancel": "faults.cancelling",
     "Chaos": "control",
     "ChaosError": "errors",
+    "Corrupt": "faults.corrupting",
     "Delay": "faults.delaying",
+    "Duplicate": "faults.replying",
+    "Either": "faults.alternating",
     "Evidence": "verdict",
     "Fault": "faults.base",
     "Hang": "faults.hanging",
     "Injection": "control",
+    "LoseReply": "faults.replying",
     "MisuseError": "errors",
     "NotRecoveredError": "errors",
     "NotationError": "errors",
@@ -60,6 +71,7 @@ _HOME = {
     "Rule": "scenario",
     "Scenario": "scenario",
     "SpecificationError": "errors",
+    "Stale": "faults.replying",
     "TargetError": "errors",
     "Trigger": "triggers",
     "Verdict": "verdict",
@@ -68,18 +80,20 @@ _HOME = {
     "parse": "notation",
 }
 
-# Part of the design, not of this version: importing one says so instead of "cannot import name".
-_LATER = frozenset({"Cancel", "Corrupt", "Duplicate", "LoseReply", "Stale"})
-
 __all__ = [
     "Call",
+    "Cancel",
     "Chaos",
     "ChaosError",
+    "Corrupt",
     "Delay",
+    "Duplicate",
+    "Either",
     "Evidence",
     "Fault",
     "Hang",
     "Injection",
+    "LoseReply",
     "MisuseError",
     "NotRecoveredError",
     "NotationError",
@@ -89,6 +103,7 @@ __all__ = [
     "Rule",
     "Scenario",
     "SpecificationError",
+    "Stale",
     "TargetError",
     "Trigger",
     "Verdict",
@@ -106,13 +121,6 @@ if not TYPE_CHECKING:  # a checker would take it for a promise that every name i
             value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
             globals()[name] = value
             return value
-        if name in _LATER:
-            from pytest_chaos.errors import NotYetAvailableError
-
-            raise NotYetAvailableError(
-                f"pytest_chaos.{name} is not in version {__version__} yet; it has Raise, Hang, Return, Null and Delay",
-                name=name,
-            )
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

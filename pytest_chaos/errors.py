@@ -80,10 +80,6 @@ class NotRecoveredError(ChaosError, AssertionError):
     """The probe of ``chaos.recovers`` stayed false until its time was over."""
 
 
-class NotYetAvailableError(ImportError):
-    """The name belongs to the design of pytest-chaos, but this version does not have it."""
-
-
 def near_misses(wrong: str, known: Iterable[str]) -> str:
     """Return ``Did you mean 'x' or 'y'?`` for the names closest to a wrong one, or an empty text."""
     close = difflib.get_close_matches(wrong, sorted(set(known)), n=3, cutoff=0.6)

@@ -18,7 +18,7 @@ from typing import Any
 from pytest_chaos import target as targets
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault
-from pytest_chaos.faults.words import FAULT_WORDS, LATER_WORDS
+from pytest_chaos.faults.words import FAULT_WORDS
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
 from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, Trigger, checked_rate
@@ -301,8 +301,6 @@ class Reader:
         self.position = found.end()
         if self.peek() == "/":
             self.refuse("the catalogue of library faults is not in this version yet", at=start, remedy=_fault_list())
-        if word_text in LATER_WORDS:
-            self.refuse(f"the fault {word_text!r} is not in this version yet", at=start, remedy=_fault_list())
         if word_text not in FAULT_WORDS or _is_name_char(self.peek()):
             rest = re.compile(r"[\w-]*").match(self.text, start)
             shown = rest[0] if rest else word_text
@@ -494,6 +492,11 @@ _SAMPLES = {
     "null": "null",
     "return": "return(42)",
     "delay": "delay(0.2) or delay(0.2, 0.05)",
+    "corrupt": "corrupt",
+    "cancel": "cancel",
+    "lose-reply": "lose-reply(ConnectionError)",
+    "duplicate": "duplicate",
+    "stale": "stale",
 }
 
 

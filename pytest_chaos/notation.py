@@ -13,7 +13,8 @@ from typing import Any
 from pytest_chaos import target as targets
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, as_fault
-from pytest_chaos.faults.raising import Raise
+from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.faults.words import FAULT_WORDS
 from pytest_chaos.grammar import ExceptionImporter, Reader, import_exception
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
@@ -111,16 +112,20 @@ def format_term(term: Term) -> str:
 
 
 def format_fault(fault: Fault) -> str:
-    """Return the text of a fault."""
+    """Return the text of a fault; one that the grammar does not know is shown in ``‹›``."""
     args, kwargs = fault.text_arguments()
     shown: list[str] = []
     for index, value in enumerate(args):
-        if isinstance(fault, Raise) and index == 0:
+        if isinstance(fault, RaisingFault) and index == 0:
             shown.append(_format_exception(value))
+        elif isinstance(value, Fault):
+            shown.append(format_fault(value))
         else:
             shown.append(_format_literal(value))
     shown.extend(f"{name}={_format_literal(value)}" for name, value in kwargs.items())
-    return f"{fault.word}({', '.join(shown)})" if shown else fault.word
+    name = fault.word or type(fault).__name__
+    text = f"{name}({', '.join(shown)})" if shown else name
+    return text if FAULT_WORDS.get(name) is type(fault) else f"‹{text}›"
 
 
 def _percent(rate: float) -> str:

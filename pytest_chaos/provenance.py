@@ -23,7 +23,18 @@ _PASSAGE = (
     "<pytest-chaos ",
     *(
         _OWN_FOLDER + os.path.join("injector", name)
-        for name in ("call.py", "hook.py", "passage.py", "remembering.py", "strike.py")
+        for name in (
+            "adapters",
+            "call.py",
+            "hook.py",
+            "iteration.py",
+            "passage.py",
+            "proxies.py",
+            "remembering.py",
+            "returned.py",
+            "sources.py",
+            "strike.py",
+        )
     ),
     _OWN_FOLDER + os.path.join("resources", "taps.py"),
     *(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -32,6 +34,10 @@ class FaultyCall(Protocol):
     def label(self) -> str:
         """Where and which call: ``shop.payments:charge, call 3 [c0ffee]``, used as a message."""
 
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The real callable, whose annotations tell what it answers."""
+
     def proceed(self) -> Any:
         """Make the real call and return what it returns."""
 
@@ -59,6 +65,27 @@ class FaultyCall(Protocol):
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours, so that its way can be followed, and return it."""
 
+    def previous(self) -> tuple[Any, ...]:
+        """Return the previous answer at this point as the only item, or nothing if there was none.
+
+        Answers are remembered only for faults with :attr:`Fault.needs_answers`.
+        """
+
+    def withdraw(self) -> None:
+        """Say that this is no activation after all: the fault changed nothing. It is then neither counted nor shown.
+
+        May come late, such as after the real call was made, and from inside a generator.
+        """
+
+    def problem(self, text: str) -> None:
+        """Note that what was specified could not be carried out here; the verdict is inconclusive then."""
+
+    def chosen(self, fault: Fault) -> None:
+        """Say which of several faults acts, so that the activation can name it. The last one said counts."""
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """Return a context in which all calls are ours: they pass uncounted, and no fault acts on them."""
+
 
 @dataclass(frozen=True)
 class Fault(ABC):
@@ -74,6 +101,11 @@ class Fault(ABC):
         """Go wrong in async code, at ``await``. By default the same as in sync code."""
         __tracebackhide__ = True
         return self.act(call)
+
+    @property
+    def needs_answers(self) -> bool:
+        """Whether the injector must remember what passing calls answer, see :meth:`FaultyCall.previous`."""
+        return False
 
     def refusal(self, kind: Kind) -> str:
         """Return why this fault cannot act on such a callable, or an empty text if it can."""
@@ -107,11 +139,31 @@ def as_fault(value: object) -> Fault:
         )
     raise SpecificationError(
         f"{value!r} is not a fault",
-        remedy="Use Raise(...), Hang(), Return(value), Null or Delay(seconds) from pytest_chaos.",
+        remedy="Use Raise(...), Hang(), Return(value), Null, Delay(seconds), Corrupt, Cancel, LoseReply(...), "
+        "Duplicate, Stale or Either(...) from pytest_chaos.",
     )
 
 
-_EXAMPLES = {"Raise": "Raise(TimeoutError)", "Return": "Return(0)", "Delay": "Delay(0.2)"}
+_EXAMPLES = {
+    "Raise": "Raise(TimeoutError)",
+    "Return": "Return(0)",
+    "Delay": "Delay(0.2)",
+    "LoseReply": "LoseReply(ConnectionError)",
+}
+
+
+def give_up(call: FaultyCall, why: str) -> None:
+    """Give this activation up: note why the fault cannot act here. Then make the real call.
+
+    Raised into the system, such a complaint could be swallowed; noted, it cannot.
+
+    Args:
+        call: The call on which the fault should have acted.
+        why: The reason, without a full stop.
+    """
+    point = call.label.partition(", call ")[0]  # without the number, so that a thousand calls make one note
+    call.problem(f"at {point}: {why}")
+    call.withdraw()
 
 
 LONGEST_S = 1e9  # thirty years; threading.TIMEOUT_MAX, the most that a lock can be asked to wait, is 9.2e9

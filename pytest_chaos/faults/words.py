@@ -1,14 +1,16 @@
-"""The words of the rule text for faults, and which of them wait for a later version."""
+"""The words of the rule text for faults."""
 
 from __future__ import annotations
 
 from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.cancelling import Cancel
+from pytest_chaos.faults.corrupting import Corrupt
 from pytest_chaos.faults.delaying import Delay
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.faults.raising import Raise
+from pytest_chaos.faults.replying import Duplicate, LoseReply, Stale
 from pytest_chaos.faults.returning import Null, Return
 
-FAULT_WORDS: dict[str, type[Fault]] = {kind.word: kind for kind in (Raise, Hang, Null, Return, Delay)}
-
-LATER_WORDS = frozenset({"cancel", "corrupt", "duplicate", "lose-reply", "stale"})
-"""Words of the design that this version knows, and refuses by name."""
+FAULT_WORDS: dict[str, type[Fault]] = {
+    kind.word: kind for kind in (Raise, Hang, Null, Return, Delay, Corrupt, Cancel, LoseReply, Duplicate, Stale)
+}

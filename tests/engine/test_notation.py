@@ -9,20 +9,26 @@ from typing import Any
 import pytest
 
 from pytest_chaos import (
+    Cancel,
+    Corrupt,
     Delay,
+    Duplicate,
+    Either,
+    Fault,
     Hang,
+    LoseReply,
     NotationError,
     Null,
     Raise,
     Return,
     Rule,
     SpecificationError,
+    Stale,
     Trigger,
     format_rule,
     format_scenario,
     parse,
 )
-from pytest_chaos.faults.base import Fault
 from pytest_chaos.notation import (
     format_fault,
     has_text,
@@ -82,6 +88,35 @@ ACCEPTED: list[tuple[str, list[Rule]]] = [
         "a:b = hang; c:d = null",
         [Rule(Target("a", "b"), (Term(Hang()),)), Rule(Target("c", "d"), (Term(Null()),))],
     ),
+]
+
+
+ACCEPTED += [
+    (f"m:f = {text}", [Rule(Target("m", "f"), (Term(fault),))])
+    for text, fault in {
+        "corrupt": Corrupt(),
+        "cancel": Cancel(),
+        "lose-reply(ConnectionError)": LoseReply(ConnectionError),
+        "lose-reply(E, 'text', 5)": LoseReply(Declined, "text", 5),
+        "duplicate": Duplicate(),
+        "stale": Stale(),
+        "stale()": Stale(),
+    }.items()
+]
+ACCEPTED += [
+    (
+        "m:f = #2 lose-reply(E)->50%2*corrupt->stale",
+        [
+            Rule(
+                Target("m", "f"),
+                (
+                    Term(LoseReply(Declined), Trigger(hits=Hits.listed([2]))),
+                    Term(Corrupt(), Trigger(rate=0.5, times=2)),
+                    Term(Stale()),
+                ),
+            )
+        ],
+    )
 ]
 
 
@@ -265,9 +300,16 @@ def test_chain_terms_follow_arrows() -> None:
         ("m:f = hangs", 7),
         ("m:f = hang_up", 7),
         ("m:f = redis/timeout", 7),
-        ("m:f = corrupt", 7),
-        ("m:f = lose-reply(OSError)", 7),
-        ("m:f = stale", 7),
+        ("m:f = corrupt(1)", 7),
+        ("m:f = cancel(True)", 7),
+        ("m:f = duplicate(2)", 7),
+        ("m:f = stale(1)", 7),
+        ("m:f = lose-reply", 7),
+        ("m:f = lose-reply()", 7),
+        ("m:f = lose-reply('OSError')", 18),
+        ("m:f = lose_reply(OSError)", 7),
+        ("m:f = losereply(OSError)", 7),
+        ("m:f = either(null, hang)", 7),
         ("m:f = 5 %hang", 8),
         ("m:f = 100.01%hang", 7),
         ("m:f = -5%hang", 7),
@@ -513,6 +555,33 @@ def test_local_class_has_no_text_form() -> None:
 
 def test_fault_alone_has_a_text() -> None:
     assert "raise(OSError, 'no')" == format_fault(Raise(OSError, "no"))
+
+
+class Explode(Fault):
+    """A fault of somebody else's."""
+
+    def act(self, call: Any) -> Any:
+        raise OSError
+
+
+class ExplodeLoudly(Null):
+    """A fault of somebody else's, that took over one of our words."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Either(Raise(TimeoutError), Null), "‹either(raise(TimeoutError), null)›"),
+        (Either(Raise(OSError), Null, weights=[3, 1]), "‹either(raise(OSError), null, weights=(3, 1))›"),
+        (Either(Hang, Either(Null, Hang(2))), "‹either(hang, ‹either(null, hang(2))›)›"),
+        (LoseReply(OSError("a")), "lose-reply(‹OSError('a')›)"),
+        (Explode(), "‹Explode›"),
+        (ExplodeLoudly(), "‹null›"),
+    ],
+)
+def test_fault_that_the_grammar_does_not_know_has_no_text_form(fault: Fault, expected: str) -> None:
+    assert expected == format_fault(fault)
+    assert not has_text(rule_from("m:f", fault))
 
 
 # --- markers and inject

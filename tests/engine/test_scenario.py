@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_chaos import Hang, Null, Rule, Scenario, SpecificationError, TargetError, parse
-from pytest_chaos.journal import KEPT_ERRORS, Journal
+from pytest_chaos.custody import MOST_HELD
+from pytest_chaos.journal import Journal
 from pytest_chaos.notation import rule_from
 from pytest_chaos.scenario import Term, check_all
 from pytest_chaos.target import Target
@@ -77,17 +78,17 @@ def test_scenario_is_its_rules_and_a_seed() -> None:
     assert Scenario(rules) != Scenario(rules, seed=1)
 
 
-def test_journal_counts_all_errors_and_keeps_so_many() -> None:
+def test_journal_counts_all_errors_and_keeps_the_last() -> None:
     journal = Journal()
-    errors = [OSError() for _ in range(KEPT_ERRORS + 1)]
+    errors = [OSError() for _ in range(MOST_HELD + 1)]
     for error in errors:
         journal.injected(error)
 
-    assert KEPT_ERRORS + 1 == journal.injected_errors
-    assert [True, False] == [journal.is_injected(errors[0]), journal.is_injected(errors[-1])]
+    assert MOST_HELD + 1 == journal.injected_errors
+    assert [False, True] == [journal.is_injected(errors[0]), journal.is_injected(errors[-1])]
     assert not journal.is_injected(OSError()) and not journal.is_injected(None)
     journal.forget_errors()
-    assert not journal.is_injected(errors[0])
+    assert not journal.is_injected(errors[-1])
 
 
 def test_problem_is_noted_once() -> None:

@@ -10,13 +10,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_chaos import (
+    Cancel,
+    Corrupt,
     Delay,
+    Duplicate,
+    Either,
     Hang,
+    LoseReply,
     NotationError,
     Null,
     Raise,
     Return,
     Rule,
+    Stale,
     Trigger,
     format_rule,
     format_scenario,
@@ -60,11 +66,12 @@ exceptions = st.sampled_from(
 
 
 @st.composite
-def raises(draw: Any) -> Raise:
+def raises(draw: Any) -> Raise | LoseReply:
+    fault = draw(st.sampled_from([Raise, LoseReply]))
     kind = draw(exceptions)
     if kind.__module__ != "builtins":
-        return Raise(kind, "message", draw(st.text()), draw(st.integers(0, 9)))
-    return Raise(kind, *draw(st.lists(literals, max_size=3)))
+        return fault(kind, "message", draw(st.text()), draw(st.integers(0, 9)))  # type: ignore[no-any-return]  # drawn
+    return fault(kind, *draw(st.lists(literals, max_size=3)))  # type: ignore[no-any-return]  # drawn
 
 
 @st.composite
@@ -74,7 +81,11 @@ def delays(draw: Any) -> Delay:
 
 
 faults: st.SearchStrategy[Fault] = (
-    raises() | st.builds(Hang, st.none() | seconds) | st.just(Null()) | st.builds(Return, literals) | delays()
+    raises()
+    | st.builds(Hang, st.none() | seconds)
+    | st.builds(Return, literals)
+    | delays()
+    | st.sampled_from([Null(), Corrupt(), Cancel(), Duplicate(), Stale()])
 )
 
 counts = st.integers(1, 10**6)
@@ -115,6 +126,19 @@ def test_scenario_is_read_back(scenario: list[Rule]) -> None:
     assert scenario == parse(format_scenario(scenario))
 
 
+@given(st.lists(faults, min_size=2, max_size=3), st.booleans())
+def test_alternatives_are_shown_and_have_no_text(alternatives: list[Fault], is_weighted: bool) -> None:
+    weights = tuple(range(1, len(alternatives) + 1)) if is_weighted else None
+    rule = Rule(Target("m", "f"), (Term(Either(*alternatives, weights=weights)),))
+
+    text = format_rule(rule)
+    assert text.startswith("m:f = ‹either(") and text.endswith(")›")
+    assert is_weighted == text.endswith(f", weights={weights})›")
+    assert not has_text(rule)
+    with pytest.raises(NotationError):
+        parse(text)
+
+
 # Pieces of the grammar with blanks between them reach deeper than arbitrary characters.
 pieces = st.sampled_from(
     [
@@ -145,6 +169,11 @@ pieces = st.sampled_from(
             "raise",
             "return",
             "delay",
+            "corrupt",
+            "cancel",
+            "lose-reply",
+            "duplicate",
+            "stale",
             "(",
             ")",
             ",",

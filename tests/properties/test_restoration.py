@@ -37,9 +37,16 @@ def shop(lab: Any) -> Any:
     return lab.module("shop", SHOP)
 
 
-def stock(shop: Any) -> list[list[tuple[str, int]]]:
+def stock(shop: Any) -> list[list[tuple[str, int, int]]]:
+    """What stands where, and with which code."""
     owners = [shop, shop.Base, shop.Child, shop.Plain]
-    return [[(name, id(value)) for name, value in vars(owner).items()] for owner in owners]
+    return [
+        [
+            (name, id(value), id(getattr(getattr(value, "__func__", value), "__code__", None)))
+            for name, value in vars(owner).items()
+        ]
+        for owner in owners
+    ]
 
 
 steps = st.one_of(
@@ -111,7 +118,7 @@ def test_patches_of_others_that_end_inside_the_window_may_interleave_at_will(
                 raise ending
 
     for owner in (shop.Child, shop.Base, shop.Plain):
-        assert set(vars(owner)) == {name for name, _ in before[[shop, shop.Base, shop.Child, shop.Plain].index(owner)]}
+        assert set(vars(owner)) == {name for name, *_ in before[[shop, shop.Base, shop.Child, shop.Plain].index(owner)]}
     # What a patch saved while our wrapper stood there it has put back: such a wrapper passes every call.
     assert ["paid", "paid", "charged", "charged", "made", "checked", "balance"] == [
         shop.pay(),
@@ -122,7 +129,7 @@ def test_patches_of_others_that_end_inside_the_window_may_interleave_at_will(
         shop.Base.check(),
         shop.Base().balance,
     ]
-    for name, value in zip([name for name, _ in before[0]], list(vars(shop).values()), strict=True):
+    for name, value in zip([name for name, *_ in before[0]], list(vars(shop).values()), strict=True):
         assert (name in vars(shop) and value is not None) or name.startswith("__")
 
 

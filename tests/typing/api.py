@@ -8,13 +8,18 @@ from typing import Any, assert_type
 import pytest_chaos
 from pytest_chaos import (
     Call,
+    Cancel,
     Chaos,
     ChaosError,
+    Corrupt,
     Delay,
+    Duplicate,
+    Either,
     Evidence,
     Fault,
     Hang,
     Injection,
+    LoseReply,
     MisuseError,
     NotationError,
     NotRecoveredError,
@@ -24,6 +29,7 @@ from pytest_chaos import (
     Rule,
     Scenario,
     SpecificationError,
+    Stale,
     TargetError,
     Trigger,
     Verdict,
@@ -62,7 +68,18 @@ faults: list[Fault] = [
     Null(),
     Delay(0.2),
     Delay(0.2, jitter=0.05),
+    Corrupt(),
+    Cancel(),
+    LoseReply(ConnectionError),
+    LoseReply(BankDown, 503, reason="maintenance"),
+    LoseReply(factory, 503),
+    Duplicate(),
+    Stale(),
+    Either(Raise(TimeoutError), Null),
+    Either(Null, Corrupt, Either(Hang, Stale()), weights=(3, 1, 0.5)),
 ]
+assert_type(Either(Null, Hang).weights, tuple[float, ...])
+assert_type(Stale().needs_answers, bool)
 assert_type(Hang().seconds, float | None)
 assert_type(Delay(1).jitter, float)
 
@@ -80,6 +97,8 @@ def test_by_hand(chaos: Chaos) -> None:
     chaos.inject(charge, Null, nth=[1, 3], times=2)
     chaos.inject(charge, Hang(), rate=0.2, after=3, for_s=1.5)
     chaos.inject("shop.db:query = 2*raise(ConnectionError)->null")
+    chaos.inject(charge, Stale, after=1)
+    chaos.inject(charge, Either(Corrupt, LoseReply(ConnectionError)), rate=0.5)
     chaos.inject(charge, Null, when=lambda call: call.args[0] == 5, caller="shop.*", args={"amount": 5})
     seconds: float = chaos.recovers(lambda: True, within=5.0)
     assert_type(chaos.calls("shop.payments:charge"), int)

@@ -1,0 +1,66 @@
+"""Modules that are imported while a glob is armed: who listens is told when one has been loaded.
+
+wrapt's post-import hooks can be registered for names only, and never unregistered. So the names that a glob may still
+meet are read from the packages' folders, nothing is imported for that, and a hook whose listeners left stays idle.
+"""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from pytest_chaos.target import Target, module_matcher
+
+Listener = Callable[[str], None]
+
+
+class Imports:
+    """The hooks of a session."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Listener]] = {}
+        self._hooked: set[str] = set()
+
+    def listen(self, names: list[str], listener: Listener) -> None:
+        """Call a listener with the name of each of these modules once it is loaded."""
+        for name in names:
+            self._listeners.setdefault(name, []).append(listener)
+            if name not in self._hooked:
+                self._hooked.add(name)
+                wrapt.register_post_import_hook(functools.partial(self._loaded, name), name)
+
+    def forget(self, listener: Listener) -> None:
+        """Call a listener no more. Harmless when done twice."""
+        for listeners in self._listeners.values():
+            listeners[:] = [other for other in listeners if other != listener]
+
+    def _loaded(self, name: str, module: Any) -> None:
+        self._hooked.discard(name)  # wrapt calls a hook once
+        for listener in list(self._listeners[name]):
+            listener(name)
+
+
+def not_yet_imported(target: Target) -> list[str]:
+    """Return the names of modules that a glob matches and that lie in its package, but are not loaded."""
+    literal = target.module.split("*")[0].split("?")[0].rpartition(".")[0]
+    package = sys.modules.get(literal)
+    if not isinstance(package, ModuleType):
+        return []
+    matches = module_matcher(target.module)
+    names = _below(literal, [str(path) for path in getattr(package, "__path__", ())])
+    return [name for name in names if matches(name) and name not in sys.modules]
+
+
+def _below(package: str, folders: list[str]) -> Iterator[str]:
+    for info in pkgutil.iter_modules(folders):
+        name = f"{package}.{info.name}"
+        yield name
+        if info.ispkg:
+            yield from _below(name, [str(Path(folder, info.name)) for folder in folders])
