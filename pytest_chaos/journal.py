@@ -8,7 +8,7 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.custody import Custody
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Activation:
     """One call on which a fault fired.
 
@@ -70,7 +70,10 @@ class Journal:
 
     def withdrawn(self, activation: Activation) -> None:
         """Take an activation out that turned out to be none."""
-        self.activations[:] = [other for other in self.activations if other is not activation]
+        for index in range(len(self.activations) - 1, -1, -1):  # it is one of the last
+            if self.activations[index] is activation:
+                del self.activations[index]
+                return
 
     def injected(self, error: BaseException, point: str = "") -> None:
         """Count an injected error, and remember it by identity.

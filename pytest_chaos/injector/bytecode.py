@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from types import CodeType
@@ -88,9 +89,7 @@ def _prologue(count: int) -> _Prologue:
         module = compile(source, "<pytest-chaos prologue>", "exec", dont_inherit=True)
     template = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
     instructions = list(dis.get_instructions(template))
-    start = next(
-        after.offset for before, after in zip(instructions, instructions[1:], strict=False) if _resumes(before)
-    )
+    start = next(after.offset for before, after in itertools.pairwise(instructions) if _resumes(before))
     end = next(one.offset for one in instructions if one.argval == _END)
     inside = [one for one in instructions if start <= one.offset < end]
     operands = tuple(

@@ -15,7 +15,6 @@ from typing import Any
 from pytest_chaos.injector.call import Layout
 from pytest_chaos.injector.hook import Hook, take
 
-
 _FILE = "<pytest-chaos stand-in>"
 
 

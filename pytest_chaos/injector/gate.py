@@ -98,17 +98,28 @@ class Gate:
 class Way:
     """One actor's way through a gate, to one point or, through a gate that all share, to any of the rule's points.
 
+    Args:
+        term: Which term of the rule decides.
+        point: The point, or an empty text for all.
+        actor: The actor.
+        gate: The gate.
+        earlier: How many calls this actor made before it came this way.
+        is_shared: Whether other actors go through the same gate.
+
     Attributes:
         entry: Called by the prologue at each call.
         uncounted: How many calls came this way that do not count.
     """
 
-    def __init__(self, term: int, point: str, actor: str, gate: Gate, *, is_shared: bool) -> None:
+    def __init__(
+        self, term: int, point: str, actor: str, gate: Gate, earlier: int = 0, *, is_shared: bool = False
+    ) -> None:
         self.term = term
         self.point = point
         self.actor = actor
         self.gate = gate
         self.uncounted = 0
+        self._earlier = earlier
         reader = gate.reader
         self._counter: Iterator[bool] | None = None
         if is_shared:
@@ -120,9 +131,8 @@ class Way:
     @property
     def calls(self) -> int:
         """How many calls this actor has made here."""
-        if self._counter is None:
-            return self.gate.calls
-        return _UNCOUNTABLE - length_hint(self._counter) - self.uncounted
+        passed = self.gate.calls if self._counter is None else _UNCOUNTABLE - length_hint(self._counter)
+        return self._earlier + passed - self.uncounted
 
 
 class Gates:
@@ -138,6 +148,7 @@ class Gates:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._shared: Gate | None = None
+        self._has_many = False
         self._ways: dict[tuple[str, str], Way] = {}
         self._by_entry: dict[int, Way] = {}
 
@@ -152,6 +163,10 @@ class Gates:
             point = ""
         way = self._ways.get((point, actor))
         if way is None:
+            if self._shared is not None and not self._has_many:
+                # Up to now one actor was alone here, and every call that passed was its own.
+                self.retire()
+                self._has_many = True
             way = self._ways[point, actor] = self._new_way(point, actor)
             self._by_entry[id(way.entry)] = way
         return way
@@ -206,7 +221,8 @@ class Gates:
         cursor = self._cursor
         if not cursor.is_counted:
             gate = Gate(cursor.plan_of(point, actor), _SLACK_OF_ONE)
-            return Way(cursor.term_number, point, actor, gate, is_shared=False)
+            return Way(cursor.term_number, point, actor, gate)
         if self._shared is None:
             self._shared = Gate(cursor.plan)
-        return Way(cursor.term_number, point, actor, self._shared, is_shared=True)
+        earlier = cursor.actor_calls(actor)
+        return Way(cursor.term_number, point, actor, self._shared, earlier, is_shared=self._has_many)

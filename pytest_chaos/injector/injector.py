@@ -19,9 +19,12 @@ from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.attribute import Covered, uncovered
 from pytest_chaos.injector.call import AnyCall
+from pytest_chaos.injector.closures import is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
+from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
 from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
@@ -31,7 +34,7 @@ from pytest_chaos.provenance import Provenance, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule
 from pytest_chaos.schedule import Cursor, stream
-from pytest_chaos.target import Point
+from pytest_chaos.target import Point, module_matcher
 from pytest_chaos.triggers import Call
 
 
@@ -89,6 +92,12 @@ class Injection:
         """Count from the first call again; totals go on."""
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
+
+    @property
+    def unreached(self) -> list[str]:
+        """Where the functions of its points are held out of reach of this rule; takes milliseconds to find out."""
+        by_name = [point.raw for point in self.points if is_c_function(point.raw)]
+        return [text for function in by_name for text in unreached(function)]
 
     def retire_gates(self) -> None:
         """Let every call be decided one by one from now on, or until new gates are made."""
@@ -210,19 +219,38 @@ class Injector:
         injection = Injection(rule, points, self, ordinal)
         if not rule.can_fire:
             return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
-        sites = [self._site(point) for point in injection.points]
         try:
-            for point, site in zip(injection.points, sites, strict=True):
-                entry = _Entry(injection, point, receiver_test(point))
-                site.rules.insert(0 if below else len(site.rules), entry)
-                if self._is_open:
-                    self._install(site)
+            self._attach(injection, injection.points, below=below)
         except BaseException:
             self._detach(injection)
             raise
         self.injections.append(injection)
-        self._plan(sites)
+        if rule.target.is_glob:
+            self._armory.imports.listen(not_yet_imported(rule.target), self._module_loaded)
         return injection
+
+    def _attach(self, injection: Injection, points: list[Point], *, below: bool) -> None:
+        sites = [self._site(point) for point in points]
+        for point, site in zip(points, sites, strict=True):
+            entry = _Entry(injection, point, receiver_test(point))
+            site.rules.insert(0 if below else len(site.rules), entry)
+            if self._is_open:
+                self._install(site)
+        self._plan(sites)
+
+    def _module_loaded(self, name: str) -> None:
+        """Let armed globs act on a module that was imported just now. Nothing is raised into the user's import."""
+        for injection in self.injections:
+            target = injection.rule.target
+            if injection.is_lifted or not target.is_glob or not module_matcher(target.module)(name):
+                continue
+            known = {(id(point.owner), point.name) for point in injection.points}
+            try:
+                found = [point for point in injection.rule.points() if (id(point.owner), point.name) not in known]
+                injection.points.extend(found)
+                self._attach(injection, found, below=True)
+            except Exception as error:  # noqa: BLE001  # the import is the user's; noted, the run is inconclusive
+                self.journal.failed(f"{injection.text} could not be put into {name}: {error}")
 
     def name_of(self, obj: object) -> str:
         """Return the text of the point where this very object stood before it was replaced, or an empty text."""
@@ -239,6 +267,7 @@ class Injector:
             self.lift(injection)
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
+        self._armory.imports.forget(self._module_loaded)
 
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
@@ -564,7 +593,8 @@ class Injector:
 def _arguments_match(
     wanted: tuple[tuple[str | int, Any], ...], args: tuple[Any, ...], named: Mapping[str, Any]
 ) -> bool:
-    found: dict[str | int, Any] = {**dict(enumerate(args)), **named}
+    found: dict[str | int, Any] = dict(enumerate(args))
+    found.update(named)
     return all(name in found and bool(found[name] == value) for name, value in wanted)
 
 

@@ -64,6 +64,8 @@ class Twin(Hook):
 def _copy_of(function: FunctionType, code: CodeType) -> FunctionType:
     copy = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__annotations__ = function.__annotations__
+    copy.__dict__.update(function.__dict__)
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
     return copy
@@ -157,4 +159,5 @@ def receiver_test(point: Point) -> Callable[[Any], bool] | None:
 
 def has_receiver(point: Point) -> bool:
     """Tell whether the first parameter of the function behind a point is ``self`` or ``cls``."""
-    return isinstance(point.owner, type) and type(point.raw) is not staticmethod or type(point.raw) is MethodType
+    kind = type(point.raw)
+    return kind is MethodType or (isinstance(point.owner, type) and kind is not staticmethod)

@@ -38,4 +38,6 @@ def _reason(rule: RuleSeen, seen: Observation) -> str:
     if seen.children:
         children = ", ".join(map(str, seen.children))
         return f"the test never called it in this process; calls may be in child {children}"
+    if rule.unreached:
+        return f"the test never called it by name; it is replaced by name only, not in {', '.join(rule.unreached)}"
     return "the test never called it"

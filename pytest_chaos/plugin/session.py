@@ -81,7 +81,7 @@ class ChaosSession:
         self._config = config
         self._laboratory = self._new_laboratory(())
         self._laboratory.census.open()
-        self._adapters = Adapters(self._laboratory.armory.aliases)
+        self._adapters = Adapters(self._laboratory.armory.aliases, self._laboratory.provenance)
         self._warned_of_foreign = False
         self._running: Experiment | None = None
 
@@ -95,7 +95,7 @@ class ChaosSession:
             rules = "1 rule waits" if waiting == 1 else f"{waiting} rules wait"
             lines.append(f"chaos: {rules} for explored tests, which are not in this version yet")
         if reason := why_not_here():
-            lines.append(f"chaos: functions are not spliced here, so references in containers are not reached: {reason}")
+            lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
         if python.MISSING:
             lines.append(f"chaos: not available on this interpreter: {', '.join(python.MISSING)}")
         return lines
@@ -130,6 +130,7 @@ class ChaosSession:
         if errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, errors))))
+        self._adapters = Adapters(self._laboratory.armory.aliases, self._laboratory.provenance)
         # Before any fixture makes a connection or opens a file: what it makes must be reached in the body.
         for item in session.items:
             if _SPECIFICATION in item.stash:

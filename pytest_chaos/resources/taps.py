@@ -6,6 +6,7 @@ They are in place only while chaos is on. Their frames are passages: provenance 
 from __future__ import annotations
 
 import asyncio.base_events
+import functools
 import multiprocessing.process
 import subprocess
 import threading
@@ -87,10 +88,8 @@ def _create_task(original: Callable[..., Any], listener: Listener) -> Callable[.
     def create_task(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         context = listener.task_context(kwargs.get("context"))
-        if context is None:
-            task = original(self, *args, **kwargs)
-        else:
-            task = context.run(original, self, *args, **kwargs)
+        make = original if context is None else functools.partial(context.run, original)
+        task = make(self, *args, **kwargs)
         listener.task_made(task)
         return task
 

@@ -115,13 +115,17 @@ def test_a_long_run_crosses_windows_of_any_size() -> None:
 
 
 def test_an_actor_is_told_how_many_calls_it_made_among_others() -> None:
-    gates = Gates(Cursor((Term(Null(), Trigger(hits=Hits(first=1000))),), 0, "test"))
-    mine, other = gates.way_for("m:f", "main"), gates.way_for("m:f", "main/1")
+    cursor = Cursor((Term(Null(), Trigger(hits=Hits(first=1000))),), 0, "test")
+    gates = Gates(cursor)
+    alone = gates.way_for("m:f", "main")
     for _ in range(7):
-        mine.entry()
-    for _ in range(5):
-        other.entry()
-    assert (7, 5, 12) == (mine.calls, other.calls, gates.passed)
+        alone.entry()
+    assert 7 == alone.calls
+    other = gates.way_for("m:f", "main/1")
+    mine = gates.way_for("m:f", "main")
+    for way in (other, mine, other, mine, other):
+        way.entry()
+    assert (9, 3, 12) == (mine.calls, other.calls, cursor.calls + gates.passed)
 
 
 def test_a_retired_gate_asks_for_ever() -> None:
