@@ -30,10 +30,34 @@ _HAS_CANCEL_ALL = _note("asyncio.runners._cancel_all_tasks", hasattr(asyncio.run
 _HAS_FRAMES = _note("sys._current_frames", hasattr(sys, "_current_frames"))
 _HAS_QUEUES = _note("concurrent.futures.thread._threads_queues", hasattr(executor_threads, "_threads_queues"))
 
+MONITORING: Any = getattr(sys, "monitoring", None)
+"""The interpreter's events, from 3.12 on."""
+
 
 def frame_above(depth: int) -> FrameType | None:
     """Return the frame ``depth`` callers above the caller of this function."""
     return sys._getframe(depth + 1)
+
+
+class ErrorHold:
+    """Holds one error, so that its references can be counted."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+    def is_alone(self) -> bool:
+        """Tell whether nothing but this hold refers to the error; where references are not counted, never."""
+        return _references(self) <= _REFERENCES_OF_ONE
+
+
+def _references(hold: ErrorHold) -> int:
+    return sys.getrefcount(hold.error) if hasattr(sys, "getrefcount") else 1
+
+
+# How a call counts its own argument differs between versions, so it is measured.
+_REFERENCES_OF_ONE = _references(ErrorHold(Exception())) if hasattr(sys, "getrefcount") else 0
 
 
 def current_frames() -> dict[int, FrameType]:

@@ -25,15 +25,15 @@ def failure_from(
         domain: The contract's declared domain errors.
         provenance: Tells where it was raised.
     """
-    leaves = list(_leaves(error))
+    parts = list(leaves(error))
     return Failure(
         text=describe(error),
         place=_place(error, provenance),
-        is_injected=all(is_ours(leaf, journal) for leaf in leaves),
+        is_injected=all(is_ours(part, journal) for part in parts),
         is_caused_by_fault=any(is_ours(link, journal) for link in chain(error)),
-        is_declared=bool(domain) and all(isinstance(leaf, domain) for leaf in leaves),
+        is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_assertion=_is_assertion(error, provenance),
-        is_release=any(isinstance(leaf, HangReleased) for leaf in leaves),
+        is_release=any(isinstance(part, HangReleased) for part in parts),
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
     )
 
@@ -41,11 +41,13 @@ def failure_from(
 def is_ours(error: BaseException, journal: Journal) -> bool:
     """Tell whether an error was injected: by identity, or by type and token where a copy came through a pickle.
 
+    The token also helps where so many errors were injected that the first are not held any more.
+
     The token alone does not make it ours: an error of the system may quote the message of the one that caused it.
     """
     if journal.is_injected(error):
         return True
-    if not any(type(error) is type(ours) for ours in journal.errors):
+    if type(error) not in journal.injected_types:
         return False
     marks = [mark for mark in (*error.args, *getattr(error, "__notes__", ())) if isinstance(mark, str)]
     tokens = tuple(f"[{activation.token}]" for activation in journal.activations)
@@ -74,10 +76,11 @@ def describe(error: BaseException) -> str:
     return f"{name}: {message}" if message else name
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors inside a group of groups, or the error itself where it is no group."""
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
-            yield from _leaves(part)
+            yield from leaves(part)
     else:
         yield error
 

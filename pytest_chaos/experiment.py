@@ -24,6 +24,7 @@ from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import format_term
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind
@@ -131,6 +132,7 @@ class Experiment:
         try:
             with contextlib.ExitStack() as stack:
                 self.new_round()
+                stack.enter_context(problems_told_to(self.journal.failed))
                 self.injector.open()
                 stack.callback(self.injector.close)
                 if self.contract.status is not None:
@@ -237,6 +239,7 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         fault="->".join(format_term(term) for term in injection.rule.chain),
         filtered=injection.filtered,
         shadowed=injection.shadowed,
+        unreached=() if injection.calls else tuple(injection.unreached),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
 from pytest_chaos.resources.census import Leftover
@@ -27,6 +28,7 @@ class RuleSeen:
         fault: Text of its faults and triggers.
         filtered: Calls that its filters refused.
         shadowed: Calls on which it wanted to act, and another rule did.
+        unreached: If it met no call: references to its C functions that are out of its reach.
     """
 
     text: str
@@ -39,6 +41,7 @@ class RuleSeen:
     fault: str
     filtered: int = 0
     shadowed: int = 0
+    unreached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class Observation:
         rules: What each rule did.
         activations: Calls on which faults acted, in order.
         injected_errors: How many errors were injected; the other faults raise none.
+        absorptions: What became of them, in the order of injection; errors that went the same way are one.
         failure: How the body ended, or ``None`` if it passed.
         answers: Answers seen while a contract judges them.
         parked: Parked calls.
@@ -131,6 +135,7 @@ class Observation:
     rules: tuple[RuleSeen, ...] = ()
     activations: tuple[Activation, ...] = ()
     injected_errors: int = 0
+    absorptions: tuple[Absorption, ...] = ()
     failure: Failure | None = None
     answers: tuple[Answer, ...] = ()
     parked: tuple[ParkedSeen, ...] = ()
@@ -145,6 +150,16 @@ class Observation:
     def fired(self) -> int:
         """How many calls a fault acted on."""
         return sum(rule.fired for rule in self.rules)
+
+    @property
+    def caught(self) -> tuple[str, ...]:
+        """Where injected errors were absorbed, ``path:line function``, each place once."""
+        return tuple(dict.fromkeys(way.caught for way in self.absorptions if way.caught))
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        """The clauses that surely took an injected error, ``path:line``, each once."""
+        return tuple(dict.fromkeys(way.handler for way in self.absorptions if way.handler))
 
     @property
     def is_sure(self) -> bool:

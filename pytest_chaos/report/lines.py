@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
+_MOST_WAYS = 3  # lines that tell what became of injected errors
 
 
 def verdict_text(record: Record) -> str:
@@ -23,6 +24,10 @@ def verdict_text(record: Record) -> str:
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
         lines.append(f"  fired: {len(record['fired']) - 3} times more")
+    lines.extend(f"  {way['text']}{_times(way['errors'])}" for way in record["ways"][:_MOST_WAYS])
+    if len(record["ways"]) > _MOST_WAYS:
+        left = len(record["ways"]) - _MOST_WAYS
+        lines.append(f"  raised: {left} more {'way' if left == 1 else 'ways'}, see --chaos-report")
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
 
@@ -74,6 +79,10 @@ def _source(rule: Record) -> str:
 
 def _calls(count: int) -> str:
     return "1 call" if count == 1 else f"{count} calls"
+
+
+def _times(count: int) -> str:
+    return f" ({count} times)" if count > 1 else ""
 
 
 def _fired(fired: Record) -> str:

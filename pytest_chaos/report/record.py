@@ -31,7 +31,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "evidence": [
             {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text} for evidence in judgement.evidence
         ],
-        "caught": [],  # who absorbed an injected error is told by a later version
+        "caught": list(seen.caught),
         "duration_s": round(seen.duration_s, 6),
         "replay": replay,
         "seed": seen.seed,
@@ -56,6 +56,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
             }
             for activation in seen.activations
         ],
+        "ways": [{"text": way.text, "end": way.end, "errors": way.times} for way in seen.absorptions],
     }
 
 

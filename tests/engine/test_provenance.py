@@ -20,7 +20,7 @@ import wrapt
 
 import pytest_chaos
 from pytest_chaos import experiment, hang
-from pytest_chaos.faults import delaying, raising
+from pytest_chaos.faults import alternating, cancelling, corrupting, delaying, garbage, instances, raising, replying
 from pytest_chaos.injector import passage, strike
 from pytest_chaos.provenance import Provenance, caller_module, frames_from, is_stdlib_module
 
@@ -88,7 +88,9 @@ def stack(*filenames: str) -> FrameType:
         (pytest_chaos.__file__, "chaos"),
         (experiment.__file__, "chaos"),
         (hang.__file__, "chaos"),
-        (raising.__file__, "chaos"),
+        (instances.__file__, "chaos"),
+        (garbage.__file__, "chaos"),
+        *((module.__file__, "passage") for module in (alternating, cancelling, corrupting, raising, replying)),
         (passage.__file__, "passage"),
         (strike.__file__, "passage"),
         (delaying.__file__, "passage"),

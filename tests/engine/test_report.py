@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Observation, RuleSeen
@@ -18,6 +19,11 @@ RULE = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "
 OTHER = RuleSeen("m:g = 20%null", "", 1, 0, False, ("m:g",), "m:g", "20%null")
 ACTIVATIONS = tuple(
     Activation("m:f = hang", "m:f", "hang", n, "main", n, 0.1, "MainThread", "abc") for n in range(1, 6)
+)
+
+
+WAYS = tuple(
+    Absorption("m:f", (), "except", f"m.py:3 f{number}", "except OSError", times=number + 1) for number in range(5)
 )
 
 
@@ -63,7 +69,19 @@ def test_record_has_the_fields_of_the_contract() -> None:
             {"text": "m:g = 20%null", "source": "", "calls": 1, "activations": 0, "target": "m:g", "fault": "20%null"},
         ],
         "fired": [{"point": "m:f", "fault": "hang", "call": 1, "actor": "main", "index": 1}],
+        "ways": [],
     } == record(activations=ACTIVATIONS[:1])
+
+
+def test_record_tells_where_errors_were_absorbed() -> None:
+    told = record(absorptions=(*WAYS[:2], WAYS[0], Absorption("m:f", (), "escaped")))
+
+    assert ["m.py:3 f0", "m.py:3 f1"] == told["caught"]
+    assert {"text": "raised in m:f → caught in m.py:3 f0 (except OSError)", "end": "except", "errors": 1} == told[
+        "ways"
+    ][0]
+    assert "escaped" == told["ways"][3]["end"]
+    assert told == json.loads(json.dumps(told))
 
 
 def test_record_is_plain_data() -> None:
@@ -146,6 +164,15 @@ def test_text_shows_evidence_rules_and_the_first_firings() -> None:
         "  fired: 2 times more",
         "run again: pytest --chaos t.py::test",
     ] == text.splitlines()
+
+
+@pytest.mark.parametrize(("count", "more"), [(0, ""), (1, ""), (3, ""), (4, "1 more way"), (5, "2 more ways")])
+def test_text_shows_the_first_ways_of_errors(count: int, more: str) -> None:
+    lines = verdict_text(record(absorptions=WAYS[:count])).splitlines()[3:-1]
+
+    times = ["", " (2 times)", " (3 times)"]
+    shown = [f"  raised in m:f → caught in m.py:3 f{number} (except OSError){times[number]}" for number in range(3)]
+    assert [*shown[:count], *([f"  raised: {more}, see --chaos-report"] if more else [])] == lines
 
 
 @pytest.mark.parametrize(("count", "shown", "more"), [(8, 7, 0), (9, 7, 1), (30, 7, 22)])

@@ -64,7 +64,7 @@ def test_the_fields_of_the_document(shop):
     assert result["kind"] == "fault"
     assert (result["calls"], result["activations"]) == (2, 1)
     assert result["fails"] is False
-    assert result["caught"] == []
+    assert result["caught"] == ["test_it.py:9 test_b_two_rules"]
     assert isinstance(result["duration_s"], float)
     assert result["replay"].startswith("pytest --chaos --chaos-seed=4 test_it.py::test_b_two_rules  # ")
     assert result["fired"] == [
@@ -203,6 +203,69 @@ def test_long_evidence_is_cut_in_the_text_and_whole_in_the_report(inner):
     end = next(index for index, line in enumerate(done.lines) if line.startswith("run again: "))
     assert end - start < 16
     assert "  also: 12 more, see --chaos-report" in done.lines
+
+
+def test_who_absorbed_the_error(inner):
+    """The text and the report tell where an error was raised, what it passed, and which clause took it."""
+    inner.write("shop/__init__.py", "")
+    inner.write("shop/payments.py", "def charge(): ...\n")
+    inner.write(
+        "shop/gateway.py",
+        """
+        from shop import payments
+
+        class Gateway:
+            def pay(self):
+                return payments.charge()
+        """,
+    )
+    inner.write(
+        "shop/api.py",
+        """
+        from shop.gateway import Gateway
+
+        def checkout():
+            try:
+                return Gateway().pay()
+            except ValueError:
+                return "no"
+            except Exception:
+                return "sorry"
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        """
+        import pytest
+        from pytest_chaos import Raise
+        from shop.api import checkout
+        from shop.gateway import Gateway
+
+        @pytest.mark.chaos("shop.payments:charge", Raise(TimeoutError))
+        def test_caught():
+            for _ in range(3):
+                assert checkout() == "paid"
+
+        @pytest.mark.chaos("shop.payments:charge", Raise(TimeoutError))
+        def test_escaped():
+            assert checkout() == "sorry"
+            assert checkout() == "sorry"
+            Gateway().pay()
+        """,
+    )
+    done = inner.run()
+
+    way = "raised in shop.payments:charge → passed Gateway.pay → "
+    caught = "caught in shop/api.py:9 checkout (except Exception)"
+    assert f"  {way}{caught}" in done.lines
+    assert f"  {way}{caught} (2 times)" in done.lines
+    assert f"  {way}escaped to the test" in done.lines
+    assert done.results["test_caught"]["caught"] == ["shop/api.py:9 checkout"]
+    assert done.results["test_escaped"]["caught"] == ["shop/api.py:9 checkout"]
+    assert done.results["test_escaped"]["ways"] == [
+        {"text": f"{way}{caught}", "end": "except", "errors": 2},
+        {"text": f"{way}escaped to the test", "end": "escaped", "errors": 1},
+    ]
 
 
 def test_a_worker_that_dies_loses_only_its_own_results(shop):

@@ -319,16 +319,6 @@ def test_the_fixture_is_asked_for_too_late(shop):
     assert "needs --chaos" in off.text
 
 
-def test_names_of_later_versions_say_so(shop):
-    """Importing a name of the design that this version does not have is an error that says so."""
-    shop.write("test_it.py", "from pytest_chaos import Cancel\n")
-
-    done = shop.run(chaos=False)
-
-    assert done.outcomes == {"errors": 1}
-    assert "pytest_chaos.Cancel is not in version" in done.text
-
-
 OWN_FIXTURE = """
     import pytest
 

@@ -1,0 +1,312 @@
+"""Who absorbed an injected error: from its traceback, and from the interpreter's events where there are any.
+
+A traceback begins with the outermost frame that the error reached: that frame, or what called it, took the error. The
+frame's source then tells by which clause. The events know it exactly, also where a traceback cannot: an error that was
+raised again and caught in the same function, or that went on inside an exception group.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from types import CodeType, TracebackType
+from typing import Any, Literal, NamedTuple
+
+from pytest_chaos.clauses import Clause, Scope, Sources, entered, positions, takers
+from pytest_chaos.exception_events import Flight
+from pytest_chaos.provenance import Provenance
+
+End = Literal[
+    "except",  # an except clause took it
+    "with",  # a context manager swallowed it
+    "finally",  # a finally block left the function, and the error was gone
+    "unread",  # a function took it whose source cannot be read
+    "task",  # it ended an asyncio task
+    "future",  # a worker of an executor kept it for the future
+    "thread",  # it ended a thread
+    "event loop",  # it ended a callback, and went to the loop's exception handler
+    "C code",  # C code swallowed it, such as getattr with a default
+    "probe",  # chaos.recovers took it as "not yet"
+    "escaped",  # it ended the test's body
+    "unseen",  # it left no trace: its traceback is empty, and no event told of it
+]
+HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
+_CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
+_MOST_PASSED = 6  # names of passed functions in a text
+_MOST_TOLD = 1000  # ways that are remembered
+# Functions of the standard library that keep an error for somebody else.
+_KEEPERS: dict[tuple[str, str], End] = {
+    ("concurrent.futures.thread", "_WorkItem.run"): "future",
+    ("threading", "Thread._bootstrap_inner"): "thread",
+    ("asyncio.events", "Handle._run"): "event loop",
+    ("asyncio.tasks", "Task.__step"): "task",
+    ("asyncio.tasks", "Task.__step_run_and_handle_result"): "task",
+}
+_PROBE = ("pytest_chaos.control",)
+_SHOWN = ("project", "test", "installed", "generated")
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+@dataclass(frozen=True)
+class Absorption:
+    """What became of one injected error, or of several that went the same way.
+
+    Attributes:
+        point: The injection point that raised it.
+        passed: Names of the functions it passed, innermost first; ours, pytest's and the standard library's left out.
+        end: How it ended.
+        place: Where, ``path:line function``: the line of the clause, or, where the clause is in doubt or there is none,
+            the line at which the error came in. Empty where no such place is known.
+        clause: Head of the clause that took it; with all candidates where that is in doubt.
+        is_sure: Whether ``clause`` is not in doubt.
+        times: How many errors went this way.
+    """
+
+    point: str
+    passed: tuple[str, ...]
+    end: End
+    place: str = ""
+    clause: str = ""
+    is_sure: bool = True
+    times: int = 1
+
+    @property
+    def caught(self) -> str:
+        """Where it was absorbed, ``path:line function``, or an empty text if nobody absorbed it."""
+        return self.place if self.end in _CAUGHT else ""
+
+    @property
+    def handler(self) -> str:
+        """The clause that surely took it, ``path:line``, or an empty text."""
+        return self.place.partition(" ")[0] if self.end in HANDLERS and self.is_sure else ""
+
+    @property
+    def text(self) -> str:
+        """One line that tells its way."""
+        steps = [f"raised in {self.point}" if self.point else "raised"]
+        if self.passed:
+            names = list(self.passed)
+            if len(names) > _MOST_PASSED:
+                left_out = len(names) - _MOST_PASSED + 1
+                names[3 : 3 + left_out] = [f"{left_out} more"]
+            steps.append(f"passed {', '.join(names)}")
+        steps.append(self._end_text())
+        return " → ".join(steps)
+
+    def _end_text(self) -> str:
+        at = f" ({self.place})" if self.place else ""
+        match self.end:
+            case "task" | "future":
+                return f"stored in {self.end}{at}"
+            case "thread":
+                return f"uncaught in thread{at}"
+            case "event loop":
+                return f"left to the event loop's exception handler{at}"
+            case "C code":
+                return f"swallowed by C code above {self.place}" if self.place else "swallowed by C code"
+            case "probe":
+                return "taken by chaos.recovers as not yet"
+            case "escaped":
+                return "escaped to the test"
+            case "unseen":
+                return "gone without a trace"
+        return f"caught in {self.place}" + (f" ({self.clause})" if self.clause else "")
+
+
+class _Step(NamedTuple):
+    """A frame that the error reached, the instruction at which it came in, and the line of that."""
+
+    scope: Scope
+    offset: int
+    line: int
+
+    @property
+    def name(self) -> str:
+        return self.scope.code.co_qualname.rpartition("<locals>.")[2]
+
+    @property
+    def module(self) -> str:
+        return str(self.scope.module.get("__name__", ""))
+
+
+class Tracer:
+    """Tells what became of injected errors.
+
+    Args:
+        provenance: Whose code a frame belongs to.
+        sources: Syntax trees, shared by all runs of a session.
+    """
+
+    def __init__(self, provenance: Provenance, sources: Sources) -> None:
+        self._provenance = provenance
+        self._sources = sources
+        # A way that was told, with the code it leads through, which must live as long as its ids stand in the key.
+        self._told: dict[tuple[Any, ...], tuple[Absorption, list[CodeType]]] = {}
+
+    def tell(
+        self, error: BaseException, point: str, flight: Flight | None = None, has_escaped: bool = False
+    ) -> Absorption:
+        """Return what became of an error, as far as it has come.
+
+        Args:
+            error: The error, with the traceback it has now.
+            point: The injection point that raised it.
+            flight: What the interpreter's events told of it, where they are on.
+            has_escaped: Whether it is known to have ended the test's body.
+        """
+        codes, offsets = _trail(error.__traceback__)
+        key: tuple[Any, ...] = (type(error), point, has_escaped, *map(id, codes), *offsets)
+        if flight is not None:
+            # Not its frame's names: they are the traceback's, or nobody's.
+            key = (*key, None if flight.code is None else id(flight.code), flight.offset, flight.error)
+            codes += [] if flight.code is None else [flight.code]
+        known = self._told.get(key)
+        if known is not None:
+            return known[0]
+        steps = _steps(error.__traceback__)
+        told = self._tell(error, point, steps, flight, has_escaped)
+        if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
+            self._told[key] = told, codes
+        return told
+
+    def _tell(
+        self, error: BaseException, point: str, steps: list[_Step], flight: Flight | None, has_escaped: bool
+    ) -> Absorption:
+        if has_escaped:
+            test = next((index for index, step in enumerate(steps) if self._origin(step) == "test"), -1)
+            return Absorption(point, self._passed(steps[test + 1 :], point), "escaped")
+        if flight is not None and flight.code is not None and not _is_outrun(flight, steps):
+            return self._handled(error, point, steps, flight, flight.code)
+        if not steps:
+            return Absorption(point, (), "unseen")
+        return self._from_traceback(error, point, steps, is_free=flight is not None and flight.code is None)
+
+    # --- by the events
+
+    def _handled(
+        self, error: BaseException, point: str, steps: list[_Step], flight: Flight, code: CodeType
+    ) -> Absorption:
+        at = next((index for index, step in enumerate(steps) if step.scope.code is code), None)
+        scope = Scope(code, flight.module) if at is None else steps[at].scope
+        inner = steps if at is None else steps[at + 1 :]
+        last = _Step(scope, flight.offset, _line(code, flight.offset) if at is None else steps[at].line)
+        kept = self._kept(point, inner, last)
+        if kept is not None:
+            return kept
+        tree = self._sources.tree(code, scope.module)
+        found = None if tree is None else entered(tree, scope, flight.offset, flight.error, type(error))
+        return self._taken(point, inner, last, found)
+
+    # --- by the traceback
+
+    def _from_traceback(self, error: BaseException, point: str, steps: list[_Step], *, is_free: bool) -> Absorption:
+        last = steps[0]
+        kept = self._kept(point, steps[1:], last)
+        if kept is not None:
+            return kept
+        if self._origin(last) in ("passage", "chaos"):
+            return self._left(point, steps, last)
+        tree = self._sources.tree(last.scope.code, last.scope.module)
+        place = next(positions(last.scope.code, last.offset), None)
+        if tree is None or place is None:
+            return self._taken(point, steps[1:], last, None)
+        is_async = bool(last.scope.code.co_flags & _ASYNC)
+        found = takers(tree, last.scope, place, type(error), may_leave=is_async)
+        if is_free and found:
+            # The events say that no handler has it. They miss handlers of what was suspended when they began.
+            is_seen = not last.scope.code.co_flags & (_ASYNC | inspect.CO_GENERATOR)
+            found = [] if is_seen or any(clause.doubt for clause in found) else found
+        if found is not None and not found:
+            return self._left(point, steps, last)
+        return self._taken(point, steps[1:], last, found)
+
+    # --- how it ended
+
+    def _kept(self, point: str, inner: list[_Step], last: _Step) -> Absorption | None:
+        """Return the end of an error that the machinery behind threads, tasks and probes took."""
+        if last.module in _PROBE:
+            return Absorption(point, self._passed(inner, point), "probe")
+        end = _KEEPERS.get((last.module, last.scope.code.co_qualname))
+        if end is None:
+            return None
+        return self._out_of(point, inner, end)
+
+    def _left(self, point: str, steps: list[_Step], last: _Step) -> Absorption:
+        """Return the end of an error that left its outermost frame, so that what called it, in C, took the error."""
+        return self._out_of(point, steps, "task" if last.scope.code.co_flags & _ASYNC else "C code")
+
+    def _out_of(self, point: str, steps: list[_Step], end: End) -> Absorption:
+        shown = [step for step in steps if self._origin(step) in _SHOWN]
+        if not shown:
+            return Absorption(point, (), end)
+        place = self._place(shown[0], shown[0].line)
+        return Absorption(point, self._passed(shown[1:], point), end, place)
+
+    def _taken(self, point: str, inner: list[_Step], last: _Step, found: list[Clause] | None) -> Absorption:
+        while inner and inner[0].scope.frame is last.scope.frame is not None:
+            inner = inner[1:]  # raised again by name in the same frame
+        passed = self._passed(inner, point)
+        if not found:
+            return Absorption(point, passed, "unread", self._place(last, last.line))
+        first, *others = found
+        if not others and not first.doubt:
+            return Absorption(point, passed, first.kind, self._place(last, first.line), first.text)
+        texts = [f"{clause.text} at L{clause.line}{f': {clause.doubt}' if clause.doubt else ''}" for clause in found]
+        if not others and last.scope.code.co_flags & _ASYNC:
+            texts.append("stored in task")
+        return Absorption(point, passed, first.kind, self._place(last, last.line), ", or ".join(texts), is_sure=False)
+
+    def _passed(self, steps: list[_Step], point: str) -> tuple[str, ...]:
+        """Return the names of the functions in between, innermost first, without the target's own."""
+        shown = [step for step in steps if self._origin(step) in _SHOWN]
+        if shown and f"{shown[-1].module}:{shown[-1].scope.code.co_qualname}" == point:
+            shown.pop()
+        names: list[str] = []
+        frame = None
+        for step in reversed(shown):
+            if step.scope.frame is not frame:  # a frame comes twice where it raised the error again by name
+                names.append(step.name)
+            frame = step.scope.frame
+        return tuple(names)
+
+    def _origin(self, step: _Step) -> str:
+        return self._provenance.of_file(step.scope.code.co_filename)
+
+    def _place(self, step: _Step, line: int) -> str:
+        code = step.scope.code
+        return f"{self._provenance.shorten(code.co_filename)}:{line} {code.co_qualname}"
+
+
+def _trail(trace: TracebackType | None) -> tuple[list[CodeType], list[int]]:
+    """Return the code of each frame of a traceback, outermost first, and the offset at which the error came in."""
+    codes, offsets = [], []
+    while trace is not None:
+        codes.append(trace.tb_frame.f_code)
+        offsets.append(trace.tb_lasti)
+        trace = trace.tb_next
+    return codes, offsets
+
+
+def _steps(trace: TracebackType | None) -> list[_Step]:
+    """Return the frames of a traceback, outermost first."""
+    found: list[_Step] = []
+    while trace is not None:
+        frame = trace.tb_frame
+        line = trace.tb_lineno or frame.f_code.co_firstlineno
+        found.append(_Step(Scope(frame.f_code, frame.f_globals, frame), trace.tb_lasti, line))
+        trace = trace.tb_next
+    return found
+
+
+def _line(code: CodeType, offset: int) -> int:
+    place = next((place for place in positions(code, offset) if place is not None), None)
+    return code.co_firstlineno if place is None else place[0]
+
+
+def _is_outrun(flight: Flight, steps: list[_Step]) -> bool:
+    """Tell whether the traceback goes further out than the events.
+
+    A generator that was suspended when the events were switched on may take an error that is thrown into it unseen.
+    """
+    inner = any(step.scope.code is flight.code for step in steps[1:])
+    return inner and steps[0].scope.code is not flight.code

@@ -1,0 +1,125 @@
+"""Exception events of the interpreter (3.12 and newer): which handler a watched error entered last.
+
+The events are global, so every exception of the process that is handled pays for them; they are on only while errors
+are watched. Two of them do: an error enters a handler, and a handler lets it go on. That an error left a function, its
+traceback tells as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+from pytest_chaos import compat
+
+# Not the ids reserved for debuggers (0), coverage (1) and optimizers (5): those tools may start while a test runs.
+_TOOLS = (4, 3, 2)
+
+Watcher = Callable[[CodeType, int, BaseException], None]
+
+
+class Flight:
+    """The handler that one error entered last.
+
+    Attributes:
+        code: The code of the function with the handler, or ``None`` if it entered none, or left the last one again.
+        offset: Offset of the handler's first instruction, in bytes.
+        module: Globals of that function.
+        error: Class of what entered it: of the error, or of the group that carried it.
+    """
+
+    __slots__ = ("code", "error", "module", "offset")
+
+    def __init__(self) -> None:
+        self.code: CodeType | None = None
+        self.offset = 0
+        self.module: dict[str, Any] = {}
+        self.error: type[BaseException] = BaseException
+
+
+class ExceptionEvents:
+    """Watches errors by identity; whoever watches keeps them alive meanwhile."""
+
+    def __init__(self) -> None:
+        self._flights: dict[int, Flight] = {}
+        self._tool: int | None = None
+
+    def start(self) -> None:
+        """Switch the events on. Harmless when done twice, and nothing where no tool id is free."""
+        monitoring = compat.MONITORING
+        if monitoring is None or self._tool is not None:
+            return
+        for tool in _TOOLS:
+            try:
+                monitoring.use_tool_id(tool, "pytest-chaos")
+            except ValueError:
+                continue  # somebody else has it
+            self._tool = tool
+            break
+        else:
+            return
+        handled, reraised = _watchers(self._flights)
+        events = monitoring.events
+        monitoring.register_callback(tool, events.EXCEPTION_HANDLED, handled)
+        monitoring.register_callback(tool, events.RERAISE, reraised)
+        monitoring.set_events(tool, events.EXCEPTION_HANDLED | events.RERAISE)
+
+    def stop(self) -> None:
+        """Switch the events off, and give the tool id back. Harmless when done twice."""
+        monitoring, tool = compat.MONITORING, self._tool
+        if tool is None:
+            return
+        self._tool = None
+        monitoring.set_events(tool, 0)
+        monitoring.register_callback(tool, monitoring.events.EXCEPTION_HANDLED, None)
+        monitoring.register_callback(tool, monitoring.events.RERAISE, None)
+        monitoring.free_tool_id(tool)
+
+    def watch(self, error: BaseException) -> Flight | None:
+        """Follow an error until :meth:`forget`; ``None`` while the events are off."""
+        if self._tool is None:
+            return None
+        flight = self._flights[id(error)] = Flight()
+        return flight
+
+    def forget(self, error: BaseException) -> None:
+        """Follow an error no longer."""
+        self._flights.pop(id(error), None)
+
+
+def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:
+    """Return what is called when an error enters a handler, and when one goes on; both run at other people's cost."""
+    find = flights.get
+
+    def handled(code: CodeType, offset: int, error: BaseException) -> None:
+        flight = find(id(error))
+        if flight is not None:
+            carried = [flight]
+        elif isinstance(error, BaseExceptionGroup):
+            carried = list(_inside(error, flights))
+        else:
+            return
+        for flight in carried:
+            frame = compat.frame_above(1)
+            flight.code, flight.offset, flight.error = code, offset, type(error)
+            flight.module = frame.f_globals if frame is not None else {}
+
+    def reraised(code: CodeType, offset: int, error: BaseException) -> None:
+        flight = find(id(error))
+        if flight is not None:
+            flight.code = None
+        elif isinstance(error, BaseExceptionGroup):
+            for flight in _inside(error, flights):
+                flight.code = None
+
+    return handled, reraised
+
+
+def _inside(group: BaseExceptionGroup[BaseException], flights: dict[int, Flight]) -> Iterator[Flight]:
+    for part in group.exceptions:
+        flight = flights.get(id(part))
+        if flight is not None:
+            yield flight
+        elif isinstance(part, BaseExceptionGroup):
+            yield from _inside(part, flights)
