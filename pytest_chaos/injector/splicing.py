@@ -17,7 +17,7 @@ from pytest_chaos.injector.call import Layout
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.hook import Hook, take
 from pytest_chaos.injector.passage import Passage
-from pytest_chaos.injector.trial import why_not_here
+from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.target import Point
 
 
@@ -79,6 +79,8 @@ class Twins:
 
     def twin_of(self, function: FunctionType) -> Twin | None:
         """Return the twin of a function, or ``None`` if it cannot have one."""
+        if why_not_now():
+            return None
         twin = self._twins.get(function)
         if twin is not None and (twin.is_installed or twin.original is function.__code__):
             return twin

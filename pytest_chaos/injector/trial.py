@@ -9,6 +9,7 @@ import itertools
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import FunctionType
 from typing import Any
@@ -33,6 +34,16 @@ def why_not_here() -> str:
         if done.returncode != 0:
             return f"the trial in a child process ended with {done.stderr.strip() or done.returncode}"
     return trial()
+
+
+def why_not_now() -> str:
+    """Return why no function shall be spliced for the moment, or an empty text.
+
+    A fault raises out of a frame that is not complete yet, and a tracer is then told that the caller has ended: the C
+    tracer of coverage would lose the rest of it.
+    """
+    tools = (sys.gettrace, threading.gettrace, sys.getprofile, threading.getprofile)
+    return "a tracer or profiler is on" if any(tool() is not None for tool in tools) else ""
 
 
 def trial() -> str:

@@ -21,7 +21,7 @@ from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.injector.trial import why_not_here
+from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, summary, xdist
 from pytest_chaos.plugin.marker import Specification, specification_of
@@ -94,7 +94,7 @@ class ChaosSession:
         if waiting:
             rules = "1 rule waits" if waiting == 1 else f"{waiting} rules wait"
             lines.append(f"chaos: {rules} for explored tests, which are not in this version yet")
-        if reason := why_not_here():
+        if reason := why_not_here() or why_not_now():
             lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
         if python.MISSING:
             lines.append(f"chaos: not available on this interpreter: {', '.join(python.MISSING)}")

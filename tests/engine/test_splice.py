@@ -308,6 +308,22 @@ def test_where_the_trial_fails_names_are_replaced(shop: Any, lab: Any, monkeypat
         assert shop.from_import() is None
 
 
+@pytest.mark.parametrize("switch", [sys.settrace, sys.setprofile, threading.settrace, threading.setprofile])
+def test_where_a_tracer_is_on_names_are_replaced(shop: Any, lab: Any, switch: Any) -> None:
+    def ignore(*event: Any) -> None: ...
+
+    before = sys.gettrace(), sys.getprofile()
+    switch(ignore)
+    try:
+        with lab.window("shop:pay = null"):
+            assert type(shop.pay) is not types.FunctionType
+            assert shop.from_import() is None
+    finally:
+        switch(None)
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+
+
 def test_the_trial_finds_code_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trial.trial() == ""
     monkeypatch.setattr(trial, "spliced", lambda code, *calls: code)
