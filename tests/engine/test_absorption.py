@@ -825,7 +825,8 @@ def test_coverage_measures_beside_it(lab: Any, core: str) -> None:
     taken, forgiven = marked("raise_taken"), marked("forgiving")
     for result in results:
         assert f"shop.py:{forgiven['here']} forgiving" == result["caught"][1]
-        assert f"shop.py:{taken['here']} raise_taken" == result["caught"][0]
+        if compat.MONITORING is not None:  # a traceback alone leaves a conditional raise in doubt
+            assert f"shop.py:{taken['here']} raise_taken" == result["caught"][0]
     import coverage
 
     data = coverage.CoverageData(str(lab.root / ".coverage"))
