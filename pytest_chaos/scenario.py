@@ -90,6 +90,8 @@ class Rule:
         return usable
 
     def _refusal(self, point: Point) -> str:
+        if point.through:
+            return ""  # what is called there is known when a function has returned it, and then this is asked
         for term in self.chain:
             reason = term.fault.refusal(point.kind)
             if reason:

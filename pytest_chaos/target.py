@@ -15,15 +15,16 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_chaos import immutable
 from pytest_chaos.errors import TargetError, near_misses
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.provenance import is_stdlib_module
 
-_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE, Include/object.h
 _MISSING = object()
+_SAME_MODULE = {"io": "_io"}  # what a module of C makes, and a module of Python hands out as its own
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class Point:
         raw: What stands there, as found in ``__dict__``, unbound.
         inherited: Whether ``raw`` stands further up, so that undoing means deleting.
         kind: What sort of callable it is.
+        through: Names that lead on from what the callable returned to the call that is meant; none, if the call of
+            the callable itself is meant.
+        adapter: Name of the adapter that reaches a method of an immutable C type.
     """
 
     text: str
@@ -88,13 +92,15 @@ class Point:
     raw: Any
     inherited: bool
     kind: Kind
+    through: tuple[str, ...] = ()
+    adapter: str = ""
 
     @property
     def identity(self) -> tuple[int, str]:
         """What makes two points one: the function itself where it is shared by its aliases, else the place."""
         if not self.inherited and is_plain_callable(self.raw):
-            return id(self.raw), ""
-        return id(self.owner), self.name
+            return id(self.raw), ".".join(("", *self.through)) if self.through else ""
+        return id(self.owner), ".".join((self.name, *self.through))
 
 
 def is_plain_callable(raw: object) -> bool:
@@ -126,7 +132,7 @@ def target_of(obj: Any) -> Target:
         return Target(receiver.__module__, f"{receiver.__qualname__}.{obj.__name__}")
     if isinstance(obj, types.MethodType):
         return Target(obj=obj)
-    module = getattr(function, "__module__", None)
+    module = getattr(function, "__module__", None) or getattr(getattr(obj, "__objclass__", None), "__module__", None)
     qualname = getattr(function, "__qualname__", None)
     if isinstance(module, str) and isinstance(qualname, str) and "<" not in qualname:
         found: Any = sys.modules.get(module, _MISSING)
@@ -248,9 +254,12 @@ def _import(name: str) -> types.ModuleType:
 def _point_by_name(module: types.ModuleType, module_name: str, name: str) -> Point:
     owner: Any = module
     parts = name.split(".")
+    before: Point | None = None
     for depth, part in enumerate(parts):
         path = f"{module_name}:{'.'.join(parts[: depth + 1])}"
-        raw, inherited = _raw_attribute(owner, part)
+        raw, inherited = raw_attribute(owner, part)
+        if raw is _MISSING and before is not None:
+            return _of_what_it_returns(before, f"{module_name}:{name}", tuple(parts[depth:]))
         if raw is _MISSING:
             what = f"module {module_name!r}" if depth == 0 else repr(".".join(parts[:depth]))
             raise TargetError(
@@ -259,11 +268,38 @@ def _point_by_name(module: types.ModuleType, module_name: str, name: str) -> Poi
             )
         if depth == len(parts) - 1:
             return _point(path, owner, part, raw, inherited)
-        owner = raw
+        before = _point(path, owner, part, raw, inherited) if _hands_out(raw) else None
+        owner = immutable.stand_in_of(raw) if isinstance(raw, type) else raw
     raise AssertionError("unreachable: a name has at least one part")
 
 
-def _raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
+def _hands_out(raw: Any) -> bool:
+    """Tell whether a name may lead on from what the call of this object returns: it is a function, not a class."""
+    if isinstance(raw, classmethod | staticmethod | property | functools.cached_property | functools.partial):
+        return True
+    if isinstance(raw, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+        return True
+    if inspect.ismethoddescriptor(raw) or (callable(raw) and hasattr(type(raw), "cache_info")):
+        return True
+    mock = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(raw, mock.Mock)
+
+
+def _of_what_it_returns(function: Point, text: str, steps: tuple[str, ...]) -> Point:
+    """Return the point on what a function returns; what that is, nobody knows before it is called."""
+    made = immutable.answer_of(function.raw)
+    if made is not None:
+        raise immutable.refusal(text, made)
+    for step in steps:
+        if step.startswith("__"):
+            raise TargetError(
+                f"target {text}: {step} of what {function.text} returns cannot be watched",
+                remedy="Name an ordinary method or attribute.",
+            )
+    return replace(function, text=text, kind="function", through=steps)
+
+
+def raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
     """Return what stands under a name, unbound, and whether it stands further up than ``owner`` itself."""
     if isinstance(owner, type):
         for place in owner.__mro__:
@@ -282,11 +318,19 @@ def _raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
     return found, True
 
 
+def standing(owner: Any, name: str) -> tuple[Any, bool]:
+    """Return what stands under the name of a point now, and whether it stands further up than ``owner`` itself."""
+    if isinstance(owner, type | types.ModuleType):
+        return raw_attribute(owner, name)
+    return getattr(owner, name), name not in vars(owner)
+
+
 def _point(text: str, owner: Any, name: str, raw: Any, inherited: bool) -> Point:
     if isinstance(raw, type):
         return _constructor(text, raw)
+    adapter = ""
     if isinstance(owner, type):
-        _require_mutable(text, owner)
+        adapter = _adapter_for(text, owner, name)
     elif not isinstance(owner, types.ModuleType):
         return _point_on_instance(text, owner, name)
     kind = kind_of(raw)
@@ -295,14 +339,31 @@ def _point(text: str, owner: Any, name: str, raw: Any, inherited: bool) -> Point
             f"target {text} is not callable: {raw!r}",
             remedy="A fault is put on what is called: a function, method, property, class or callable object.",
         )
-    return Point(text, owner, name, raw, inherited, kind)
+    return Point(text, owner, name, raw, inherited, kind, adapter=adapter)
 
 
 def _constructor(text: str, cls: type) -> Point:
     """A class means its constructor: ``__init__``, set on this very class even where it is inherited."""
-    _require_mutable(text, cls)
-    raw, inherited = _raw_attribute(cls, "__init__")
-    return Point(text, cls, "__init__", raw, inherited, "constructor")
+    cls = immutable.stand_in_of(cls)
+    adapter = _adapter_for(text, cls, "__init__")
+    raw, inherited = raw_attribute(cls, "__init__")
+    return Point(text, cls, "__init__", raw, inherited, "constructor", adapter=adapter)
+
+
+def _adapter_for(text: str, cls: type, name: str) -> str:
+    """Return the name of the adapter that reaches a method, or an empty text where none is needed.
+
+    Raises:
+        TargetError: The type is immutable and has none, or the adapter does not reach this method.
+    """
+    if not immutable.is_immutable(cls):
+        return ""
+    adapter = immutable.adapter_of(cls)
+    if not adapter:
+        raise immutable.refusal(text, cls)
+    if name.startswith("__") and (adapter, name) != ("sqlite3", "__init__"):
+        raise immutable.dunder_refusal(text, cls, name)
+    return adapter
 
 
 def _point_on_instance(text: str, owner: Any, name: str) -> Point:
@@ -324,7 +385,9 @@ def _point_of_object(target: Target) -> Point:
         return _point_on_instance(target.text, obj.__self__, obj.__name__)
     receiver = getattr(obj, "__self__", None)
     if isinstance(obj, types.BuiltinMethodType) and not isinstance(receiver, types.ModuleType | None):
-        raise _immutable_error(target.text, type(receiver))
+        if not immutable.is_immutable(type(receiver)):
+            return _point_on_instance(target.text, receiver, obj.__name__)
+        raise immutable.bound_refusal(target.text, type(receiver), obj.__name__)
     if isinstance(obj, type):
         return _constructor(target.text, obj)
     for module in list(sys.modules.values()):
@@ -336,25 +399,6 @@ def _point_of_object(target: Target) -> Point:
         f"target {target.text} is reached by no name of a module or class, so it cannot be replaced",
         remedy="Put the fault on the function that makes it, or on what it calls.",
     )
-
-
-def _require_mutable(text: str, cls: type) -> None:
-    if cls.__flags__ & _IMMUTABLE_TYPE:
-        raise _immutable_error(text, cls)
-
-
-def _immutable_error(text: str, cls: type) -> TargetError:
-    return TargetError(
-        f"target {text}: {cls.__module__}.{cls.__qualname__} is an immutable C type, its methods cannot be replaced",
-        remedy="Put the fault on your own function that makes this call, or on the module's function that hands the "
-        f"object out{_handed_out_by(cls)}. Adapters for sqlite3, sockets and files come in a later version.",
-    )
-
-
-def _handed_out_by(cls: type) -> str:
-    known = {"sqlite3": "sqlite3:connect", "_io": "builtins:open", "_socket": "socket:create_connection"}
-    name = known.get(cls.__module__, "")
-    return f" (here '{name}')" if name else ""
 
 
 def _catalogue_error(text: str) -> TargetError:
@@ -420,6 +464,16 @@ def _context_manager_codes() -> frozenset[types.CodeType]:
 
 
 def _points_of_glob(target: Target) -> Iterator[Point]:
+    points = list(_matching_points(target))
+    cursors = {point.name for point in points if point.adapter == "sqlite3" and point.owner.__name__ == "Cursor"}
+    for point in points:
+        # Connection.execute makes a cursor and calls its execute: one call, which a rule on both shall count once.
+        is_shortcut = point.adapter == "sqlite3" and point.owner.__name__ == "Connection" and point.name != "__init__"
+        if not (is_shortcut and point.name.startswith("execute") and point.name in cursors):
+            yield point
+
+
+def _matching_points(target: Target) -> Iterator[Point]:
     for module_name in _modules_of_glob(target.module):
         module = sys.modules[module_name]
         seen: set[tuple[int, str]] = set()
@@ -429,7 +483,8 @@ def _points_of_glob(target: Target) -> Iterator[Point]:
             if _is_property(raw) and target.name.rpartition(".")[2] != attribute:
                 continue  # reading an attribute is not a call to most readers: only where its name is written
             try:
-                point = _point(f"{module_name}:{name}", owner, attribute, raw, inherited=False)
+                inherited = isinstance(owner, type) and attribute not in vars(owner)
+                point = _point(f"{module_name}:{name}", owner, attribute, raw, inherited)
             except TargetError:
                 continue  # a glob takes what can be replaced
             if point.identity not in seen:
@@ -474,18 +529,27 @@ def _looks_like_test(module: str) -> bool:
 def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
     """Yield name, owner, attribute and raw object of what a module itself defines."""
     for name, value in list(vars(module).items()):
-        if _defining_module(value) != module.__name__:
+        if _defining_module(value) not in (module.__name__, _SAME_MODULE.get(module.__name__)):
             continue
         if issubclass(type(value), type):
             if value.__qualname__ != name:
                 continue  # the class has another name and is found under it
             if not issubclass(value, BaseException):
                 yield name, module, name, value
-            for attribute, raw in list(vars(value).items()):
+            for attribute, raw in _methods_of(value):
                 if not isinstance(raw, type) and _is_called(raw):
                     yield f"{name}.{attribute}", value, attribute, raw
         elif _is_called(value):
             yield name, module, name, value
+
+
+def _methods_of(cls: type) -> list[tuple[str, Any]]:
+    """Return what a class itself defines; of one that only dresses up a C type, also what that type defines."""
+    own = dict(vars(cls))
+    if immutable.is_stand_in(cls):
+        for name, raw in vars(cls.__base__).items():
+            own.setdefault(name, raw)
+    return list(own.items())
 
 
 def _is_called(value: Any) -> bool:

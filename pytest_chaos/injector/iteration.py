@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.injector.sources import PassThrough
 
 
 def steps_of(passage: PassThrough) -> PassThrough:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered
 from pytest_chaos.injector.closures import StandIns
 from pytest_chaos.injector.gate import Entries
+from pytest_chaos.injector.importing import Imports
 from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.returned import ReturnedMechanism
+from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, function_behind, has_receiver
 from pytest_chaos.target import Point
 
@@ -49,22 +53,28 @@ class Armory:
         aliases: Who else holds a function.
         twins: The spliced code of Python functions, or ``None`` if none is spliced.
         stand_ins: What stands in for C functions.
+        imports: Tells of modules that are imported while a glob is armed.
     """
 
     def __init__(self, *, can_splice: bool = True) -> None:
         self.aliases = AliasIndex()
         self.twins = Twins() if can_splice else None
         self.stand_ins = StandIns()
+        self.imports = Imports()
 
 
 def mechanism_for(point: Point, armory: Armory, covered: Covered) -> Mechanism:
     """Return the mechanism that puts something in the way of calls at a point."""
+    if point.through:
+        return ReturnedMechanism(point, armory.aliases, covered)
+    if point.adapter:
+        return AdapterMechanism(point, armory.aliases)
     function = function_behind(point)
     if function is not None and armory.twins is not None and not _is_inherited_static(point):
         twin = armory.twins.twin_of(function)
         if twin is not None:
             return SpliceMechanism(function, twin, has_receiver(point))
-    return AttributeMechanism(point, armory.aliases, armory.stand_ins, covered)
+    return JoiningMechanism(point, AttributeMechanism(point, armory.aliases, armory.stand_ins, covered))
 
 
 def _is_inherited_static(point: Point) -> bool:

@@ -71,7 +71,7 @@ def _owners_of_tuple(held: tuple[Any, ...], attribute: str) -> Iterator[str]:
 
 def _places(container: Any) -> list[str]:
     """Return ``" in module.name"`` for each module that holds a container by name, or one empty text for none."""
-    places = []
+    places: list[str] = []
     for namespace in gc.get_referrers(container):
         if type(namespace) is dict and isinstance(namespace.get("__name__"), str) and "__spec__" in namespace:
             names = [name for name, value in list(namespace.items()) if value is container]

@@ -7,20 +7,51 @@ last takes it away. It is found again by what stands under the name, so a second
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.attribute import AttributeMechanism, Covered
-from pytest_chaos.injector.passage import PassThrough
-from pytest_chaos.target import Point, raw_attribute
+from pytest_chaos.injector.aliases import AliasIndex, holders_of
+from pytest_chaos.injector.attribute import AttributeMechanism, Covered, Wrapper
+from pytest_chaos.injector.closures import StandIns, is_stand_in
+from pytest_chaos.injector.gate import Entries
+from pytest_chaos.injector.passage import Passage
+from pytest_chaos.target import Point, standing
+
+PassThrough = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+"""What wrapt calls: with the wrapped callable, its instance, and the arguments. A :class:`Passage` is one."""
+
+
+class Standing(AttributeMechanism):
+    """A replacement of our own, which sees every call and its answer.
+
+    Args:
+        point: What to replace; what stands there now is what is called.
+        aliases: The session's alias index.
+        covered: Where replacements stand.
+    """
+
+    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
+        raw, inherited = standing(point.owner, point.name)
+        # "Inherited" for a moment, for which no stand-in is made: that tells of calls on which a fault acts, and of
+        # no others.
+        super().__init__(replace(point, raw=raw, inherited=True), aliases, StandIns(), covered)
+        self._point = replace(self._point, inherited=inherited)
+
+    def stand(self, taker: PassThrough) -> None:
+        """Put it in place, also over the replacement of a rule, wherever that stands."""
+        self.install(taker)  # type: ignore[arg-type]  # wrapt calls any function as it calls a passage
+        raw, done = self._point.raw, self._replaced[0]
+        if issubclass(type(raw), Wrapper) or is_stand_in(raw):
+            for place in list(holders_of(raw)):
+                self._replace(place.owner, place.name, raw, False, done.replacement)
 
 
 class Source:
     """One replaced function, and who is interested in its calls.
 
     Args:
-        point: Where the function stands; what stands there now is what is called.
+        point: Where the function stands.
         aliases: The session's alias index.
         covered: Where replacements stand.
     """
@@ -30,30 +61,28 @@ class Source:
         self._aliases = aliases
         self._covered = covered
         self._takers: list[PassThrough] = []
-        self._replacement: AttributeMechanism | None = None
+        self._standing: Standing | None = None
 
     @property
     def is_shadowed(self) -> bool:
         """Whether somebody replaced our replacement, and may yet put it back."""
-        return self._replacement is not None and self._replacement.is_shadowed
+        return self._standing is not None and self._standing.is_shadowed
 
     def join(self, taker: PassThrough) -> None:
         """Let calls go through a wrapper, outside those that joined before; the same one may join several times."""
         if not self._takers:
-            raw, inherited = raw_attribute(self._point.owner, self._point.name)
-            point = replace(self._point, raw=raw, inherited=inherited)
-            self._replacement = AttributeMechanism(point, self._aliases, self._covered)
-            self._replacement.install(self.passthrough)
+            self._standing = Standing(self._point, self._aliases, self._covered)
+            self._standing.stand(self.pass_through)
         self._takers.append(taker)
 
     def leave(self, taker: PassThrough | None) -> None:
-        """Take a wrapper away. Harmless when done twice; also tries again where the place was shadowed before."""
+        """Take a wrapper away, or nothing: also then a place that was shadowed is tried again."""
         if taker is not None and taker in self._takers:
             self._takers.remove(taker)
-        if not self._takers and self._replacement is not None:
-            self._replacement.remove()
+        if not self._takers and self._standing is not None:
+            self._standing.remove()
 
-    def passthrough(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def pass_through(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make a call through all who joined; what wrapt calls."""
         __tracebackhide__ = True
         call = wrapped
@@ -63,23 +92,20 @@ class Source:
 
 
 def through(taker: PassThrough, wrapped: Any, instance: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Call by way of a wrapper: to be made a ``partial`` of, which then is called in place of what is wrapped."""
+    """Call by way of a wrapper: made a ``partial`` of, it is called in place of what is wrapped."""
     __tracebackhide__ = True
     return taker(wrapped, instance, args, kwargs)
 
 
 def standing_at(point: Point) -> Source | None:
     """Return the source whose replacement stands at a point now, also below the replacement of a rule."""
-    raw, _ = raw_attribute(point.owner, point.name)
+    raw, _ = standing(point.owner, point.name)
     if isinstance(raw, property):
         raw = raw.fget
     elif isinstance(raw, functools.cached_property):
         raw = raw.func
-    while raw is not None:
-        wrapper = getattr(raw, "_self_wrapper", None)
-        if wrapper is None:
-            return None
-        source = getattr(wrapper, "__self__", None)
+    while issubclass(type(raw), Wrapper):
+        source = getattr(raw._self_wrapper, "__self__", None)
         if isinstance(source, Source):
             return source
         raw = raw.__wrapped__
@@ -99,11 +125,13 @@ class JoiningMechanism:
         alone: What replaces it where no source stands.
     """
 
+    is_by_function = False
+
     def __init__(self, point: Point, alone: AttributeMechanism) -> None:
         self._point = point
         self._alone = alone
         self._source: Source | None = None
-        self._passage: PassThrough | None = None
+        self._passage: Passage | None = None
 
     @property
     def installed(self) -> bool:
@@ -115,7 +143,12 @@ class JoiningMechanism:
         """Whether somebody replaced the replacement, and may yet put it back."""
         return self._alone.is_shadowed or (self._source is not None and self._source.is_shadowed)
 
-    def install(self, passage: PassThrough) -> None:
+    @property
+    def entries(self) -> Entries | None:
+        """Where each thread and task finds the entry that it asks; a source asks over every call."""
+        return self._alone.entries if self._passage is None else None
+
+    def install(self, passage: Passage) -> None:
         """Put the passage in place."""
         # Looked up now and not when the rule was armed: what stands there changes as windows open and close.
         source = standing_at(self._point)

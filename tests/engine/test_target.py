@@ -159,7 +159,9 @@ def test_longest_importable_module_of_a_dotted_path_wins(shop: Any, dotted: str,
         ("json:dumsp", "Did you mean 'dump' or 'dumps'"),
         ("shop:Bank.charg", "Did you mean 'charge'"),
         ("shop:Bnk.charge", "Did you mean 'Bank'"),
-        ("shop:pay.anything", "'pay' has no attribute 'anything'"),
+        ("shop:pay.__len__", "__len__ of what shop:pay returns cannot be watched"),
+        ("shop:called.anything", "'called' has no attribute 'anything'"),
+        ("shop:Bank.no.anything", "'Bank' has no attribute 'no'"),
         ("shop:LIMIT", "shop:LIMIT is not callable: 3"),
         ("shop:table", "is not callable"),
         ("shop:Bank.rate", "is not callable: 0.1"),
@@ -168,10 +170,8 @@ def test_longest_importable_module_of_a_dotted_path_wins(shop: Any, dotted: str,
         ("shop:slots.go", "Put the fault on the class: 'shop:Slots.go'"),
         ("builtins:dict.get", "immutable C type"),
         ("builtins:str", "immutable C type"),
-        ("sqlite3:Connection.execute", "here 'sqlite3:connect'"),
-        ("sqlite3:Connection", "immutable C type"),
-        ("socket:SocketType.send", "here 'socket:create_connection'"),
-        ("io:FileIO.read", "here 'builtins:open'"),
+        ("sqlite3:Blob", "immutable C type"),
+        ("io:FileIO", "'builtins:open'"),
         ("datetime:datetime.now", "Put the fault on your own function"),
         ("redis/timeout", "catalogue"),
         ("httpx", "Catalogue names"),
@@ -227,6 +227,52 @@ def test_class_without_an_init_of_its_own_is_replaced_on_itself(shop: Any) -> No
     assert (shop.Branch, "__init__") == (point.owner, point.name)
 
 
+# --- what a function returned
+
+
+@pytest.mark.parametrize(
+    ("target", "owner", "name", "through"),
+    [
+        ("shop:pay.refund", "shop", "pay", ("refund",)),
+        ("shop:pay.a.b", "shop", "pay", ("a", "b")),
+        ("shop:pay_later.refund", "shop", "pay_later", ("refund",)),
+        ("shop:account.refund", "shop", "account", ("refund",)),
+        ("shop:dumps.upper", "shop", "dumps", ("upper",)),
+        ("shop:clean.real", "shop", "clean", ("real",)),
+        ("shop:Bank.charge.refund", "shop.Bank", "charge", ("refund",)),
+        ("shop:Bank.make.refund", "shop.Bank", "make", ("refund",)),
+        ("shop:Bank.check.refund", "shop.Bank", "check", ("refund",)),
+        ("shop:Bank.balance.real", "shop.Bank", "balance", ("real",)),
+        ("shop:Branch.make.refund", "shop.Branch", "make", ("refund",)),
+        ("shop:bank.charge.refund", "shop.bank", "charge", ("refund",)),
+        ("builtins:open.read", "sys.modules['builtins']", "open", ("read",)),
+        ("sqlite3:connect.cursor.execute", "sys.modules['sqlite3']", "connect", ("cursor", "execute")),
+    ],
+)
+def test_name_leads_through_a_function(shop: Any, target: str, owner: str, name: str, through: tuple[str, ...]) -> None:
+    (point,) = resolve(parse_target(target))
+
+    assert (target, name, through, "function") == (point.text, point.name, point.through, point.kind)
+    assert eval(owner, {"shop": shop, "sys": sys}) is point.owner
+
+
+def test_attribute_of_a_function_object_is_not_of_what_it_returns(lab: Any) -> None:
+    module = lab.module("attributes", "def f(): ...\ndef g(): ...\nf.retry = g")
+    (point,) = resolve(parse_target("attributes:f.retry"))
+
+    assert (module.f, "retry", ()) == (point.owner, point.name, point.through)
+
+
+def test_points_on_what_a_function_returns_differ_by_their_names(shop: Any) -> None:
+    identities = [
+        resolve(parse_target(target))[0].identity
+        for target in ("shop:pay", "shop:pay.refund", "shop:alias.refund", "shop:pay.cancel", "shop:pay.refund.cancel")
+    ]
+
+    assert identities[1] == identities[2]
+    assert 4 == len(set(identities))
+
+
 # --- identity
 
 
@@ -265,6 +311,7 @@ def test_inherited_method_is_another_point_than_its_origin(shop: Any) -> None:
         ("shop.account", "shop:account"),
         ("shop.dumps", "json:dumps"),
         ("sys.modules['time'].sleep", "time:sleep"),
+        ("sys.modules['sqlite3'].Cursor.execute", "sqlite3:Cursor.execute"),
     ],
 )
 def test_object_is_named_where_its_name_leads_back_to_it(shop: Any, expression: str, expected: str) -> None:
@@ -310,10 +357,12 @@ def test_object_that_no_name_reaches_is_refused(obj: Any) -> None:
 def test_method_of_an_immutable_instance_is_refused() -> None:
     connection = sqlite3.connect(":memory:")
     try:
-        with pytest.raises(TargetError, match="sqlite3:connect"):
+        with pytest.raises(TargetError, match=r"Name the method of all of them: 'sqlite3:Connection\.execute'"):
             resolve(target_of(connection.execute))
     finally:
         connection.close()
+    with pytest.raises(TargetError, match="your own function"):
+        resolve(target_of({}.get))
 
 
 def test_targets_of_objects_compare_by_identity(shop: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.passage import PassThrough
+from pytest_chaos.injector.sources import PassThrough
+from pytest_chaos.provenance import Provenance
 from pytest_chaos.target import Point
 
 
@@ -22,8 +23,13 @@ class Reach(Protocol):
 class Adapter(Protocol):
     """Adapts the objects of one library. There is one per process, as there is one factory."""
 
-    def hold(self, aliases: AliasIndex) -> None:
-        """Stand at the factory: what it hands out from now on can be reached. Counted; see :meth:`release`."""
+    def hold(self, aliases: AliasIndex, provenance: Provenance | None = None) -> None:
+        """Stand at the factory: what it hands out from now on can be reached. Counted; see :meth:`release`.
+
+        Args:
+            aliases: The session's alias index.
+            provenance: Tells whose calls may be disturbed, where the session is known.
+        """
 
     def release(self) -> None:
         """Undo one :meth:`hold`; with the last one everything is as before."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.passage import PassThrough
-from pytest_chaos.injector.sources import Source, source_at
-from pytest_chaos.target import Point, raw_attribute
+from pytest_chaos.injector.sources import PassThrough, Source, source_at
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.target import Point, standing
 
 
 class Factory:
     """Replaces a function for as long as anybody needs it.
+
+    Attributes:
+        provenance: Tells whose calls may be disturbed: the session's, or until that is known one that knows pytest.
 
     Args:
         module: Where the function stands.
@@ -23,13 +27,15 @@ class Factory:
         self._module = module
         self._name = name
         self._taker = taker
+        self.provenance = Provenance(Path.cwd())
         self._holders = 0
         self._source: Source | None = None
 
-    def hold(self, aliases: AliasIndex) -> None:
+    def hold(self, aliases: AliasIndex, provenance: Provenance | None = None) -> None:
         """Stand there. Counted; see :meth:`release`."""
+        self.provenance = provenance or self.provenance
         if not self._holders:
-            raw, inherited = raw_attribute(self._module, self._name)
+            raw, inherited = standing(self._module, self._name)
             text = f"{self._module.__name__}:{self._name}"
             self._source = source_at(Point(text, self._module, self._name, raw, inherited, "function"), aliases, {})
         if self._source is not None:

@@ -12,12 +12,12 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from pytest_chaos import compat
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.injector.adapters.factory import Factory
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.passage import PassThrough
-from pytest_chaos.injector.proxies import RealStep, Way, proxied
-from pytest_chaos.injector.sources import through
+from pytest_chaos.injector.proxies import RealCall, proxied
+from pytest_chaos.injector.sources import PassThrough, through
 from pytest_chaos.target import Point
 
 _LAYERS = frozenset({"buffer", "raw", "detach"})
@@ -29,7 +29,7 @@ _METHODS = frozenset(
 )
 
 
-class _FileWay:
+class _FileWatch:
     """What is watched of all files: one for all proxies, so that a rule reaches those made before it too."""
 
     def __init__(self) -> None:
@@ -39,7 +39,11 @@ class _FileWay:
         """Methods are watched even while no rule is there: ``csv`` takes ``write`` once, and calls it later."""
         return name in _METHODS or name in _LAYERS
 
-    def call(self, name: str, kind: Kind, call: RealStep) -> Any:
+    def acts_on(self, name: str) -> bool:
+        """Tell whether a rule is there, or a layer is handed out."""
+        return bool(self.reaches) or name in _LAYERS
+
+    def call(self, name: str, kind: Kind, call: RealCall) -> Any:
         """Make a call through whoever stands in its way."""
         __tracebackhide__ = True
         wrapped, instance, args, kwargs = call
@@ -55,17 +59,19 @@ class _FileWay:
         return value
 
 
-_WAY = _FileWay()
+_WATCH = _FileWatch()
 
 
 def handed_out(value: Any) -> Any:
     """Return a file in a proxy, and anything else as it is: an ``opener`` of the user's may return what it likes."""
-    return proxied(value, _WAY) if isinstance(value, io.IOBase) else value
+    return proxied(value, _WATCH) if isinstance(value, io.IOBase) else value
 
 
 def _open(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    return handed_out(wrapped(*args, **kwargs))
+    file = wrapped(*args, **kwargs)
+    # What pytest opens for itself, such as the file behind its capture, is written to by the test's ``print``.
+    return handed_out(file) if ADAPTER.provenance.is_disturbable(compat.frame_above(0)) else file
 
 
 class _FileReach:
@@ -79,12 +85,12 @@ class _FileReach:
     def install(self, passage: PassThrough) -> None:
         """Put the passage in the way."""
         self.passage = passage
-        _WAY.reaches.append(self)
+        _WATCH.reaches.append(self)
 
     def remove(self) -> None:
         """Take it away."""
-        if self in _WAY.reaches:
-            _WAY.reaches.remove(self)
+        if self in _WATCH.reaches:
+            _WATCH.reaches.remove(self)
 
 
 class FilesAdapter(Factory):

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.injector.adapters.base import Adapter, Reach
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.passage import PassThrough
-from pytest_chaos.provenance import is_stdlib_module
+from pytest_chaos.injector.sources import PassThrough
+from pytest_chaos.provenance import Provenance, is_stdlib_module
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point
 
@@ -31,6 +31,10 @@ class AdapterMechanism:
         aliases: The session's alias index.
     """
 
+    is_by_function = False
+    is_shadowed = False  # what is replaced for a rule belongs to us
+    entries = None  # every call is decided: the objects of all threads share their methods
+
     def __init__(self, point: Point, aliases: AliasIndex) -> None:
         self._point = point
         self._aliases = aliases
@@ -41,11 +45,6 @@ class AdapterMechanism:
     def installed(self) -> bool:
         """Whether the passage is in place."""
         return self._reach is not None
-
-    @property
-    def is_shadowed(self) -> bool:
-        """Never: what is replaced for a rule belongs to us."""
-        return False
 
     def install(self, passage: PassThrough) -> None:
         """Put the passage in the way of all objects that the factory handed out, and will hand out."""
@@ -72,10 +71,12 @@ class Adapters:
 
     Args:
         aliases: The session's alias index.
+        provenance: Tells whose calls may be disturbed.
     """
 
-    def __init__(self, aliases: AliasIndex) -> None:
+    def __init__(self, aliases: AliasIndex, provenance: Provenance) -> None:
         self._aliases = aliases
+        self._provenance = provenance
         self._held: dict[str, Adapter] = {}
 
     def prepare(self, rules: Iterable[Rule]) -> None:
@@ -83,7 +84,7 @@ class Adapters:
         for rule in rules:
             for name in _adapters_of(rule) - set(self._held):
                 adapter = adapter_named(name)
-                adapter.hold(self._aliases)
+                adapter.hold(self._aliases, self._provenance)
                 self._held[name] = adapter
 
     def close(self) -> None:
