@@ -1,0 +1,47 @@
+"""The bars of the design for calls and arming, and which figures miss them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+NEWEST = (3, 13)  # from here on a bare call is so cheap that the same nanoseconds are a higher ratio
+
+
+class Bar(NamedTuple):
+    """One bar: what is measured, where it stands among the figures, and the most it may be."""
+
+    text: str
+    path: tuple[str, ...]
+    most: float
+
+
+def bars() -> list[Bar]:
+    """Return the bars for the running interpreter."""
+    most = 3.3 if sys.version_info >= NEWEST else 3.0
+    planned = ("C function", "planned, nth=10**9", "x bare")
+    return [
+        Bar("function, armed and not firing, x bare", ("kinds", "function", "armed", "x bare"), most),
+        Bar("method, armed and not firing, x bare", ("kinds", "method", "armed", "x bare"), most),
+        Bar("function, armed and not firing, x wrapt", ("kinds", "function", "armed", "x wrapt"), 0.15),
+        Bar("method, armed and not firing, x wrapt", ("kinds", "method", "armed", "x wrapt"), 0.15),
+        Bar("C function, planned gate, x bare", planned, 2.0),
+        Bar("a call that raises, us", ("firing", "raise", "us"), 5.0),
+        Bar("frames lost of a recursion limit of 1000", ("depth", "lost"), 3),
+        Bar("arming 10,000 functions first, us each", ("arming", "10000", "first"), 15.0),
+        Bar("putting 10,000 in place again, us each", ("arming", "10000", "in_place"), 0.5),
+    ]
+
+
+def figure(figures: Mapping[str, Any], bar: Bar) -> float:
+    """Return the figure that a bar is about."""
+    found: Any = figures
+    for step in bar.path:
+        found = found[step]
+    return float(found)
+
+
+def missed(figures: Mapping[str, Any]) -> list[Bar]:
+    """Return the bars that are missed."""
+    return [bar for bar in bars() if figure(figures, bar) > bar.most]
