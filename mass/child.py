@@ -92,6 +92,7 @@ def main() -> None:
     Path(output).write_text(
         json.dumps(
             {
+                "version": sys.version_info[:2],
                 "functions": splicer.functions,
                 "refused": splicer.refused,
                 "fired": splicer.fired,

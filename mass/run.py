@@ -115,7 +115,7 @@ def examine(python: str, package: Package) -> Report:
         before = [run["outcomes"].get(test) for run in plains]
         after = [run["outcomes"].get(test) for run in changeds]
         line = f"{test}: {before} became {after}"
-        reason = reason_for(test)
+        reason = reason_for(test, tuple(plain["version"]))
         if reason is not None:
             known.append(f"{line}: {reason}")
         elif any(one in before for one in after):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -41,10 +42,12 @@ class Splicer:
         for module in list(sys.modules.values()):
             self._splice_all(module)
         execute, splice_all = SourceFileLoader.exec_module, self._splice_all
+        is_ours = re.compile(rf"({'|'.join(map(re.escape, self._targets))})(\..*)?").fullmatch  # C: no tracer sees it
 
         def exec_module(loader: SourceFileLoader, module: ModuleType) -> None:
             execute(loader, module)
-            splice_all(module)
+            if is_ours(module.__name__):
+                splice_all(module)
 
         # Its frame must look like one of the import system: warnings, tracers and debuggers pass over those.
         code = exec_module.__code__.replace(co_filename=execute.__code__.co_filename)
