@@ -84,12 +84,14 @@ class Gate:
     def retire(self) -> int:
         """Plan no more, ask over every call that still comes here, and return how many calls were let in before.
 
-        Threads and contexts may hold on to the entry for ever, so it must never come to an end.
+        A call that asked and waits for its decision is not one of them: it will come again, to whatever gate is there
+        then. Threads and contexts may hold on to the entry for ever, so it must never come to an end.
         """
         self._segments.append(itertools.repeat(1))
         calls = self.calls
         for buffer, _ in self._windows:
             buffer.clear()
+        calls -= sum(1 for _ in itertools.takewhile(calls.__gt__, self._asked))
         self._planned = calls
         self._windows.clear()
         return calls

@@ -136,6 +136,20 @@ def test_a_retired_gate_asks_for_ever() -> None:
     assert gates.way_behind(way.entry) is None
 
 
+def test_a_call_that_waits_for_its_decision_when_the_gate_is_retired_is_counted_once() -> None:
+    cursor = Cursor((Term(Null(), Trigger(hits=Hits(first=3, step=3))),), 0, "test")
+    gates = Gates(cursor)
+    way = gates.way_for("m:f", "main")
+    assert [0, 0, 1] == [way.entry() for _ in range(3)]  # the third asks, and another thread is faster than it
+    gates.retire()
+    assert 2 == cursor.calls
+    again = gates.way_for("m:f", "main")
+    assert 1 == again.entry()
+    gates.arrive(again)
+    assert Null() == cursor.count("m:f", "main", 0.0)
+    assert 3 == cursor.calls
+
+
 def test_threads_that_share_a_gate_ask_exactly_as_often_as_planned() -> None:
     """A generator as the source of such an iterator crashed the interpreter here."""
     gate = Gate(lambda start: Window(1000, range(0, 1000, 10)))
