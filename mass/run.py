@@ -207,9 +207,11 @@ def main() -> int:
         parser.error("nothing to run")
     differences = 0
     start = time.monotonic()
-    for python in pythons:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            reports = list(pool.map(examine, [python] * len(packages), packages))
+    # One pool for all, so that the sleepers of one interpreter do not hold up the next.
+    with ThreadPoolExecutor(options.jobs) as pool:
+        pending = [(python, [pool.submit(examine, python, package) for package in packages]) for python in pythons]
+    for python, futures in pending:
+        reports = [future.result() for future in futures]
         differences += show(python, reports)
         if options.times:
             for report in sorted(reports, key=lambda one: -one.seconds):

@@ -88,9 +88,11 @@ class Gate:
         then. Threads and contexts may hold on to the entry for ever, so it must never come to an end.
         """
         self._segments.append(itertools.repeat(1))
-        calls = self.calls
-        for buffer, _ in self._windows:
+        unread = 0
+        for buffer, reader in self._windows:
+            unread += length_hint(reader)  # and at once, before other threads read on
             buffer.clear()
+        calls = self._planned - unread
         calls -= sum(1 for _ in itertools.takewhile(calls.__gt__, self._asked))
         self._planned = calls
         self._windows.clear()
