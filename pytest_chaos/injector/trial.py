@@ -105,7 +105,7 @@ def _samples() -> Iterator[tuple[FunctionType, Callable[[Any], Any]]]:
         yield from (rest, b, named)
 
     async def coroutine(a: int, *rest: int, b: int = 0, **named: int) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop, not a wait
         return a, cell, rest, b, named
 
     async def async_generator(a: int, *rest: int, b: int = 0, **named: int) -> AsyncIterator[Any]:

@@ -42,7 +42,7 @@ def note(name):
 def pay(a=1):
     return note("pay") + a
 async def pay_later(a=1):
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a turn of the loop, not a wait
     return note("pay_later") + a
 def bills():
     note("bills")

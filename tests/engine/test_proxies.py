@@ -191,7 +191,7 @@ def test_method_that_returns_itself_returns_the_proxy(shop: Any, lab: Any) -> No
 def test_coroutine_of_what_was_returned_waits_without_blocking_the_loop(shop: Any, lab: Any, fault: str) -> None:
     async def main() -> str:
         waiting = asyncio.create_task(shop.connect().fetch())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop, not a wait
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

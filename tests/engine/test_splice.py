@@ -208,7 +208,7 @@ def test_each_task_draws_from_a_stream_of_its_own(shop: Any, lab: Any) -> None:
             seen[number] = []
             for _ in range(60):
                 seen[number].append(shop.pay() is None)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # a turn of the loop, not a wait
 
         async def body() -> None:
             shop.pay()
