@@ -236,7 +236,7 @@ def called_soon():
     async def main():
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         asyncio.get_running_loop().call_soon(callback)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # until the other task waits
     asyncio.run(main())
 
 def callback():

@@ -639,7 +639,7 @@ def test_cancel_without_a_task_passes_and_is_noted(loop: str) -> None:
 
         async def main() -> None:
             asyncio.get_running_loop().call_soon(drive)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a turn of the loop, not a wait
 
         asyncio.run(main())
         assert ["answer"] == answers
