@@ -154,19 +154,23 @@ class Tracer:
             flight: What the interpreter's events told of it, where they are on.
             has_escaped: Whether it is known to have ended the test's body.
         """
-        codes, offsets = _trail(error.__traceback__)
-        key: tuple[Any, ...] = (type(error), point, has_escaped, *map(id, codes), *offsets)
+        parts: list[Any] = [type(error), point, has_escaped]
+        trace = error.__traceback__
+        while trace is not None:
+            parts += id(trace.tb_frame.f_code), trace.tb_lasti
+            trace = trace.tb_next
         if flight is not None:
             # Not its frame's names: they are the traceback's, or nobody's.
-            key = (*key, None if flight.code is None else id(flight.code), flight.offset, flight.error)
-            codes += [] if flight.code is None else [flight.code]
+            parts += id(flight.code), flight.offset, flight.carrier
+        key = tuple(parts)
         known = self._told.get(key)
         if known is not None:
             return known[0]
         steps = _steps(error.__traceback__)
         told = self._tell(error, point, steps, flight, has_escaped)
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
-            self._told[key] = told, codes
+            codes = [step.scope.code for step in steps]
+            self._told[key] = told, codes if flight is None or flight.code is None else [*codes, flight.code]
         return told
 
     def _tell(
@@ -187,14 +191,14 @@ class Tracer:
         self, error: BaseException, point: str, steps: list[_Step], flight: Flight, code: CodeType
     ) -> Absorption:
         at = next((index for index, step in enumerate(steps) if step.scope.code is code), None)
-        scope = Scope(code, flight.module) if at is None else steps[at].scope
+        scope = Scope(code, flight.module or {}) if at is None else steps[at].scope
         inner = steps if at is None else steps[at + 1 :]
         last = _Step(scope, flight.offset, _line(code, flight.offset) if at is None else steps[at].line)
         kept = self._kept(point, inner, last)
         if kept is not None:
             return kept
         tree = self._sources.tree(code, scope.module)
-        found = None if tree is None else entered(tree, scope, flight.offset, flight.error, type(error))
+        found = None if tree is None else entered(tree, scope, flight.offset, flight.carrier, type(error))
         return self._taken(point, inner, last, found)
 
     # --- by the traceback
@@ -275,16 +279,6 @@ class Tracer:
     def _place(self, step: _Step, line: int) -> str:
         code = step.scope.code
         return f"{self._provenance.shorten(code.co_filename)}:{line} {code.co_qualname}"
-
-
-def _trail(trace: TracebackType | None) -> tuple[list[CodeType], list[int]]:
-    """Return the code of each frame of a traceback, outermost first, and the offset at which the error came in."""
-    codes, offsets = [], []
-    while trace is not None:
-        codes.append(trace.tb_frame.f_code)
-        offsets.append(trace.tb_lasti)
-        trace = trace.tb_next
-    return codes, offsets
 
 
 def _steps(trace: TracebackType | None) -> list[_Step]:

@@ -59,7 +59,7 @@ def _replace(
 def _sync_send(original: Any, provenance: Provenance, seen: Callable[..., None]) -> Any:
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        is_to_driver = provenance.is_driver_call(compat.frame_above(1))
+        is_to_driver = provenance.is_driver_call(compat.get_frame(1))
         response = original(self, request, *args, **kwargs)
         seen(request, response, is_to_driver)
         return response
@@ -70,7 +70,7 @@ def _sync_send(original: Any, provenance: Provenance, seen: Callable[..., None])
 def _async_send(original: Any, provenance: Provenance, seen: Callable[..., None]) -> Any:
     async def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        is_to_driver = provenance.is_driver_call(compat.frame_above(1))
+        is_to_driver = provenance.is_driver_call(compat.get_frame(1))
         response = await original(self, request, *args, **kwargs)
         seen(request, response, is_to_driver)
         return response

@@ -34,9 +34,8 @@ MONITORING: Any = getattr(sys, "monitoring", None)
 """The interpreter's events, from 3.12 on."""
 
 
-def frame_above(depth: int) -> FrameType | None:
-    """Return the frame ``depth`` callers above the caller of this function."""
-    return sys._getframe(depth + 1)
+get_frame: Callable[[int], FrameType] = sys._getframe
+"""Returns the frame so many callers above the one that calls it."""
 
 
 class ErrorHold:
@@ -52,8 +51,11 @@ class ErrorHold:
         return _references(self) <= _REFERENCES_OF_ONE
 
 
+_count_references: Callable[[object], int] = getattr(sys, "getrefcount", lambda obj: 1)
+
+
 def _references(hold: ErrorHold) -> int:
-    return sys.getrefcount(hold.error) if hasattr(sys, "getrefcount") else 1
+    return _count_references(hold.error)
 
 
 # How a call counts its own argument differs between versions, so it is measured.

@@ -8,35 +8,56 @@ The error itself, its traceback too, is never touched: the system may still rais
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from operator import length_hint
 
 from pytest_chaos.absorption import Absorption
-from pytest_chaos.compat import ErrorHold
 from pytest_chaos.exception_events import ExceptionEvents, Flight
 
 # Errors that refer to themselves, by way of a variable of a frame they passed, would else pile up.
 MOST_HELD = 32  # of one thread
 MOST_WAYS = 100
+_UNCOUNTABLE = 2**62
 
 Tell = Callable[[BaseException, str, Flight | None, bool], Absorption]
 """From an error, its point, what events told of it, and whether it ended the body."""
 
 
-class _Held(ErrorHold):
+class _Held(Flight):
     """An injected error, and what is known of it."""
 
-    __slots__ = ("absorption", "flight", "has_escaped", "number", "point", "thread")
+    __slots__ = ("absorption", "has_escaped", "is_watched", "number", "point")
 
-    def __init__(self, error: BaseException, point: str, number: int, flight: Flight | None) -> None:
-        super().__init__(error)
+    def __init__(self, error: BaseException, point: str, number: int) -> None:
+        self.error = error
+        self.code = None
+        self.offset = 0
+        self.module = None
+        self.carrier = BaseException
         self.point = point
         self.number = number
-        self.flight = flight
-        self.thread = threading.get_ident()
+        self.is_watched = False
         self.absorption: Absorption | None = None
         self.has_escaped = False
+
+
+class _Way:
+    """A way that errors went, the number of the first of them, and how many there were."""
+
+    __slots__ = ("_left", "absorption", "count", "first")
+
+    def __init__(self, absorption: Absorption, first: int) -> None:
+        self.absorption = absorption
+        self.first = first
+        self._left = itertools.repeat(None, _UNCOUNTABLE)
+        self.count = self._left.__next__  # one call of C: threads need no lock to count together
+
+    @property
+    def times(self) -> int:
+        return _UNCOUNTABLE - length_hint(self._left)
 
 
 class Custody:
@@ -50,37 +71,41 @@ class Custody:
     def __init__(self, tell: Tell | None = None, events: ExceptionEvents | None = None) -> None:
         self._tell = tell
         self._events = events
-        self._held: list[_Held] = []
-        self._taken = 0
-        self._ways: dict[Absorption, tuple[int, int]] = {}  # the way -> number of its first error, how many
+        self._held: dict[int, list[_Held]] = {}  # thread -> the errors injected there, the oldest first
+        self._numbers = itertools.count()
+        self._ways: dict[Absorption, _Way] = {}
+        self._ways_by_id: dict[int, _Way] = {}  # the same: comparing ways costs more than all the rest
         self._lock = threading.Lock()
 
     def take(self, error: BaseException, point: str) -> None:
         """Hold an error that is about to be raised at a point, and let go of those whose story is over."""
         thread = threading.get_ident()
-        self._let_go_lone([held for held in list(self._held) if held.thread == thread])
-        with self._lock:
-            if self._events is not None:
-                self._events.start()
-            flight = self._events.watch(error) if self._events is not None else None
-            self._held.append(_Held(error, point, self._taken, flight))
-            self._taken += 1
-            mine = [held for held in self._held if held.thread == thread]
+        mine = self._held.get(thread)
+        if mine is None:
+            mine = self._held.setdefault(thread, [])
+        elif mine:
+            self._let_go_lone(mine)
+        held = _Held(error, point, next(self._numbers))
+        events = self._events
+        if events is not None:
+            events.start()
+            held.is_watched = events.watch(held)
+        mine.append(held)
         if len(mine) > MOST_HELD:
-            self._let_go(mine[0])
+            self._let_go(mine[0], mine)
 
     def holds(self, error: BaseException | None) -> bool:
         """Tell whether an error is one of those held, by identity."""
-        return error is not None and any(held.error is error for held in list(self._held))
+        return error is not None and any(held.error is error for held in self._all())
 
     @property
     def count(self) -> int:
         """How many errors are held."""
-        return len(self._held)
+        return len(self._all())
 
     def escaped(self, error: BaseException) -> None:
         """Note that an error ended the body."""
-        for held in list(self._held):
+        for held in self._all():
             if held.error is error:
                 held.has_escaped, held.absorption = True, None
 
@@ -88,41 +113,57 @@ class Custody:
         """At the end of the window: tell what became of each error, and let go of those nobody else refers to."""
         if self._events is not None:
             self._events.stop()
-        for held in list(self._held):
+        for held in self._all():
             held.absorption = self._told(held)
-        self._let_go_lone(list(self._held))
+        for some in list(self._held.values()):
+            self._let_go_lone(some)
 
     def release(self) -> None:
         """Let go of all."""
         if self._events is not None:
             self._events.stop()
-        for held in list(self._held):
-            self._let_go(held)
+        for some in list(self._held.values()):
+            for held in list(some):
+                self._let_go(held, some)
 
     @property
     def absorptions(self) -> tuple[Absorption, ...]:
         """What became of the errors that were let go, in the order of injection; equal ways are counted."""
-        ways = sorted(self._ways.items(), key=lambda way: way[1][0])
-        return tuple(replace(absorption, times=times) for absorption, (_, times) in ways)
+        ways = sorted(self._ways.values(), key=lambda way: way.first)
+        return tuple(replace(way.absorption, times=way.times) for way in ways)
+
+    def _all(self) -> list[_Held]:
+        return [held for some in list(self._held.values()) for held in list(some)]
 
     def _let_go_lone(self, some: list[_Held]) -> None:
-        while some:
-            held = some.pop()  # the youngest first: it may be all that refers to an older one, as its context
+        for held in some[::-1]:  # the youngest first: it may be all that refers to an older one, as its context
             if held.is_alone():
-                self._let_go(held)
+                self._let_go(held, some)
 
-    def _let_go(self, held: _Held) -> None:
+    def _let_go(self, held: _Held, some: list[_Held]) -> None:
         told = self._told(held)
-        with self._lock:
-            if held not in self._held:
-                return
-            self._held.remove(held)
-            if told is not None and (told in self._ways or len(self._ways) < MOST_WAYS):
-                first, times = self._ways.get(told, (held.number, 0))
-                self._ways[told] = min(first, held.number), times + 1
-        if self._events is not None and held.error is not None:
+        try:
+            some.remove(held)
+        except ValueError:
+            return  # another thread was quicker
+        if told is not None:
+            self._count(told, held.number)
+        if held.is_watched and self._events is not None and held.error is not None:
             self._events.forget(held.error)
         held.error = None  # outside the lock: what dies with its frames may run any code
+
+    def _count(self, told: Absorption, number: int) -> None:
+        way = self._ways_by_id.get(id(told))
+        if way is None or way.absorption is not told:
+            with self._lock:
+                way = self._ways.get(told)
+                if way is None:
+                    if len(self._ways) >= MOST_WAYS:
+                        return
+                    way = self._ways[told] = self._ways_by_id[id(told)] = _Way(told, number)
+        way.count()
+        if number < way.first:
+            way.first = number
 
     def _told(self, held: _Held) -> Absorption | None:
         if self._tell is None or held.error is None:
@@ -130,6 +171,6 @@ class Custody:
         if held.absorption is not None:
             return held.absorption
         try:
-            return self._tell(held.error, held.point, held.flight, held.has_escaped)
+            return self._tell(held.error, held.point, held if held.is_watched else None, held.has_escaped)
         except Exception:  # noqa: BLE001  # it reads the user's source: whatever is odd there must not end the test
             return Absorption(held.point, (), "unseen")

@@ -7,11 +7,12 @@ traceback tells as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
 from pytest_chaos import compat
+from pytest_chaos.compat import ErrorHold
 
 # Not the ids reserved for debuggers (0), coverage (1) and optimizers (5): those tools may start while a test runs.
 _TOOLS = (4, 3, 2)
@@ -19,23 +20,24 @@ _TOOLS = (4, 3, 2)
 Watcher = Callable[[CodeType, int, BaseException], None]
 
 
-class Flight:
-    """The handler that one error entered last.
+class Flight(ErrorHold):
+    """One error, and the handler that it entered last.
 
     Attributes:
         code: The code of the function with the handler, or ``None`` if it entered none, or left the last one again.
         offset: Offset of the handler's first instruction, in bytes.
-        module: Globals of that function.
-        error: Class of what entered it: of the error, or of the group that carried it.
+        module: Globals of that function, where they are known.
+        carrier: Class of what entered it: of the error, or of the group that carried it.
     """
 
-    __slots__ = ("code", "error", "module", "offset")
+    __slots__ = ("carrier", "code", "module", "offset")
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
         self.code: CodeType | None = None
         self.offset = 0
-        self.module: dict[str, Any] = {}
-        self.error: type[BaseException] = BaseException
+        self.module: dict[str, Any] | None = None
+        self.carrier: type[BaseException] = BaseException
 
 
 class ExceptionEvents:
@@ -76,12 +78,12 @@ class ExceptionEvents:
         monitoring.register_callback(tool, monitoring.events.RERAISE, None)
         monitoring.free_tool_id(tool)
 
-    def watch(self, error: BaseException) -> Flight | None:
-        """Follow an error until :meth:`forget`; ``None`` while the events are off."""
+    def watch(self, flight: Flight) -> bool:
+        """Follow an error until :meth:`forget`; tell whether that can be done, or the events are off."""
         if self._tool is None:
-            return None
-        flight = self._flights[id(error)] = Flight()
-        return flight
+            return False
+        self._flights[id(flight.error)] = flight
+        return True
 
     def forget(self, error: BaseException) -> None:
         """Follow an error no longer."""
@@ -95,15 +97,15 @@ def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:
     def handled(code: CodeType, offset: int, error: BaseException) -> None:
         flight = find(id(error))
         if flight is not None:
-            carried = [flight]
+            carried: Iterable[Flight] = (flight,)
         elif isinstance(error, BaseExceptionGroup):
-            carried = list(_inside(error, flights))
+            carried = _inside(error, flights)
         else:
             return
+        frame = compat.get_frame(1)
         for flight in carried:
-            frame = compat.frame_above(1)
-            flight.code, flight.offset, flight.error = code, offset, type(error)
-            flight.module = frame.f_globals if frame is not None else {}
+            flight.code, flight.offset, flight.carrier = code, offset, type(error)
+            flight.module = None if frame is None else frame.f_globals
 
     def reraised(code: CodeType, offset: int, error: BaseException) -> None:
         flight = find(id(error))

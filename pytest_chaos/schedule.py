@@ -123,12 +123,19 @@ class Cursor:
     Args:
         chain: The rule's terms.
         *key: Seed, test and rule, from which every draw is derived.
+
+    Attributes:
+        calls: How many matching calls were counted.
+        firings: On how many of them a fault acted.
+        term_number: Which term decides over the next call, from 0.
+        is_counted: Whether every term is decided by the number of the call alone, over all actors.
+        is_drawn: Whether every term is decided by chance alone, per point and actor.
     """
 
     def __init__(self, chain: tuple[Term, ...], *key: object) -> None:
         self._chain = chain
         self._key = key
-        self._term = 0
+        self.term_number = 0
         self._term_calls = 0
         self._term_firings = 0
         self._before_drain: tuple[int, int] | None = None
@@ -136,16 +143,13 @@ class Cursor:
         self._actor_calls: dict[str, int] = {}
         self.calls = 0
         self.firings = 0
+        self.is_counted = all(term.trigger.rate >= 1 for term in chain)
+        self.is_drawn = all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in chain)
 
     @property
     def term(self) -> Term:
         """The term that decides over the next call."""
-        return self._chain[self._term]
-
-    @property
-    def term_number(self) -> int:
-        """Which term that is, from 0."""
-        return self._term
+        return self._chain[self.term_number]
 
     def actor_calls(self, actor: str) -> int:
         """Return how many matching calls an actor has made."""
@@ -159,11 +163,11 @@ class Cursor:
         self.calls += 1
         self._term_calls += 1
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
-        term = self._chain[self._term]
+        term = self._chain[self.term_number]
         trigger = term.trigger
-        if not trigger.hits.match(self._term_calls):
+        if trigger.hits is not ALL_CALLS and not trigger.hits.match(self._term_calls):
             return None
-        if trigger.rate < 1 and not self._stream(self._term, point, actor).fires():
+        if trigger.rate < 1 and not self._stream(self.term_number, point, actor).fires():
             return None
         if trigger.times is not None and self._term_firings >= trigger.times:
             return None
@@ -173,15 +177,15 @@ class Cursor:
 
     def settle(self, fired: bool) -> None:
         """Record whether the fault acted on the call just counted, and go on to the next term where one drained."""
-        trigger = self._chain[self._term].trigger
+        trigger = self._chain[self.term_number].trigger
         if fired:
             self.firings += 1
             self._term_firings += 1
-        if self._term + 1 == len(self._chain):
+        if self.term_number + 1 == len(self._chain):
             return
         if self._term_calls >= trigger.hits.end or (trigger.times is not None and self._term_firings >= trigger.times):
             self._before_drain = self._term_calls, self._term_firings
-            self._term += 1
+            self.term_number += 1
             self._term_calls = self._term_firings = 0
 
     def withdraw(self, term_number: int) -> None:
@@ -191,24 +195,14 @@ class Cursor:
             term_number: The term whose fault it was. A term that only this firing drained goes on.
         """
         self.firings -= 1
-        if self._term == term_number:
+        if self.term_number == term_number:
             self._term_firings -= 1
-        elif self._term == term_number + 1 and not self._term_calls and self._before_drain is not None:
+        elif self.term_number == term_number + 1 and not self._term_calls and self._before_drain is not None:
             calls, firings = self._before_drain
             if calls < self._chain[term_number].trigger.hits.end:
-                self._term, self._term_calls, self._term_firings = term_number, calls, firings - 1
+                self.term_number, self._term_calls, self._term_firings = term_number, calls, firings - 1
 
     # --- planning ahead, for calls that are let pass without being counted one by one
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether every term is decided by the number of the call alone, over all actors."""
-        return all(term.trigger.rate >= 1 for term in self._chain)
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether every term is decided by chance alone, per point and actor."""
-        return all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in self._chain)
 
     def skip(self, calls: int) -> None:
         """Count calls that were let pass, as planned."""
@@ -218,7 +212,7 @@ class Cursor:
     def skip_of(self, term: int, point: str, actor: str, calls: int) -> None:
         """Count calls of one stream that were let pass, as planned while ``term`` decided."""
         self.calls += calls
-        if term == self._term:
+        if term == self.term_number:
             self._term_calls += calls
         self._stream(term, point, actor).skip(calls)
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + calls
@@ -233,7 +227,7 @@ class Cursor:
         Only as far as it is certain: where the term may drain, the window ends.
         """
         trigger = self.term.trigger
-        is_last = self._term + 1 == len(self._chain)
+        is_last = self.term_number + 1 == len(self._chain)
         number = self._term_calls + start  # of the last call before the window, in this term
         left: float = NEVER_ENDING
         if trigger.times is not None:
@@ -251,7 +245,7 @@ class Cursor:
 
     def plan_of(self, point: str, actor: str) -> Callable[[int], Window]:
         """Return the same for one stream of a rule that :attr:`is_drawn`."""
-        drawn = self._stream(self._term, point, actor)
+        drawn = self._stream(self.term_number, point, actor)
 
         def plan(start: int) -> Window:
             times = self.term.trigger.times

@@ -65,7 +65,12 @@ class RaisingFault(Fault):
         """
         if isinstance(self.exc, BaseException):
             return self._copy(self.exc)
-        return self._build(f"chaos: injected at {label}")
+        return self._build(self.message(label))
+
+    @staticmethod
+    def message(label: str) -> str:
+        """Return the message of an error whose arguments nobody chose."""
+        return _MARK + label
 
     def error_for(self, call: FaultyCall) -> BaseException | None:
         """Return a new error for a call, or ``None`` after the activation was given up because there is none."""

@@ -35,6 +35,16 @@ class Raise(RaisingFault):
         finally:
             del error  # a frame that holds what it raised keeps both alive, with all the frames above
 
+    def error_at_once(self, call: FaultyCall) -> BaseException | None:
+        exc = self.exc
+        if not isinstance(exc, type) or self.args or self.kwargs:
+            return None
+        try:
+            error = exc(self.message(call.label))
+        except Exception:  # noqa: BLE001  # a constructor with a signature of its own; acting tries others, and says so
+            return None
+        return call.injected(error) if isinstance(error, BaseException) else None
+
     async def act_async(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
         error = self.error_for(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_chaos.injector.bytecode import CO_VARARGS, CO_VARKEYWORDS
 
@@ -87,45 +87,53 @@ class Layout:
         return named
 
 
+class Held(Protocol):
+    """What a call that came through a prologue asks of its hook."""
+
+    layout: Layout
+    has_receiver: bool
+
+    def real(self, held: Any) -> Callable[..., Any]:
+        """Return the function as it is without the prologue."""
+
+
 class SplicedCall:
     """A call that came through a prologue: its parameter slots are filled, defaults included.
 
     Args:
-        layout: The slots of the function.
-        slots: Their values.
-        real: Returns the function as it is without the prologue.
-        has_receiver: Whether the first slot is ``self`` or ``cls``.
+        hook: What the prologue called.
+        slots: The values of the parameter slots.
+        held: What the hook held then; it may be lifted since.
     """
 
-    def __init__(
-        self, layout: Layout, slots: tuple[Any, ...], real: Callable[[], Callable[..., Any]], has_receiver: bool
-    ) -> None:
-        self._layout = layout
+    __slots__ = ("_held", "_hook", "_slots")
+
+    def __init__(self, hook: Held, slots: tuple[Any, ...], held: Any) -> None:
+        self._hook = hook
         self._slots = slots
-        self._real = real
-        self._has_receiver = has_receiver
+        self._held = held
 
     @property
     def function(self) -> Callable[..., Any]:
         """What is really called."""
-        return self._real()
+        return self._hook.real(self._held)
 
     def make(self) -> Any:
         """Make the call."""
         __tracebackhide__ = True
-        args, kwargs = self._layout.arguments(self._slots)
-        return self._real()(*args, **kwargs)
+        args, kwargs = self._hook.layout.arguments(self._slots)
+        return self.function(*args, **kwargs)
 
     def is_on(self, is_receiver: Callable[[Any], bool]) -> bool:
         """Tell whether the receiver is one that is meant."""
-        args, _ = self._layout.arguments(self._slots)
+        args, _ = self._hook.layout.arguments(self._slots)
         return bool(args) and is_receiver(args[0])
 
     def shown(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Return positional arguments without the receiver, and all arguments by name."""
-        args, _ = self._layout.arguments(self._slots)
-        named = self._layout.named(self._slots)
-        if self._has_receiver and args:
+        args, _ = self._hook.layout.arguments(self._slots)
+        named = self._hook.layout.named(self._slots)
+        if self._hook.has_receiver and args:
             for name, value in list(named.items())[:1]:
                 if value is args[0]:
                     del named[name]

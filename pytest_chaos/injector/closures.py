@@ -29,16 +29,16 @@ class StandIn(Hook):
     """
 
     def __init__(self, function: BuiltinFunctionType) -> None:
-        self._function = function
         parameters, arguments = _shape(function)
         self.closure = _compiled(parameters, arguments)(None, None, None, function)
         super().__init__(function.__qualname__, Layout(self.closure.__code__))
+        self.held = function
         # Made twice, for the hook needs the layout of the code that calls it.
         self.closure = _compiled(parameters, arguments)(self.entries.get, self.fire, take, function)
         functools.update_wrapper(self.closure, function)
 
-    def real(self) -> Callable[[], Callable[..., Any]]:
-        return lambda: self._function
+    def real(self, held: Callable[..., Any]) -> Callable[..., Any]:
+        return held
 
 
 class StandIns:

@@ -35,29 +35,26 @@ class Gate:
         plan: Returns what is planned after so many calls from now. It is asked again while calls that must be decided
             are left over, so that the plan always runs ahead.
         slack: How many of these end each window.
+
+    Attributes:
+        take: Returns which call, from 0, is the next one to be decided; each 1 of ``entry`` pays for one.
+        decided: How many calls its owner has counted.
+        tail: From this call on the last window is used up, but for its slack: plan on.
     """
 
     def __init__(self, plan: Callable[[int], Window], slack: int = _SLACK_OF_ALL) -> None:
         self._plan = plan
         self._slack = slack
         self._planned = 0
-        self._tail = 0  # from this call on the slack of the last window is used up
+        self.tail = 0
         self._windows: list[tuple[bytearray, Iterator[int]]] = []
         self._asked: deque[int] = deque()
         # A list, never a generator: a generator shared by threads crashed the interpreter (mechanics, section 4).
         self._segments: list[Iterator[int]] = []
-        self.decided = 0  # how many calls its owner has counted
+        self.take = self._asked.popleft
+        self.decided = 0
         self.extend()
         self.reader: Iterator[int] = itertools.chain.from_iterable(self._segments)
-
-    def take(self) -> int:
-        """Return which call, from 0, is the next one to be decided; each 1 of ``entry`` pays for one."""
-        return self._asked.popleft()
-
-    def extend_if_due(self, call: int) -> None:
-        """Plan on, where a call lies in the slack of the last window."""
-        if call >= self._tail:
-            self.extend()
 
     def extend(self) -> None:
         """Append another window."""
@@ -68,9 +65,9 @@ class Gate:
             buffer[call] = 1
         buffer[window.length :] = b"\x01" * self._slack
         self._asked.extend(start + call for call in window.asked)
-        self._tail = start + window.length
-        self._planned = self._tail + self._slack
-        self._asked.extend(range(self._tail, self._planned))
+        self.tail = start + window.length
+        self._planned = self.tail + self._slack
+        self._asked.extend(range(self.tail, self._planned))
         reader = iter(buffer)
         self._windows = [known for known in self._windows if length_hint(known[1])]
         self._windows.append((buffer, reader))
@@ -138,6 +135,11 @@ class Way:
         passed = self.gate.calls if self._counter is None else _UNCOUNTABLE - length_hint(self._counter)
         return self._earlier + passed - self.uncounted
 
+    def calls_before(self, call: int) -> int:
+        """Return how many of them came before a call of the gate that this actor makes just now."""
+        passed = call if self._counter is None else _UNCOUNTABLE - length_hint(self._counter) - 1
+        return self._earlier + passed - self.uncounted
+
 
 class Gates:
     """The gates of one rule, and the ways through them.
@@ -182,8 +184,9 @@ class Gates:
         passed = call - gate.decided
         gate.decided = call + 1
         if gate is self._shared:
-            self._cursor.skip(passed)
-            self._cursor.set_actor_calls(way.actor, way.calls - 1)
+            if passed:
+                self._cursor.skip(passed)
+            self._cursor.set_actor_calls(way.actor, way.calls_before(call))
         else:
             self._cursor.skip_of(way.term, way.point, way.actor, passed)
         return call

@@ -14,14 +14,14 @@ from typing import Any
 
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
-from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.passage import Act, Passage
 
 
 class _Handover(threading.local):
     """From ``fire`` to ``take``, of the same call: nested calls come and go in between, so it is a stack."""
 
     def __init__(self) -> None:
-        self.acts: list[Callable[[], Any]] = []
+        self.acts: list[Act] = []
 
 
 _HANDOVER = _Handover()
@@ -30,7 +30,13 @@ _HANDOVER = _Handover()
 def take() -> Any:
     """Let the fault act for which ``fire`` said yes just now."""
     __tracebackhide__ = True
-    return _HANDOVER.acts.pop()()
+    act, error = _HANDOVER.acts.pop()
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # a frame that holds what it raised keeps both alive, with all the frames above
+    return act()
 
 
 class Hook(ABC):
@@ -44,25 +50,28 @@ class Hook(ABC):
         entries: The entry that each running thread or task asks.
         passage: What decides, or ``None`` while no fault stands here.
         has_receiver: Whether the first slot is ``self`` or ``cls``.
+        held: What :meth:`real` needs, while a fault stands here.
     """
 
     def __init__(self, name: str, layout: Layout) -> None:
         self.entries: Entries = ContextVar(f"pytest-chaos {name}", default=ALWAYS)
         self.passage: Passage | None = None
         self.has_receiver = False
-        self._layout = layout
+        self.held: Any = None
+        self.layout = layout
 
     def fire(self, *slots: Any) -> bool:
         """Tell whether a fault acts on the call with these parameter slots."""
+        held = self.held
         passage = self.passage
-        if passage is None:
+        if passage is None or held is None:
             return False
-        act = passage.act_on(SplicedCall(self._layout, slots, self.real(), self.has_receiver), self.entries)
+        act = passage.act_on(SplicedCall(self, slots, held), self.entries)
         if act is None:
             return False
         _HANDOVER.acts.append(act)
         return True
 
     @abstractmethod
-    def real(self) -> Callable[[], Callable[..., Any]]:
-        """Return what gives the function as it is without the prologue; also when the fault is lifted since."""
+    def real(self, held: Any) -> Callable[..., Any]:
+        """Return the function as it is without the prologue; also when the fault is lifted since."""

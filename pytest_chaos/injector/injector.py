@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import hashlib
+import functools
+import os
 import sys
 import threading
+import weakref
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context, copy_context
-from os import getpid
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
@@ -38,6 +40,9 @@ from pytest_chaos.target import Point, module_matcher
 from pytest_chaos.triggers import Call
 
 
+_STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
+
+
 class Injection:
     """One armed rule. As a context manager it lifts on exit.
 
@@ -62,11 +67,12 @@ class Injection:
         self.filtered = 0
         self.shadowed = 0
         self._earlier_fired = 0
-        self._activations: list[Activation] = []
+        self.recorded: list[Activation] = []
         self._fault_texts: dict[int, str] = {}
         self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
         self.is_planned = False
         self.gates: Gates | None = None
+        self._token_seeds: dict[str, int] = {}
         self.cursor = self._new_cursor()
 
     @property
@@ -82,7 +88,7 @@ class Injection:
     @property
     def activations(self) -> list[Activation]:
         """The calls on which a fault acted, in order."""
-        return list(self._activations)
+        return list(self.recorded)
 
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
@@ -105,16 +111,20 @@ class Injection:
             self.gates.retire()
             self.gates = None
 
-    def record(self, activation: Activation) -> None:
-        """Append an activation."""
-        self._activations.append(activation)
-
     def withdraw(self, activation: Activation) -> None:
         """Take an activation back, if it is one of this rule's."""
-        if any(own is activation for own in self._activations):
+        if any(own is activation for own in self.recorded):
             self.retire_gates()  # they were planned as if it had fired
-            self._activations = [own for own in self._activations if own is not activation]
+            self.recorded = [own for own in self.recorded if own is not activation]
             self.cursor.withdraw(activation.term)
+
+    def token(self, actor: str, index: int) -> str:
+        """Return the token of an activation: six hexadecimal digits, never the same for two calls of one actor."""
+        seed = self._token_seeds.get(actor)
+        if seed is None:
+            key = repr((self._injector.key, self.text, actor))
+            seed = self._token_seeds[actor] = zlib.crc32(key.encode())
+        return f"{(seed + index * _STRIDE) & 0xFFFFFF:06x}"
 
     def text_of(self, fault: Fault) -> str:
         """Return the text of a fault of the chain."""
@@ -198,7 +208,7 @@ class Injector:
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
-        self._process = getpid()
+        _INJECTORS.add(self)
         self._drawn_entries: set[Entries] = set()
         self._decides_each_call = False
 
@@ -302,11 +312,7 @@ class Injector:
 
     def _install(self, site: _Site) -> None:
         if not site.mechanism.installed:
-
-            def decide(call: AnyCall, entries: Entries | None) -> Strike | None:
-                return self._decide(site, call, entries)
-
-            site.mechanism.install(Passage(site.point.kind, decide))
+            site.mechanism.install(Passage(site.point.kind, functools.partial(self._decide, site)))
 
     def _detach(self, injection: Injection) -> None:
         changed = []
@@ -416,12 +422,12 @@ class Injector:
     # --- one call
 
     def _decide(self, site: _Site, call: AnyCall, entries: Entries | None) -> Strike | None:
-        if not self._is_open or self._suspensions or GUARD.inside or getpid() != self._process:
+        if not self._is_open or self._suspensions or GUARD.inside:
             self._decline(site, entries)
             return None
         GUARD.inside = True
         try:
-            frame = compat.frame_above(3)
+            frame = compat.get_frame(2 if entries is None else 3)  # of the call, or of the passage of ours around it
             is_ours = self._provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:
@@ -448,8 +454,7 @@ class Injector:
         self, site: _Site, planned: _Entry, call: AnyCall, entries: Entries, is_ours: bool
     ) -> Strike | None:
         injection, point = planned.injection, planned.point
-        actor = self.actors.current()
-        elapsed_s = self.elapsed_s
+        elapsed_s = monotonic() - self._began
         with self._lock:
             if not injection.is_planned:
                 return None  # it was lifted, or another rule was armed here, at this very moment
@@ -464,28 +469,24 @@ class Injector:
                 self._decide_one_by_one(injection)
                 return None
             if way is None:
-                way = self._enter(gates, point, actor, entries, injection)
+                way = self._enter(gates, point, self.actors.current(), entries, injection)
                 if not way.entry():
                     return None
             cursor = injection.cursor
-            number = gates.arrive(way)
-            fault = cursor.count(point.text, way.actor, elapsed_s)
+            call_of_gate = gates.arrive(way)
+            actor, term, is_counted = way.actor, cursor.term_number, cursor.is_counted
+            fault = cursor.count(point.text, actor, elapsed_s)
             if fault is not None:
-                activation = self._activation(
-                    injection,
-                    fault,
-                    point,
-                    way.actor,
-                    elapsed_s,
-                    cursor.calls + (0 if cursor.is_counted else gates.passed),
-                    cursor.actor_calls(way.actor) + gates.passed_of(way.actor),
-                )
-            term = cursor.term_number
+                number, index = cursor.calls, cursor.actor_calls(actor)
+                if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
+                    number += gates.passed
+                    index += gates.passed_of(actor)
+                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index)
             cursor.settle(fault is not None)
-            if cursor.term_number != term and not cursor.is_counted:
+            if cursor.term_number != term and not is_counted:
                 injection.retire_gates()  # another rate draws from other streams
-            else:
-                way.gate.extend_if_due(number)
+            elif call_of_gate >= way.gate.tail:
+                way.gate.extend()
         return None if fault is None else Strike(fault, point.kind, call, activation, self)
 
     def _enter(self, gates: Gates, point: Point, actor: str, entries: Entries, injection: Injection) -> Way:
@@ -539,21 +540,20 @@ class Injector:
     def _activation(
         self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int
     ) -> Activation:
-        digest = hashlib.blake2b(repr((self.key, injection.text, actor, index)).encode(), digest_size=3)
         activation = Activation(
-            rule=injection.text,
-            point=point.text,
-            fault=injection.text_of(fault),
-            number=number,
-            actor=actor,
-            index=index,
-            elapsed_s=elapsed_s,
-            thread=threading.current_thread().name,
-            token=digest.hexdigest(),
-            term=injection.cursor.term_number,
+            injection.text,
+            point.text,
+            injection.text_of(fault),
+            number,
+            actor,
+            index,
+            elapsed_s,
+            threading.current_thread().name,
+            injection.token(actor, index),
+            injection.cursor.term_number,
         )
-        injection.record(activation)
-        self.journal.activated(activation)
+        injection.recorded.append(activation)
+        self.journal.activations.append(activation)
         return activation
 
     def draws(self, activation: Activation) -> Callable[[], float]:
@@ -588,6 +588,19 @@ class Injector:
         except Exception as error:  # noqa: BLE001  # raised into the system it could be swallowed; noted it cannot
             self.journal.failed(f"the when predicate of {injection.text} raised {error!r}")
             return False
+
+
+_INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
+
+
+def _close_in_child() -> None:
+    """Let no fault act in a forked child: nobody there would say what it did, or lift it."""
+    for injector in list(_INJECTORS):
+        injector._is_open = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 def _arguments_match(

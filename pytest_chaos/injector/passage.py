@@ -17,6 +17,10 @@ from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
 
+Act = tuple[Callable[[], Any], BaseException | None]
+"""What a fault does to a call, and the error to raise instead where that is all."""
+
+
 class Decide(Protocol):
     """Returns the strike that hits a call, or ``None`` to let it pass."""
 
@@ -46,7 +50,7 @@ class Passage:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
 
-    def act_on(self, call: AnyCall, entries: Entries) -> Callable[[], Any] | None:
+    def act_on(self, call: AnyCall, entries: Entries) -> Act | None:
         """Return what the fault does that hits a call, or ``None`` to let it pass.
 
         Args:
@@ -54,7 +58,11 @@ class Passage:
             entries: Where the entry stands that asked.
         """
         strike = self._decide(call, entries)
-        return None if strike is None else functools.partial(self._shape, strike)
+        if strike is None:
+            return None
+        if self._shape is _call:
+            return strike.act, strike.error_at_once()
+        return functools.partial(self._shape, strike), None
 
 
 def _call(strike: Strike) -> Any:

@@ -35,30 +35,27 @@ class Twin(Hook):
         self.original = function.__code__
         super().__init__(function.__qualname__, Layout(self.original))
         self.code = spliced(self.original, self.entries.get, self.fire, take)
-        self._function: FunctionType | None = None
 
     @property
     def is_installed(self) -> bool:
         """Whether the function has its spliced code."""
-        return self._function is not None
+        return self.held is not None
 
     def install(self, function: FunctionType, passage: Passage) -> None:
         """Give the function its spliced code."""
         self.passage = passage
-        self._function = function
+        self.held = function
         function.__code__ = self.code
 
     def remove(self) -> None:
         """Give the function its own code again, unless somebody else has given it another meanwhile."""
-        function = self._function
-        self._function = self.passage = None
+        function = self.held
+        self.passage = self.held = None
         if function is not None and function.__code__ is self.code:
             function.__code__ = self.original
 
-    def real(self) -> Callable[[], Callable[..., Any]]:
-        function = self._function
-        assert function is not None, "a prologue runs in a function whose code is not spliced"
-        return functools.partial(_copy_of, function, self.original)
+    def real(self, held: FunctionType) -> Callable[..., Any]:
+        return _copy_of(held, self.original)
 
 
 def _copy_of(function: FunctionType, code: CodeType) -> FunctionType:

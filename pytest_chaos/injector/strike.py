@@ -54,6 +54,8 @@ class Strike:
         answers: Where the last real answer at this point is kept, or ``None`` if no fault needs it.
     """
 
+    __slots__ = ("_answers", "_call", "_draw", "_scene", "activation", "fault", "kind", "proceeded")
+
     def __init__(
         self,
         fault: Fault,
@@ -89,6 +91,14 @@ class Strike:
         GUARD.inside = True
         try:
             return self.fault.act(self)
+        finally:
+            GUARD.inside = False
+
+    def error_at_once(self) -> BaseException | None:
+        """Return the error that is all the fault does, or ``None`` if it must act."""
+        GUARD.inside = True
+        try:
+            return self.fault.error_at_once(self)
         finally:
             GUARD.inside = False
 
@@ -151,8 +161,10 @@ class Strike:
 
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""
-        token = self.activation.token
-        if not any(token in str(argument) for argument in error.args):
+        args, token = error.args, self.activation.token
+        if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
+            token in str(argument) for argument in args
+        ):
             error.add_note(f"chaos: injected at {self.label}")
         self._scene.journal.injected(error, self.activation.point)
         return error

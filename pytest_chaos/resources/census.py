@@ -176,7 +176,7 @@ class Census:
             baseline.closed_loops.append(leftover)
 
     def _birth(self) -> Birth:
-        frame = compat.frame_above(2)
+        frame = compat.get_frame(2)
         site: list[tuple[CodeType, int]] = []
         for outer in frames_from(frame):
             site.append((outer.f_code, outer.f_lineno))
@@ -188,7 +188,7 @@ class Census:
         return Birth(owner, tuple(site))
 
     def _runs_loop(self) -> str:
-        for frame in frames_from(compat.frame_above(2)):
+        for frame in frames_from(compat.get_frame(2)):
             origin = self.provenance.of_frame(frame)
             if origin not in ("stdlib", "chaos", "passage", "generated"):
                 return origin

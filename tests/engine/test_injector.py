@@ -956,13 +956,6 @@ def test_call_of_the_standard_library_is_its_callers(shop: Any, lab: Any) -> Non
         assert "x" == json.dumps({}, sort_keys=True)
 
 
-def test_calls_of_a_forked_child_pass(shop: Any, lab: Any) -> None:
-    with lab.window("shop:pay = raise(OSError)") as chaos:
-        with mock.patch("pytest_chaos.injector.injector.getpid", return_value=-1):
-            assert ("paid", 1, 2) == shop.pay()
-        assert 0 == chaos.calls("shop:pay")
-
-
 def test_activation_names_who_called_what(shop: Any, lab: Any) -> None:
     def body() -> None:
         shop.pay()

@@ -71,7 +71,7 @@ def _open(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwa
     __tracebackhide__ = True
     file = wrapped(*args, **kwargs)
     # What pytest opens for itself, such as the file behind its capture, is written to by the test's ``print``.
-    return handed_out(file) if ADAPTER.provenance.is_disturbable(compat.frame_above(0)) else file
+    return handed_out(file) if ADAPTER.provenance.is_disturbable(compat.get_frame(0)) else file
 
 
 class _FileReach:
