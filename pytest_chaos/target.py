@@ -413,6 +413,8 @@ def _catalogue_error(text: str) -> TargetError:
 
 def kind_of(raw: Any) -> Kind | None:
     """Return what sort of callable a raw attribute is, or ``None`` if it is not callable at all."""
+    if type(raw) is types.FunctionType and not (hasattr(raw, "__wrapped__") or hasattr(raw, "_is_coroutine_mark")):
+        return _kind_of_code(raw.__code__)  # of most; inspect takes long, and a glob asks of thousands
     if isinstance(raw, property):
         return "property" if raw.fget is not None else None
     if isinstance(raw, functools.cached_property):
@@ -438,6 +440,15 @@ def kind_of(raw: Any) -> Kind | None:
     if inspect.isgeneratorfunction(function):
         return "generator"
     return "function"
+
+
+def _kind_of_code(code: types.CodeType) -> Kind:
+    flags = code.co_flags
+    if flags & inspect.CO_COROUTINE:
+        return "coroutine"
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        return "async generator"
+    return "generator" if flags & inspect.CO_GENERATOR else "function"
 
 
 def _has_function_code(value: object) -> bool:
@@ -474,11 +485,12 @@ def _points_of_glob(target: Target) -> Iterator[Point]:
 
 
 def _matching_points(target: Target) -> Iterator[Point]:
+    matches = _name_matcher(target.name)
     for module_name in _modules_of_glob(target.module):
         module = sys.modules[module_name]
         seen: set[tuple[int, str]] = set()
         for name, owner, attribute, raw in _named_callables(module):
-            if not _name_matches(target.name, name):
+            if not matches(name):
                 continue
             if _is_property(raw) and target.name.rpartition(".")[2] != attribute:
                 continue  # reading an attribute is not a call to most readers: only where its name is written
@@ -553,6 +565,8 @@ def _methods_of(cls: type) -> list[tuple[str, Any]]:
 
 
 def _is_called(value: Any) -> bool:
+    if type(value) is types.FunctionType:
+        return True
     try:
         return kind_of(value) is not None
     except Exception:  # noqa: BLE001  # a proxy that has nothing to stand for yet raises when it is asked for its class
@@ -570,17 +584,24 @@ def _defining_module(value: Any) -> Any:
     return inspect.getattr_static(value, "__module__", None)
 
 
-def _name_matches(pattern: str, name: str) -> bool:
+def _name_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return a predicate for a glob of names; private and special ones match only where their underscores stand."""
     expression = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
-    if re.fullmatch(expression, name) is None:
-        return False
+    fits = re.compile(expression).fullmatch
     written = pattern.split(".")
-    for part in name.split("."):
-        if part.startswith("__") and not any(piece.startswith("__") for piece in written):
+    has_special, has_private = (any(piece.startswith(start) for piece in written) for start in ("__", "_"))
+
+    def matches(name: str) -> bool:
+        if fits(name) is None:
             return False
-        if part.startswith("_") and not any(piece.startswith("_") for piece in written):
-            return False
-    return True
+        if "_" not in name or (has_special and has_private):
+            return True
+        parts = name.split(".")
+        return (has_private or not any(part.startswith("_") for part in parts)) and (
+            has_special or not any(part.startswith("__") for part in parts)
+        )
+
+    return matches
 
 
 def _describe(obj: Any) -> str:

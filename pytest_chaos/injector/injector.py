@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import functools
+import gc
 import os
 import sys
 import threading
@@ -38,7 +39,6 @@ from pytest_chaos.scenario import Rule
 from pytest_chaos.schedule import Cursor, stream
 from pytest_chaos.target import Point, module_matcher
 from pytest_chaos.triggers import Call
-
 
 _STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
 
@@ -159,12 +159,15 @@ class _Entry(NamedTuple):
 class _Site:
     """One place where something is put in the way of calls, with the rules that act there; the last one wins."""
 
+    __slots__ = ("answers", "key", "mechanism", "passage", "planned", "point", "rules")
+
     def __init__(self, key: _Key, point: Point, mechanism: Mechanism) -> None:
         self.key = key
         self.point = point
         self.mechanism = mechanism
         self.rules: list[_Entry] = []
         self.planned: _Entry | None = None
+        self.passage: Passage | None = None
         self.answers: list[Any] = []
 
 
@@ -230,7 +233,8 @@ class Injector:
         if not rule.can_fire:
             return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
         try:
-            self._attach(injection, injection.points, below=below)
+            with _collector_paused():
+                self._attach(injection, injection.points, below=below)
         except BaseException:
             self._detach(injection)
             raise
@@ -312,7 +316,9 @@ class Injector:
 
     def _install(self, site: _Site) -> None:
         if not site.mechanism.installed:
-            site.mechanism.install(Passage(site.point.kind, functools.partial(self._decide, site)))
+            if site.passage is None:
+                site.passage = Passage(site.point.kind, functools.partial(self._decide, site))
+            site.mechanism.install(site.passage)
 
     def _detach(self, injection: Injection) -> None:
         changed = []
@@ -325,6 +331,7 @@ class Injector:
                 site.mechanism.remove()
                 if site.mechanism.is_shadowed:
                     self._shadowed.append(site.mechanism)
+                site.passage = None  # it leads back here
                 del self._sites[site.key]
         self._plan(changed)
 
@@ -590,6 +597,18 @@ class Injector:
             return False
 
 
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 _INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
 
 
@@ -618,6 +637,7 @@ def _has_filter(rule: Rule) -> bool:
 def _file_of(point: Point) -> str:
     """Return the file of the module that a point's function belongs to, or an empty text."""
     function = function_behind(point)
+    if function is not None:
+        return str(function.__globals__.get("__file__") or "")
     module = sys.modules.get(getattr(point.raw, "__module__", None) or "")
-    namespace = function.__globals__ if function is not None else getattr(module, "__dict__", {})
-    return str(namespace.get("__file__") or "")
+    return str(getattr(module, "__dict__", {}).get("__file__") or "")

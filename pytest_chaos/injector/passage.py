@@ -16,7 +16,6 @@ from pytest_chaos.injector.call import AnyCall, RealCall
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
-
 Act = tuple[Callable[[], Any], BaseException | None]
 """What a fault does to a call, and the error to raise instead where that is all."""
 
