@@ -161,4 +161,3 @@ def armed(laboratory: Laboratory, *rules: Rule) -> Iterator[Experiment]:
             yield experiment
     finally:
         experiment.close()
-        laboratory.census.forget_baseline()

@@ -62,6 +62,11 @@ def _references(hold: ErrorHold) -> int:
 _REFERENCES_OF_ONE = _references(ErrorHold(Exception())) if hasattr(sys, "getrefcount") else 0
 
 
+def is_marked(function: object) -> bool:
+    """Tell whether a function was marked as a coroutine function by ``inspect.markcoroutinefunction``."""
+    return hasattr(function, "_is_coroutine_mark")
+
+
 def current_frames() -> dict[int, FrameType]:
     """Return the running frame of each thread, by thread ident."""
     return dict(sys._current_frames()) if _HAS_FRAMES else {}

@@ -32,7 +32,8 @@ from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
-from pytest_chaos.resources.census import Baseline, Census, Leftover
+from pytest_chaos.resources.census import Baseline, Census
+from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress
 from pytest_chaos.scenario import Rule
 from pytest_chaos.verdict import Judgement
@@ -176,8 +177,6 @@ class Experiment:
         leftovers: list[Leftover] = []
         if self._baseline is not None and self.injector.injections and self.contract.leaks != "off":
             leftovers = self.laboratory.census.leftovers(self._baseline)
-        else:
-            self.laboratory.census.forget_baseline()
         self.close()
         seen = self._observation(leftovers)
         return seen, judge(seen, self.laboratory.oracles)
@@ -186,6 +185,8 @@ class Experiment:
         """Put everything back, whatever happened; harmless when done twice."""
         self._put_back()
         self.journal.forget_errors()
+        if self._baseline is not None:
+            self.laboratory.census.forget(self._baseline)
         self._around.close()
 
     def _put_back(self) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
-from pytest_chaos.resources.census import Leftover
+from pytest_chaos.resources.leftovers import Leftover
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
 

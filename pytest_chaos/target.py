@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_chaos import immutable
+from pytest_chaos import compat, immutable
 from pytest_chaos.errors import TargetError, near_misses
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.provenance import is_stdlib_module
@@ -413,7 +413,7 @@ def _catalogue_error(text: str) -> TargetError:
 
 def kind_of(raw: Any) -> Kind | None:
     """Return what sort of callable a raw attribute is, or ``None`` if it is not callable at all."""
-    if type(raw) is types.FunctionType and not (hasattr(raw, "__wrapped__") or hasattr(raw, "_is_coroutine_mark")):
+    if type(raw) is types.FunctionType and not (hasattr(raw, "__wrapped__") or compat.is_marked(raw)):
         return _kind_of_code(raw.__code__)  # of most; inspect takes long, and a glob asks of thousands
     if isinstance(raw, property):
         return "property" if raw.fget is not None else None

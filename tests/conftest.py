@@ -25,7 +25,8 @@ from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.observation import Observation
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record, record_of
-from pytest_chaos.resources.census import Census, Owner
+from pytest_chaos.resources.births import Owner
+from pytest_chaos.resources.census import Census
 from pytest_chaos.verdict import Judgement
 
 pytest_plugins = ["pytester"]
@@ -131,7 +132,6 @@ class Lab:
                 yield Chaos(experiment)
         finally:
             experiment.close()
-            self.laboratory.census.forget_baseline()
 
 
 def _rules(rules: tuple[str | Rule, ...]) -> list[Rule]:

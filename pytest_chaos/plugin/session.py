@@ -30,7 +30,8 @@ from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.lines import verdict_text
 from pytest_chaos.report.record import Record, record_of
-from pytest_chaos.resources.census import NOBODY, Census, Owner
+from pytest_chaos.resources.births import NOBODY, Owner
+from pytest_chaos.resources.census import Census
 from pytest_chaos.scenario import check_all
 
 _EXPERIMENT: pytest.StashKey[Experiment] = pytest.StashKey()

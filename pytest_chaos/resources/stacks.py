@@ -18,6 +18,14 @@ def place(code: CodeType, line: int | None, provenance: Provenance) -> str:
     return f"{provenance.shorten(code.co_filename)}:{line or code.co_firstlineno} in {code.co_qualname}"
 
 
+def line_at(code: CodeType, offset: int) -> int:
+    """Return the line of the instruction at an offset in bytes."""
+    for start, end, line in code.co_lines():
+        if start <= offset < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
 def place_of(frame: FrameType | None, provenance: Provenance) -> str:
     """Return where a frame stands, as seen from the system under test: its first frame that is not the library's."""
     if frame is None:

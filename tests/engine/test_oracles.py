@@ -18,7 +18,7 @@ from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.recovery import judge_recovery
-from pytest_chaos.resources.census import Leftover
+from pytest_chaos.resources.leftovers import Leftover
 
 FIRED = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "hang")
 
