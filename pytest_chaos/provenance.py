@@ -19,34 +19,29 @@ Origin = Literal["project", "test", "stdlib", "import", "generated", "pytest", "
 _OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 # A call that a fault lets through runs inside these frames of ours: to everybody else they are not there.
 _PASSAGE = (
-    _OWN_FOLDER + "answers.py",
     "<pytest-chaos ",
     *(
-        _OWN_FOLDER + os.path.join("injector", name)
+        _OWN_FOLDER + name.replace("/", os.sep)
         for name in (
-            "adapters",
-            "call.py",
-            "hook.py",
-            "iteration.py",
-            "passage.py",
-            "proxies.py",
-            "remembering.py",
-            "returned.py",
-            "sources.py",
-            "strike.py",
-        )
-    ),
-    _OWN_FOLDER + os.path.join("resources", "taps.py"),
-    *(
-        _OWN_FOLDER + os.path.join("faults", name)
-        for name in (
-            "alternating.py",
-            "cancelling.py",
-            "corrupting.py",
-            "delaying.py",
-            "hanging.py",
-            "raising.py",
-            "replying.py",
+            "answers.py",
+            "faults/alternating.py",
+            "faults/cancelling.py",
+            "faults/corrupting.py",
+            "faults/delaying.py",
+            "faults/hanging.py",
+            "faults/raising.py",
+            "faults/replying.py",
+            "injector/adapters",
+            "injector/call.py",
+            "injector/hook.py",
+            "injector/iteration.py",
+            "injector/passage.py",
+            "injector/proxies.py",
+            "injector/remembering.py",
+            "injector/returned.py",
+            "injector/sources.py",
+            "injector/strike.py",
+            "resources/taps.py",
         )
     ),
 )

@@ -16,17 +16,7 @@ ErrorSource = type[BaseException] | BaseException | Callable[..., BaseException]
 
 @dataclass(frozen=True, init=False)
 class RaisingFault(Fault):
-    """A fault that raises an error; each activation gets an instance of its own.
-
-    Args:
-        exc: An exception class, an instance (copied for each activation), or a factory called with ``args``.
-        *args: Arguments of the class or factory. A class without arguments is given a message that names the
-            injection point, the call number and a token, so that the error can be recognised wherever it turns up.
-        **kwargs: Keyword arguments of the class or factory.
-
-    Raises:
-        SpecificationError: ``exc`` is nothing that can be raised, or cannot be built from these arguments.
-    """
+    """A fault that raises an error, and is written with it; the classes made of this one say how."""
 
     exc: ErrorSource
     args: tuple[Any, ...]
