@@ -130,6 +130,7 @@ class Cursor:
         term_number: Which term decides over the next call, from 0.
         is_counted: Whether every term is decided by the number of the call alone, over all actors.
         is_drawn: Whether every term is decided by chance alone, per point and actor.
+        is_separate: Whether what one point and actor meets does not depend on the calls of others.
     """
 
     def __init__(self, chain: tuple[Term, ...], *key: object) -> None:
@@ -144,6 +145,7 @@ class Cursor:
         self.calls = 0
         self.firings = 0
         self.is_counted = all(term.trigger.rate >= 1 for term in chain)
+        self.is_separate = len(chain) == 1 and chain[0].trigger.rate < 1 and chain[0].trigger.times is None
         self.is_drawn = all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in chain)
 
     @property

@@ -279,7 +279,7 @@ def _hands_out(raw: Any) -> bool:
         return True
     if isinstance(raw, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
         return True
-    if inspect.ismethoddescriptor(raw) or (callable(raw) and hasattr(type(raw), "cache_info")):
+    if callable(raw) and (inspect.ismethoddescriptor(raw) or hasattr(type(raw), "cache_info")):
         return True
     mock = sys.modules.get("unittest.mock")
     return mock is not None and isinstance(raw, mock.Mock)
@@ -423,8 +423,8 @@ def kind_of(raw: Any) -> Kind | None:
         return kind_of(raw.__func__)
     if isinstance(raw, type):
         return "constructor"
-    if not callable(raw) and not inspect.ismethoddescriptor(raw):
-        return None
+    if not callable(raw) and not isinstance(raw, functools.partialmethod | functools.singledispatchmethod):
+        return None  # also a descriptor that hands out something else than a method
     function: Any = raw.__func__ if isinstance(raw, types.MethodType) else raw
     while isinstance(function, functools.partial):
         function = function.func

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -170,17 +171,32 @@ def _replacement(point: Point, passage: Passage) -> Any:
     raw = point.raw
     if isinstance(raw, property):
         getter: Any = raw.fget
-        return type(raw)(Wrapper(getter, passage), raw.fset, raw.fdel, raw.__doc__)
+        # Not by the constructor: a subclass may have one of its own.
+        double = type(raw).__new__(type(raw))
+        if hasattr(raw, "__dict__"):
+            vars(double).update(vars(raw))
+        property.__init__(double, Wrapper(getter, passage), raw.fset, raw.fdel, raw.__doc__)
+        return double
     if isinstance(raw, functools.cached_property):
         twin = functools.cached_property(Wrapper(raw.func, passage))
         twin.__set_name__(point.owner, point.name)
         return twin
-    if point.name == "__init__" and raw is object.__init__:
-        return Wrapper(_no_init, passage)
+    if point.inherited and isinstance(point.owner, type) and isinstance(raw, types.WrapperDescriptorType):
+        return Wrapper(_inherited(point.owner, point.name), passage)
     return Wrapper(raw, passage)
 
 
-def _no_init(self: object, *args: object, **kwargs: object) -> None:
-    """Stand in for ``object.__init__``, which refuses arguments as soon as the class has an ``__init__`` of its own."""
-    if (args or kwargs) and type(self).__new__ is object.__new__:
-        raise TypeError(f"{type(self).__name__}() takes no arguments")
+def _inherited(owner: type, name: str) -> Callable[..., Any]:
+    """Stand in for a method of C that a class inherits: for each receiver, for a child may have other bases too."""
+
+    def inherited(self: object, *args: object, **kwargs: object) -> Any:
+        __tracebackhide__ = True
+        method = getattr(super(owner, self), name)
+        if getattr(method, "__objclass__", None) is object and name == "__init__":
+            # It refuses arguments as soon as the class has an ``__init__`` of its own.
+            if (args or kwargs) and type(self).__new__ is object.__new__:
+                raise TypeError(f"{type(self).__name__}() takes no arguments")
+            return None
+        return method(*args, **kwargs)
+
+    return inherited

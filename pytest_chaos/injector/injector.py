@@ -11,6 +11,7 @@ import sys
 import threading
 import weakref
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context, copy_context
 from time import monotonic
@@ -50,16 +51,18 @@ class Injection:
         rule: What was asked for.
         text: Canonical text of the rule.
         points: The injection points it acts on.
+        sites: Where it stands there.
         filtered: How many calls its filters refused; these are not counted.
         shadowed: On how many calls it wanted to act, and another rule did.
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
     """
 
-    def __init__(self, rule: Rule, points: list[Point], injector: Injector, ordinal: int) -> None:
+    def __init__(self, rule: Rule, text: str, points: list[Point], injector: Injector, ordinal: int) -> None:
         self.rule = rule
-        self.text = format_rule(rule)
+        self.text = text
         self.points = points
+        self.sites: list[_Site] = []
         self.is_lifted = False
         self._injector = injector
         self._ordinal = ordinal
@@ -212,6 +215,7 @@ class Injector:
         self._suspensions = 0
         self._began = 0.0
         _INJECTORS.add(self)
+        self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._drawn_entries: set[Entries] = set()
         self._decides_each_call = False
 
@@ -227,9 +231,9 @@ class Injector:
         Raises:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
-        ordinal = sum(rule == other.rule for other in self.injections)
+        text = format_rule(rule)
         points = [uncovered(point, self._covered) for point in rule.points()]
-        injection = Injection(rule, points, self, ordinal)
+        injection = Injection(rule, text, points, self, self._texts[text])
         if not rule.can_fire:
             return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
         try:
@@ -239,6 +243,7 @@ class Injector:
             self._detach(injection)
             raise
         self.injections.append(injection)
+        self._texts[text] += 1
         if rule.target.is_glob:
             self._armory.imports.listen(not_yet_imported(rule.target), self._module_loaded)
         return injection
@@ -247,6 +252,8 @@ class Injector:
         sites = [self._site(point) for point in points]
         for point, site in zip(points, sites, strict=True):
             entry = _Entry(injection, point, receiver_test(point))
+            if injection not in (known.injection for known in site.rules):
+                injection.sites.append(site)
             site.rules.insert(0 if below else len(site.rules), entry)
             if self._is_open:
                 self._install(site)
@@ -322,9 +329,7 @@ class Injector:
 
     def _detach(self, injection: Injection) -> None:
         changed = []
-        for site in reversed(list(self._sites.values())):
-            if not any(entry.injection is injection for entry in site.rules):
-                continue
+        for site in reversed(injection.sites):
             site.rules = [entry for entry in site.rules if entry.injection is not injection]
             changed.append(site)
             if not site.rules:
@@ -333,6 +338,7 @@ class Injector:
                     self._shadowed.append(site.mechanism)
                 site.passage = None  # it leads back here
                 del self._sites[site.key]
+        injection.sites = []
         self._plan(changed)
 
     # --- planning ahead
@@ -343,23 +349,30 @@ class Injector:
             touched = {id(entry.injection): entry.injection for site in sites for entry in site.rules}
             touched.update({id(site.planned.injection): site.planned.injection for site in sites if site.planned})
             for injection in touched.values():
-                injection.retire_gates()
-                own = [site for site in self._sites.values() if any(e.injection is injection for e in site.rules)]
-                injection.is_planned = bool(own) and self._can_plan(injection, own)
-                for site in own:
-                    site.planned = site.rules[0] if injection.is_planned else None
+                self._plan_injection(injection)
 
-    def _can_plan(self, injection: Injection, sites: list[_Site]) -> bool:
+    def _plan_injection(self, injection: Injection) -> None:
+        injection.retire_gates()
+        able = [site for site in injection.sites if self._has_gate(site)] if self._can_plan(injection) else []
+        if len(able) < len(injection.sites) and not injection.cursor.is_separate:
+            able = []  # calls that pass a gate and calls that are decided have one count
+        injection.is_planned = bool(able)
+        for site in injection.sites:
+            site.planned = None
+        for site in able:
+            site.planned = site.rules[0]
+
+    def _can_plan(self, injection: Injection) -> bool:
         if self._decides_each_call or injection.is_lifted or injection.needs_answers or _has_filter(injection.rule):
             return False
-        if not (injection.cursor.is_counted or injection.cursor.is_drawn):
-            return False
-        return all(
+        return injection.cursor.is_counted or injection.cursor.is_drawn
+
+    def _has_gate(self, site: _Site) -> bool:
+        return (
             len(site.rules) == 1
             and site.mechanism.entries is not None
             and site.rules[0].is_receiver is None
             and not self._provenance.may_serve_the_runner(_file_of(site.point), site.point.name)
-            for site in sites
         )
 
     def context_of_child(self) -> Context | None:
@@ -506,9 +519,8 @@ class Injector:
     def _decide_one_by_one(self, injection: Injection) -> None:
         injection.retire_gates()
         injection.is_planned = False
-        for site in self._sites.values():
-            if site.planned is not None and site.planned.injection is injection:
-                site.planned = None
+        for site in injection.sites:
+            site.planned = None
 
     def _count(self, site: _Site, frame: FrameType | None, call: AnyCall) -> Strike | None:
         actor = self.actors.current()
@@ -531,6 +543,9 @@ class Injector:
                 acts = fault is not None and winner is None
                 if acts and fault is not None:
                     number, index = cursor.calls, cursor.actor_calls(actor)
+                    if injection.gates is not None:  # calls have passed at other points, and nobody knows of them yet
+                        number += injection.gates.passed
+                        index += injection.gates.passed_of(actor)
                     winner = (
                         fault,
                         point,

@@ -1260,3 +1260,98 @@ def test_lift_releases_and_restores_everything(shop: Any, lab: Any) -> None:
 
         assert before == stock(shop)
         assert ("paid", 1, 2) == shop.pay()
+
+
+# --- what other people's own suites have shown
+
+
+STRANGE = """
+import functools
+
+class remembered(property):
+    def __init__(self, fget, name=None):
+        super().__init__(fget)
+        self.label = name
+
+class lazy:
+    def __init__(self, function): self.function = function
+    def __get__(self, receiver, owner=None): return self if receiver is None else self.function(receiver)
+
+class Mixin: pass
+
+class Base:
+    def __init__(self, x): self.x = x
+
+class Both(Mixin, Base): pass
+
+class Shop:
+    @remembered
+    def price(self): return 42
+    @lazy
+    def mode(self): return None
+    def pay(self, much=False): return much
+    pay_much = functools.partialmethod(pay, much=True)
+
+def first(): return 1
+def second(): return 2
+"""
+
+
+def test_property_of_a_class_with_a_constructor_of_its_own_meets_the_fault(lab: Any) -> None:
+    strange = lab.module("strange", STRANGE)
+    raw = vars(strange.Shop)["price"]
+    with lab.window("strange:Shop.price = #1 return(0)"):
+        assert (0, 42) == (strange.Shop().price, strange.Shop().price)
+    assert vars(strange.Shop)["price"] is raw
+
+
+def test_fault_on_a_class_without_a_constructor_leaves_its_siblings_theirs(lab: Any) -> None:
+    """The class gets one of its own meanwhile, which stands before that of the next base."""
+    strange = lab.module("strange", STRANGE)
+    with lab.window("strange:Mixin = #2 raise(OSError)"):
+        assert 1 == strange.Both(1).x
+        with pytest.raises(OSError, match="injected"):
+            strange.Both(1)
+        assert 2 == strange.Both(2).x
+        with pytest.raises(TypeError, match="takes no arguments"):
+            strange.Mixin(1)
+    assert "__init__" not in vars(strange.Mixin)
+
+
+def test_descriptor_that_hands_out_no_method_is_no_target(lab: Any) -> None:
+    strange = lab.module("strange", STRANGE)
+    with pytest.raises(TargetError, match="not callable"):
+        lab.window("strange:Shop.mode = raise(OSError)").__enter__()
+    with lab.window("strange:Shop.* = 0.001%raise(OSError)"):
+        assert strange.Shop().mode is None
+
+
+def test_partial_method_meets_the_fault(lab: Any) -> None:
+    strange = lab.module("strange", STRANGE)
+    with lab.window("strange:Shop.pay_much = #1 return('nothing')"):
+        assert ("nothing", True) == (strange.Shop().pay_much(), strange.Shop().pay_much())
+
+
+def test_point_that_is_decided_call_by_call_leaves_the_others_their_gates(lab: Any) -> None:
+    """What a rate draws at one point does not depend on the calls at others, so only that one is looked at."""
+    strange = lab.module("strange", STRANGE)
+
+    def fired(*calls: Callable[[], object]) -> tuple[set[str], list[int]]:
+        with lab.window("strange:* = 10%raise(OSError)", seed=3) as chaos:
+            for _ in range(200):
+                for call in calls:
+                    with contextlib.suppress(OSError):
+                        call()
+            (injection,) = chaos._experiment.injector.injections
+            assert 200 * len(calls) == injection.calls
+            gated = {site.point.name for site in injection.sites if site.planned}
+            activations = chaos._experiment.journal.activations
+        numbers = [one.number for one in activations]
+        assert sorted(set(numbers)) == numbers and numbers[-1] <= 200 * len(calls)
+        return gated, [number for number, one in enumerate(activations) if one.point == "strange:first"]
+
+    alone, few = fired(lambda: strange.first())
+    beside, many = fired(lambda: strange.first(), strange.Mixin, lambda: strange.second())
+    assert len(few) == len(many) > 0
+    if lab.laboratory.armory.twins is not None:
+        assert {"first", "second"} <= alone == beside
