@@ -27,7 +27,8 @@ ATTEMPTS = 3
 Part = Callable[[Project, int], dict[str, Any]]
 
 
-def _row(rows: Mapping[str, Timed], bare: str = "bare") -> dict[str, dict[str, float]]:
+def compared(rows: Mapping[str, Timed], bare: str = "bare") -> dict[str, dict[str, float]]:
+    """Return what variants took, in nanoseconds and as ratios."""
     shown = {}
     for name, timed in rows.items():
         shown[name] = {"ns": timed.ns, "us": timed.ns / 1000, "x bare": timed.over(rows[bare])}
@@ -38,7 +39,7 @@ def _row(rows: Mapping[str, Timed], bare: str = "bare") -> dict[str, dict[str, f
 
 def _c_functions(work: Project, rounds: int) -> dict[str, Any]:
     rows = per_call.c_functions(work, rounds)
-    shown = _row(rows)
+    shown = compared(rows)
     shown["each caller looked at"]["x bare"] = rows["each caller looked at"].over(rows["bare time.time"])
     return shown
 
@@ -49,11 +50,11 @@ def _depth(work: Project, rounds: int) -> dict[str, int]:
 
 
 PARTS: dict[str, Part] = {
-    "kinds": lambda work, rounds: {kind: _row(rows) for kind, rows in per_call.kinds(work, rounds).items()},
-    "rules": lambda work, rounds: _row(per_call.rules_on_a_function(work, rounds)),
-    "receivers": lambda work, rounds: _row(per_call.receivers(work, rounds)),
+    "kinds": lambda work, rounds: {kind: compared(rows) for kind, rows in per_call.kinds(work, rounds).items()},
+    "rules": lambda work, rounds: compared(per_call.rules_on_a_function(work, rounds)),
+    "receivers": lambda work, rounds: compared(per_call.receivers(work, rounds)),
     "C function": _c_functions,
-    "firing": lambda work, rounds: _row(per_call.firing(work, rounds)),
+    "firing": lambda work, rounds: compared(per_call.firing(work, rounds)),
     "depth": _depth,
     "arming": lambda work, rounds: {str(count): asdict(row) for count, row in arming.growth(work, 3).items()},
     "memory": lambda work, rounds: arming.memory(work),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ def kinds(project: Project, rounds: int) -> dict[str, dict[str, Timed]]:
     for kind, (target, body, holder) in KINDS.items():
         name = target.replace(".", "_").lower()
         bare, ours, theirs, mocked = (project.subject(f"{name}_{way}") for way in ("bare", "armed", "wrapt", "mock"))
-        _wrap(theirs, target)
+        wrap(theirs, target)
         variants = {"bare": _variant(body, holder, bare), "wrapt": _variant(body, holder, theirs)}
         if kind != "property":  # a mock does not get the receiver of a property
             variants["mock"] = _mocked(body, holder, mocked, target)
@@ -126,7 +127,7 @@ def firing(project: Project, rounds: int) -> dict[str, Timed]:
 def depth(project: Project) -> dict[str, int]:
     """Return how deep a function can call itself: bare, armed, and through wrapt."""
     bare, ours, theirs = (project.subject(f"depth_{way}") for way in ("bare", "armed", "wrapt"))
-    _wrap(theirs, "dive")
+    wrap(theirs, "dive")
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(1000)
     try:
@@ -145,9 +146,10 @@ def _few(variant: Variant) -> Variant:
     return replace(variant, once=200)
 
 
-def _wrap(module: ModuleType, target: str) -> None:
+def wrap(module: ModuleType, target: str) -> None:
+    """Put a wrapt wrapper that passes everything through in the place of a target."""
     owner, name = _owner(module, target)
-    raw = vars(owner)[name]
+    raw = inspect.getattr_static(owner, name)
     if isinstance(raw, property):
         wrapped: Any = property(wrapt.FunctionWrapper(raw.fget, _pass_through))
     else:
