@@ -6,9 +6,14 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +137,73 @@ class Lab:
                 yield Chaos(experiment)
         finally:
             experiment.close()
+
+
+# --- real servers, started where they are installed
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The dsn of a PostgreSQL server of our own, with a socket and no port; empty if none is installed."""
+    with _folder("chaos-pg") as folder:
+        programs = [_program(name) for name in ("initdb", "pg_ctl")]
+        as_root = os.geteuid() == 0  # it refuses to run as root
+        if not all(programs) or (as_root and not shutil.which("runuser")):
+            yield ""
+            return
+        initdb, pg_ctl = programs
+        user = ["runuser", "-u", "postgres", "--"] if as_root else []
+        if as_root:
+            shutil.chown(folder, "postgres")
+        data, options = str(folder / "data"), f"-k {folder} -c listen_addresses= -F"
+        make = [*user, initdb, "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]
+        start = [*user, pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start"]
+        if not (_succeeds(make, folder) and _succeeds(start, folder)):
+            yield ""
+            return
+        try:
+            yield f"host={folder} user=postgres dbname=postgres"
+        finally:
+            _succeeds([*user, pg_ctl, "-D", data, "-m", "immediate", "stop"], folder)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis server of our own, with a socket and no port; empty if none is installed."""
+    program = shutil.which("redis-server")
+    if not program:
+        yield ""
+        return
+    with _folder("chaos-redis") as folder:
+        socket = folder / "socket"
+        words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder)]
+        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not socket.exists() and server.poll() is None:
+                time.sleep(0.01)  # until it listens, or has ended
+            yield f"unix://{socket}" if server.poll() is None else ""
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@contextlib.contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # the path of a socket must be short
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _program(name: str) -> str:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(found[-1]) if found else "")
+
+
+def _succeeds(words: list[str], folder: Path) -> bool:
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, timeout=60)
+    return done.returncode == 0
 
 
 def _rules(rules: tuple[str | Rule, ...]) -> list[Rule]:
