@@ -32,6 +32,7 @@ _PASSAGE = (
             "faults/raising.py",
             "faults/replying.py",
             "injector/adapters",
+            "injector/attribute.py",
             "injector/call.py",
             "injector/hook.py",
             "injector/iteration.py",

@@ -133,9 +133,9 @@ def function_behind(point: Point) -> FunctionType | None:
     raw: Any = point.raw
     if type(raw) in (staticmethod, classmethod, MethodType):
         raw = raw.__func__
-    elif type(raw) is property:
+    elif isinstance(raw, property):
         raw = raw.fget
-    elif type(raw) is functools.cached_property:
+    elif isinstance(raw, functools.cached_property):
         raw = raw.func
     return raw if type(raw) is FunctionType else None
 
