@@ -39,19 +39,23 @@ class RealCall:
         The same whether the caller wrote ``f(1)`` or ``f(a=1)``.
         """
         if isinstance(getattr(self.function, "__code__", None), CodeType):
-            try:
-                bound = inspect.signature(self.function).bind(*self.args, **self.kwargs)
-            except (TypeError, ValueError):  # no signature, or the call does not fit it and will say so itself
-                return self.args, self.kwargs
-            bound.apply_defaults()
-            named = dict(bound.arguments)
-            for name, parameter in bound.signature.parameters.items():
-                if parameter.kind is parameter.VAR_POSITIONAL:
-                    named.pop(name, None)
-                elif parameter.kind is parameter.VAR_KEYWORD:
-                    named.update(named.pop(name, {}))
-            return bound.args, named
+            return self.told()
         return self.args, self.kwargs
+
+    def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Return the arguments as :meth:`shown` does, also where only a signature tells their names."""
+        try:
+            bound = inspect.signature(self.function).bind(*self.args, **self.kwargs)
+        except (TypeError, ValueError):  # no signature, or the call does not fit it and will say so itself
+            return self.args, self.kwargs
+        bound.apply_defaults()
+        named = dict(bound.arguments)
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                named.pop(name, None)
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                named.update(named.pop(name, {}))
+        return bound.args, named
 
 
 class Layout:
@@ -63,6 +67,7 @@ class Layout:
 
     def __init__(self, code: CodeType) -> None:
         self._positional = code.co_argcount
+        self.has_positional = code.co_argcount > 0
         self._named = code.co_argcount + code.co_kwonlyargcount
         self._names = code.co_varnames[: self._named]
         self._args = self._named if code.co_flags & CO_VARARGS else None
@@ -139,6 +144,10 @@ class SplicedCall:
                     del named[name]
             args = args[1:]
         return args, named
+
+    def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Return the arguments as :meth:`shown` does."""
+        return self.shown()
 
 
 AnyCall = RealCall | SplicedCall

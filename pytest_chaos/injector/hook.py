@@ -66,6 +66,8 @@ class Hook(ABC):
         passage = self.passage
         if passage is None or held is None:
             return False
+        if passage.receivers and self.layout.has_positional and not passage.means(slots[0]):
+            return False
         act = passage.act_on(SplicedCall(self, slots, held), self.entries)
         if act is None:
             return False

@@ -255,6 +255,7 @@ class Injector:
             if injection not in (known.injection for known in site.rules):
                 injection.sites.append(site)
             site.rules.insert(0 if below else len(site.rules), entry)
+            self._settle_receivers(site)
             if self._is_open:
                 self._install(site)
         self._plan(sites)
@@ -325,13 +326,20 @@ class Injector:
         if not site.mechanism.installed:
             if site.passage is None:
                 site.passage = Passage(site.point.kind, functools.partial(self._decide, site))
+                self._settle_receivers(site)
             site.mechanism.install(site.passage)
+
+    def _settle_receivers(self, site: _Site) -> None:
+        if site.passage is not None:
+            tests = [entry.is_receiver for entry in site.rules]
+            site.passage.receivers = tuple(test for test in tests if test) if all(tests) else ()
 
     def _detach(self, injection: Injection) -> None:
         changed = []
         for site in reversed(injection.sites):
             site.rules = [entry for entry in site.rules if entry.injection is not injection]
             changed.append(site)
+            self._settle_receivers(site)
             if not site.rules:
                 site.mechanism.remove()
                 if site.mechanism.is_shadowed:

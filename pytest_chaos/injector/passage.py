@@ -34,9 +34,13 @@ class Passage:
     Args:
         kind: What sort of callable stands there.
         decide: Decides over each call.
+
+    Attributes:
+        receivers: If only calls on certain receivers are meant: one predicate for each rule, any of which may hold.
     """
 
     def __init__(self, kind: Kind, decide: Decide) -> None:
+        self.receivers: tuple[Callable[[Any], bool], ...] = ()
         self._shape = _SHAPES.get(kind, _call)
         self._decide = decide
 
@@ -48,6 +52,13 @@ class Passage:
         if strike is None:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
+
+    def means(self, receiver: object) -> bool:
+        """Tell whether a call on this receiver is to be decided at all; most others are let go here."""
+        for is_meant in self.receivers:  # noqa: SIM110  # nothing is called that a fault may stand on
+            if is_meant(receiver):
+                return True
+        return False
 
     def act_on(self, call: AnyCall, entries: Entries) -> Act | None:
         """Return what the fault does that hits a call, or ``None`` to let it pass.

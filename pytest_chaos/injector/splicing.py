@@ -152,8 +152,12 @@ def receiver_test(point: Point) -> Callable[[Any], bool] | None:
     if not point.inherited or not isinstance(owner, type):
         return None
     if type(point.raw) is classmethod or point.name == "__new__":
-        return lambda candidate: isinstance(candidate, type) and issubclass(candidate, owner)
-    return lambda candidate: isinstance(candidate, owner)
+        return lambda candidate: _isinstance(candidate, type) and _issubclass(candidate, owner)
+    return lambda candidate: _isinstance(candidate, owner)
+
+
+# As they are before anything is armed: asked from a prologue, they must not meet a fault.
+_isinstance, _issubclass = isinstance, issubclass
 
 
 def has_receiver(point: Point) -> bool:
