@@ -29,8 +29,8 @@ KNOWN = (
     Known(
         r"jinja2: tests/test_debug\.py::TestDebug::test_runtime_error",
         ((3, 11), (3, 12), (3, 13)),
-        "Jinja2 keeps the code of its own functions in a set, and looks for that of running frames there: while a fault "
-        "stands in a function it runs other code",
+        "Jinja2 keeps the code of its own functions in a set, and looks for that of running frames there: while a "
+        "fault stands in a function it runs other code",
     ),
 )
 

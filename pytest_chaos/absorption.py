@@ -8,8 +8,9 @@ raised again and caught in the same function, or that went on inside an exceptio
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.clauses import Clause, Scope, Sources, entered, positions, takers
@@ -43,6 +44,7 @@ _KEEPERS: dict[tuple[str, str], End] = {
     ("asyncio.tasks", "Task.__step_run_and_handle_result"): "task",
 }
 _PROBE = ("pytest_chaos.control",)
+_ANSWERS = ("pytest_chaos.injector.hook", "take")  # what spliced code calls to be answered by a fault
 _SHOWN = ("project", "test", "installed", "generated")
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -155,9 +157,11 @@ class Tracer:
             has_escaped: Whether it is known to have ended the test's body.
         """
         parts: list[Any] = [type(error), point, has_escaped]
+        codes: list[CodeType] = []
         trace = error.__traceback__
         while trace is not None:
-            parts += id(trace.tb_frame.f_code), trace.tb_lasti
+            codes.append(trace.tb_frame.f_code)
+            parts += id(codes[-1]), trace.tb_lasti
             trace = trace.tb_next
         if flight is not None:
             # Not its frame's names: they are the traceback's, or nobody's.
@@ -169,7 +173,6 @@ class Tracer:
         steps = _steps(error.__traceback__)
         told = self._tell(error, point, steps, flight, has_escaped)
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
-            codes = [step.scope.code for step in steps]
             self._told[key] = told, codes if flight is None or flight.code is None else [*codes, flight.code]
         return told
 
@@ -281,14 +284,29 @@ class Tracer:
         return f"{self._provenance.shorten(code.co_filename)}:{line} {code.co_qualname}"
 
 
+def entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+    """Yield the entries of a traceback, outermost first, without those of functions that a fault answered for.
+
+    Spliced code answers from a frame of its function, though nothing of the function has run.
+    """
+    while trace is not None:
+        inner = trace.tb_next
+        if inner is None or not _answers(inner.tb_frame):
+            yield trace
+        trace = inner
+
+
+def _answers(frame: FrameType) -> bool:
+    return frame.f_code.co_name == _ANSWERS[1] and frame.f_globals.get("__name__") == _ANSWERS[0]
+
+
 def _steps(trace: TracebackType | None) -> list[_Step]:
     """Return the frames of a traceback, outermost first."""
     found: list[_Step] = []
-    while trace is not None:
-        frame = trace.tb_frame
-        line = trace.tb_lineno or frame.f_code.co_firstlineno
-        found.append(_Step(Scope(frame.f_code, frame.f_globals, frame), trace.tb_lasti, line))
-        trace = trace.tb_next
+    for entry in entries(trace):
+        frame = entry.tb_frame
+        line = entry.tb_lineno or frame.f_code.co_firstlineno
+        found.append(_Step(Scope(frame.f_code, frame.f_globals, frame), entry.tb_lasti, line))
     return found
 
 

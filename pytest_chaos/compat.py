@@ -5,15 +5,25 @@ Each function answers with nothing where its name is gone, so that a new interpr
 
 from __future__ import annotations
 
+import _socket
+import _thread
 import asyncio
 import asyncio.base_events
 import asyncio.runners
+import asyncio.selector_events as selector_events
 import concurrent.futures.thread as executor_threads
+import contextlib
+import dis
+import functools
+import gc
+import os
 import platform
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+import tracemalloc
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -72,18 +82,78 @@ def current_frames() -> dict[int, FrameType]:
     return dict(sys._current_frames()) if _HAS_FRAMES else {}
 
 
-def interrupt_main_thread(ident: int) -> bool:
-    """Raise ``KeyboardInterrupt`` in the main thread, also out of a wait for a lock; tell whether that can be done.
+# A signal that nobody else is known to use; SIGINT is the user's, may be ignored, and may only ask a server to end.
+_SPARE_SIGNAL: int | None = getattr(signal, "SIGRTMAX", 0) - 3 if hasattr(signal, "SIGRTMAX") else None
+
+
+@contextlib.contextmanager
+def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Let another thread call a handler in this thread, also out of a wait that has no end; what it raises ends that.
+
+    Only the main thread can be interrupted, and only where there are signals for it. Everywhere else, what is returned
+    does nothing and says so.
 
     Args:
-        ident: Ident of the thread that is meant; none but the main thread can be interrupted.
+        handler: What is called in this thread.
     """
-    if ident != threading.main_thread().ident or not hasattr(signal, "pthread_kill"):
-        return False
-    if not callable(signal.getsignal(signal.SIGINT)):
-        return False
-    signal.pthread_kill(ident, signal.SIGINT)
-    return True
+    thread = threading.current_thread()
+    spare = _SPARE_SIGNAL
+    if (
+        spare is None
+        or thread is not threading.main_thread()
+        or not hasattr(signal, "pthread_kill")
+        or signal.getsignal(spare) is None  # somebody's in C: it could not be put back
+    ):
+        yield lambda: False
+        return
+
+    def interrupt() -> bool:
+        signal.pthread_kill(thread.ident or 0, spare)
+        return True
+
+    before = signal.signal(spare, lambda number, frame: handler())
+    try:
+        yield interrupt
+    finally:
+        signal.signal(spare, before)
+
+
+@contextlib.contextmanager
+def watched_wakeups() -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether a wake-up fd for signals is set, of which the interpreter does not tell.
+
+    To ask is to set it. So calls are followed from here on, and it is only asked in the main thread, while none is
+    known: to take away what is not there changes nothing.
+    """
+    original = signal.set_wakeup_fd
+    known = -1
+
+    def set_wakeup_fd(fd: int, /, *args: Any, **kwargs: Any) -> int:
+        nonlocal known
+        before = original(fd, *args, **kwargs)
+        known = fd
+        return before
+
+    def is_set() -> bool:
+        nonlocal known
+        if known == -1 and threading.current_thread() is threading.main_thread():
+            fd = original(-1)
+            if fd != -1:  # set by a name that was imported before: back with it
+                known = fd
+                with contextlib.suppress(OSError, ValueError):  # closed since, so nobody reads from it
+                    original(fd, warn_on_full_buffer=False)
+        return known != -1
+
+    # Whoever calls is looked for behind this function, as behind every passage of ours.
+    set_wakeup_fd.__code__ = set_wakeup_fd.__code__.replace(co_filename="<pytest-chaos wake-up fd>")
+    if threading.current_thread() is threading.main_thread():
+        is_set()
+    signal.set_wakeup_fd = set_wakeup_fd
+    try:
+        yield is_set
+    finally:
+        if signal.set_wakeup_fd is set_wakeup_fd:
+            signal.set_wakeup_fd = original
 
 
 def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[[], None]:
@@ -212,6 +282,9 @@ def timer_code(handle: asyncio.TimerHandle) -> CodeType | None:
     return getattr(callback, "__code__", None)
 
 
+# restart_syscall: a wait that was stopped and goes on.
+_RESTARTED = {"x86_64": (219,), "aarch64": (128,)}.get(platform.machine(), ())
+
 # Linux: number of a blocking system call -> index of its timeout argument and whether that is a pointer (null: none)
 # or a number of milliseconds (negative: none). Sources: arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h.
 _WAITS = {
@@ -250,6 +323,8 @@ def in_timed_wait(native_id: int | None) -> bool | None:
         return None
     if not fields or not fields[0].isdigit():
         return None  # "running", or -1: not in a system call
+    if int(fields[0]) in _RESTARTED:
+        return None  # some wait goes on after the process was stopped; which one is not told
     wait = _WAITS.get(int(fields[0]))
     if wait is None:
         return False
@@ -258,3 +333,467 @@ def in_timed_wait(native_id: int | None) -> bool | None:
     if form == "pointer":
         return value != 0
     return value & 0xFFFFFFFF < 0x80000000  # a C int: negative means no timeout
+
+
+# Sources: include/uapi/linux/futex.h, and the tables named above.
+_FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine())
+_READ = {"x86_64": 0, "aarch64": 63}.get(platform.machine())
+_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_PRIVATE, _FUTEX_CLOCK_REALTIME = 0, 9, 128, 256
+_ENDLESS_FUTEX = {
+    operation | _FUTEX_PRIVATE | clock
+    for operation in (_FUTEX_WAIT, _FUTEX_WAIT_BITSET)
+    for clock in (0, _FUTEX_CLOCK_REALTIME)
+}
+_SWITCHES = b"\nvoluntary_ctxt_switches:\t"
+
+
+def _in_system_call(native_id: int) -> tuple[int, ...]:
+    """Return the number and the arguments of the system call a thread sleeps in; nothing if it runs, or is gone."""
+    try:
+        with open(f"/proc/self/task/{native_id}/syscall", "rb") as file:  # noqa: PTH123  # no pathlib here: it imports
+            fields = file.read().split()
+    except OSError:
+        return ()
+    if len(fields) < 7 or not fields[0].isdigit():
+        return ()
+    return (int(fields[0]), *(int(field, 16) for field in fields[1:7]))
+
+
+def endless_wait(native_id: int) -> int | None:
+    """Return a token if a thread sleeps until another thread of this process wakes it, and nothing else will.
+
+    That is a wait for a private futex, on which all locks of the interpreter stand, without a timeout. Two equal tokens
+    mean that the thread slept from the end of the first call to the start of the second.
+    """
+    call = _in_system_call(native_id)
+    if not call or call[0] != _FUTEX or call[2] not in _ENDLESS_FUTEX or call[4] != 0:
+        return None
+    # Read last: who wakes and sleeps again is switched once more, before the first token or before the second.
+    try:
+        with open(f"/proc/self/task/{native_id}/status", "rb") as file:  # noqa: PTH123  # as above
+            _, found, rest = file.read().partition(_SWITCHES)
+    except OSError:
+        return None
+    return int(rest.split(None, 1)[0]) if found else None
+
+
+def waits_to_read(native_id: int) -> bool:
+    """Tell whether a thread waits to read from a file or pipe."""
+    return _in_system_call(native_id)[:1] == (_READ,)
+
+
+def thread_ids() -> frozenset[int]:
+    """Return the native ids of all threads of this process, Python's or not; nothing where they cannot be listed."""
+    try:
+        return frozenset(map(int, os.listdir("/proc/self/task")))  # noqa: PTH208  # no pathlib here: it imports
+    except OSError:
+        return frozenset()
+
+
+def has_child() -> bool:
+    """Tell whether a child process is there, living or not yet waited for; where that cannot be told, yes."""
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def is_timer_armed() -> bool:
+    """Tell whether the kernel will send a signal at some time, ``signal.alarm`` and POSIX timers included."""
+    for which in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"):
+        if hasattr(signal, which) and signal.getitimer(getattr(signal, which))[0]:
+            return True
+    try:
+        with open("/proc/self/timers", "rb") as file:  # noqa: PTH123  # no pathlib here: it imports
+            return bool(file.read(1))
+    except OSError:
+        return False  # a kernel without this list; Python itself makes no such timers
+
+
+def _can_prove_hangs() -> bool:
+    # The numbers are those of 64-bit programs. A thread's own line says "running", which is no number.
+    if _FUTEX is None or sys.maxsize < 2**32 or not _HAS_FRAMES:
+        return False
+    return bool(thread_ids()) and os.access(f"/proc/self/task/{threading.get_native_id()}/syscall", os.R_OK)
+
+
+CAN_PROVE_HANGS = _can_prove_hangs()
+"""Whether it can be told here that no thread of this process will ever be woken."""
+
+if sys.platform.startswith("linux"):
+    _note("/proc/self/task/*/syscall (proof of hangs)", CAN_PROVE_HANGS)
+
+
+# --- errors that nobody saw, and what lives on event loops
+
+_HAS_FLAG = _note("asyncio.Future._log_traceback", hasattr(asyncio.Future, "_log_traceback"))
+_HAS_GENERATORS = "_asyncgens" in asyncio.base_events.BaseEventLoop.__init__.__code__.co_names
+_note("asyncio.BaseEventLoop._asyncgens", _HAS_GENERATORS)
+FIRST_ITERATION = "_asyncgen_firstiter_hook" if hasattr(asyncio.BaseEventLoop, "_asyncgen_firstiter_hook") else ""
+"""Name of the loop's method that is called when an asynchronous generator is begun; empty where there is none."""
+_note("asyncio.BaseEventLoop._asyncgen_firstiter_hook", bool(FIRST_ITERATION))
+_note("asyncio.BaseEventLoop._scheduled", "_scheduled" in asyncio.base_events.BaseEventLoop.__init__.__code__.co_names)
+
+
+def unseen_error(future: asyncio.Future[Any]) -> BaseException | None:
+    """Return the error of a finished future that nobody has asked for, without asking for it."""
+    if not _HAS_FLAG or not getattr(future, "_log_traceback", False):
+        return None
+    return getattr(future, "_exception", None)
+
+
+def has_done_callbacks(future: Any) -> bool:
+    """Tell whether somebody is called when an executor's future is done."""
+    # A future of run_coroutine_threadsafe has one that looks at nothing but whether it was cancelled.
+    return any(
+        getattr(callback, "__qualname__", "") != "_chain_future.<locals>._call_check_cancel"
+        for callback in getattr(future, "_done_callbacks", None) or ()
+    )
+
+
+def executor_job() -> Any:
+    """Return the function that this worker of an executor has just run, or ``None`` if it is none or cannot be told."""
+    run = getattr(getattr(executor_threads, "_WorkItem", None), "run", None)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is getattr(run, "__code__", None):
+            return getattr(frame.f_locals.get("self"), "fn", None)
+        frame = frame.f_back
+    return None
+
+
+def async_generators(loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """Return the asynchronous generators that were begun on a loop and are neither ended nor closed."""
+    # One that is closed but referred to stays in the set, without its frame.
+    return [one for one in list(getattr(loop, "_asyncgens", None) or ()) if one.ag_frame is not None]
+
+
+def transport_class() -> type | None:
+    """Return the class of the transports that a loop of selectors makes."""
+    return getattr(selector_events, "_SelectorTransport", None)
+
+
+_note("asyncio.selector_events._SelectorTransport", transport_class() is not None)
+
+
+def transports(loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """Return the open transports of a loop; one whose TLS connection is being ended is not."""
+    found = list((getattr(loop, "_transports", None) or {}).values())
+    return [one for one in found if not one.is_closing() and not _ends_tls(one)]
+
+
+def _ends_tls(transport: Any) -> bool:
+    state = getattr(transport.get_protocol(), "_state", None)
+    return getattr(state, "name", "") in ("FLUSHING", "SHUTDOWN", "UNWRAPPED")
+
+
+def readers(loop: asyncio.AbstractEventLoop) -> list[tuple[Any, asyncio.Handle]]:
+    """Return the files on which a loop waits, with what it calls; the transports' own and the loop's left out."""
+    try:
+        keys = list((loop._selector.get_map() or {}).values())  # type: ignore[attr-defined]  # tested by the except
+    except (AttributeError, RuntimeError):  # no loop of selectors, or one that is being closed
+        return []
+    own = (getattr(loop, "_ssock", None), getattr(loop, "_csock", None))
+    numbers = {file.fileno() for file in own if file is not None}
+    base = transport_class() or ()
+    found = []
+    for key in keys:
+        if key.fd in numbers:
+            continue
+        for handle in key.data if isinstance(key.data, tuple) else ():
+            callback = getattr(handle, "_callback", None)
+            if callback is not None and not isinstance(getattr(callback, "__self__", None), base):
+                found.append((key.fileobj, handle))
+                break
+    return found
+
+
+def server_of(handle: asyncio.Handle) -> Any:
+    """Return the listening server of a reader, or ``None`` if it is none."""
+    args = getattr(handle, "_args", None) or ()
+    return next((one for one in args if isinstance(one, asyncio.base_events.Server)), None)
+
+
+def accepting_callback(handle: asyncio.Handle) -> Any:
+    """Return what a listening server's reader calls for each client: a factory of protocols, or a function."""
+    args = getattr(handle, "_args", None) or ()
+    factory: Any = args[0] if args else None
+    code = getattr(factory, "__code__", None)
+    # A server of streams hides the function in a factory of its own.
+    if code is not None and "client_connected_cb" in code.co_freevars:
+        return factory.__closure__[code.co_freevars.index("client_connected_cb")].cell_contents
+    return factory
+
+
+def handle_callback(handle: asyncio.Handle) -> Any:
+    """Return what a handle calls, or ``None``."""
+    return getattr(handle, "_callback", None)
+
+
+def stream_callback(protocol: Any) -> Any:
+    """Return what a server of streams calls for each client, or ``None``."""
+    return getattr(protocol, "_client_connected_cb", None)
+
+
+LOOP_CALLS: CodeType | None = getattr(getattr(asyncio.Handle, "_run", None), "__code__", None)
+"""The code of the frame in which an event loop calls what was scheduled."""
+
+_WAKES_SLEEPER = getattr(asyncio.futures, "_set_result_unless_cancelled", None)
+
+
+def is_own_timer(handle: asyncio.TimerHandle) -> bool:
+    """Tell whether a timer is a sleep's or a timeout's own: it belongs to the task that waits."""
+    callback = getattr(handle, "_callback", None)
+    if callback is _WAKES_SLEEPER and callback is not None:
+        return True
+    module = getattr(getattr(callback, "__func__", callback), "__module__", "") or ""
+    return module.startswith("asyncio.") or task_behind_timer(handle) is not None
+
+
+_OWN_HOOK = "_invoke_excepthook"
+_note("threading.Thread._invoke_excepthook", hasattr(threading.Thread(), _OWN_HOOK))
+
+
+def own_excepthook(thread: threading.Thread) -> Callable[[threading.Thread], Any] | None:
+    """Return what a thread calls with its error, and what then calls ``threading.excepthook``."""
+    return getattr(thread, _OWN_HOOK, None)
+
+
+def set_own_excepthook(thread: threading.Thread, hook: Callable[[threading.Thread], Any]) -> None:
+    """Set what a thread calls with its error."""
+    setattr(thread, _OWN_HOOK, hook)
+
+
+def is_held_by_ended_frames_only(thing: object, besides: object) -> bool:
+    """Tell whether nothing keeps a thing but the variables of functions that have ended: those of a traceback.
+
+    Args:
+        thing: What is held.
+        besides: A list of the caller's that holds it too, and does not count.
+    """
+    # Frames that run do not show their variables here, and suspended coroutines show as themselves.
+    return all(holder is besides or isinstance(holder, FrameType) for holder in gc.get_referrers(thing))
+
+
+# --- descriptors, child processes and raw threads
+
+RAW_THREADS = _thread
+"""The module with which ``threading`` starts its threads."""
+
+_count_threads = getattr(_thread, "_count", None)
+_note("_thread._count", _count_threads is not None)
+
+
+def raw_thread_count() -> int:
+    """Return how many threads run that ``_thread`` started and ``threading`` does not know; a C library's are none."""
+    if _count_threads is None:
+        return 0
+    main = threading.main_thread()
+    known = sum(thread is not main and not is_dummy(thread) for thread in threading.enumerate())
+    return int(_count_threads()) - known
+
+
+def descriptors_of_loop(loop: asyncio.AbstractEventLoop) -> set[int]:
+    """Return the descriptors that a loop of selectors needs, or waits for on somebody's behalf."""
+    selector = getattr(loop, "_selector", None)
+    numbers: set[int] = set()
+    for holder in (selector, getattr(loop, "_ssock", None), getattr(loop, "_csock", None)):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # none of its own, or closed
+            numbers.add(holder.fileno())  # type: ignore[union-attr]  # the line above tells
+    with contextlib.suppress(AttributeError, RuntimeError):  # closed, or changed by the thread it runs in
+        numbers.update(selector.get_map())  # type: ignore[union-attr]  # as above
+    return numbers
+
+
+def descriptors_of_multiprocessing() -> set[int]:
+    """Return the descriptors that the standard library keeps for processes, as plain numbers."""
+    util = sys.modules.get("multiprocessing.util")
+    numbers: set[int] = set()
+    for finalizer in list(getattr(util, "_finalizer_registry", {}).values()):
+        if getattr(finalizer, "_callback", None) is getattr(util, "close_fds", util):
+            numbers.update(one for one in getattr(finalizer, "_args", None) or () if isinstance(one, int))
+    tracker, server = _servants_of_multiprocessing()
+    for holder, name in ((tracker, "_fd"), (server, "_forkserver_alive_fd")):
+        number = getattr(holder, name, None)
+        if isinstance(number, int):
+            numbers.add(number)
+    return numbers
+
+
+def children_of_multiprocessing() -> set[int]:
+    """Return the process ids of what serves the whole process: the resource tracker and the fork server."""
+    tracker, server = _servants_of_multiprocessing()
+    pids = (getattr(tracker, "_pid", None), getattr(server, "_forkserver_pid", None))
+    return {pid for pid in pids if isinstance(pid, int)}
+
+
+def _servants_of_multiprocessing() -> tuple[Any, Any]:
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    server = sys.modules.get("multiprocessing.forkserver")
+    return getattr(tracker, "_resource_tracker", None), getattr(server, "_forkserver", None)
+
+
+def idle_process_workers() -> set[int]:
+    """Return the process ids of workers whose ``ProcessPoolExecutor`` is alive, open and has nothing to do."""
+    module = sys.modules.get("concurrent.futures.process")
+    pids: set[int] = set()
+    for manager in list(getattr(module, "_threads_wakeups", ())):
+        executor = getattr(manager, "executor_reference", lambda: None)()
+        is_open = executor is not None and not getattr(executor, "_shutdown_thread", True)
+        if is_open and not getattr(manager, "pending_work_items", True):
+            pids.update(getattr(manager, "processes", None) or ())
+    return pids
+
+
+def plain_socket(number: int) -> Any:
+    """Return a socket without the class that Python puts round it."""
+    return _socket.socket(fileno=number)
+
+
+# --- locks, permits, and coroutines never awaited
+
+_ORIGINAL_LOCK = type(_thread.allocate_lock())
+_ORIGINAL_REENTRANT_LOCK = type(threading.RLock())
+_note("threading.Semaphore._value", "_value" in threading.Semaphore.__init__.__code__.co_names)
+_note("asyncio.Semaphore._value", "_value" in asyncio.Semaphore.__init__.__code__.co_names)
+_note("dis.Bytecode.exception_entries", hasattr(dis.Bytecode("0"), "exception_entries"))
+_HAS_UNAWAITED = _note("warnings._warn_unawaited_coroutine", hasattr(warnings, "_warn_unawaited_coroutine"))
+
+
+def lock_type() -> type:
+    """Return the type of plain locks, which has no public name everywhere."""
+    return _ORIGINAL_LOCK
+
+
+def reentrant_lock_type() -> type:
+    """Return the type of reentrant locks, which ``threading`` hides behind a function."""
+    return _ORIGINAL_REENTRANT_LOCK
+
+
+def is_reentrant_held(lock: Any) -> bool:
+    """Tell whether a reentrant lock is held by any thread: before 3.14 only its own words tell."""
+    return repr(lock).startswith("<locked ")
+
+
+def holder_of(lock: Any) -> int:
+    """Return the ident of the thread that holds a reentrant lock; zero if none does."""
+    _, _, rest = repr(lock).partition(" owner=")
+    number = rest.partition(" ")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def free_permits(semaphore: Any) -> int:
+    """Return how many permits of a semaphore are free; zero where that cannot be told."""
+    value = getattr(semaphore, "_value", 0)
+    return value if isinstance(value, int) else 0
+
+
+def free_permits_of(references: Iterable[Any]) -> dict[Any, int]:
+    """Return the free permits of many semaphores by the references to them; those that are gone are left out."""
+    return {one: getattr(known, "_value", 0) for one in references if (known := one()) is not None}
+
+
+def stands_in_with(frame: FrameType) -> bool:
+    """Tell whether a frame stands inside a ``with`` statement; where that cannot be told, it may."""
+    handlers, names = _handlers(frame.f_code)
+    if names is None:
+        return True
+    offset, seen = frame.f_lasti, set()
+    while True:
+        target = next((target for start, end, target in handlers if start <= offset < end), None)
+        if target is None or target in seen:
+            return False
+        if "WITH_EXCEPT_START" in names.get(target, ()):
+            return True
+        # What handles an error of an inner block is itself inside the outer ones.
+        seen.add(target)
+        offset = target
+
+
+@functools.lru_cache(maxsize=256)
+def _handlers(code: CodeType) -> tuple[list[tuple[int, int, int]], dict[int, tuple[str, ...]] | None]:
+    bytecode = dis.Bytecode(code)
+    entries = getattr(bytecode, "exception_entries", None)
+    if entries is None:
+        return [], None
+    instructions = list(bytecode)
+    names = {one.offset: tuple(next_.opname for next_ in instructions[i : i + 3]) for i, one in enumerate(instructions)}
+    return [(entry.start, entry.end, entry.target) for entry in entries], names
+
+
+class _WithOrigin:
+    """A coroutine as the function that warns of it sees it, with an origin as long as it would be without us."""
+
+    __slots__ = ("_coroutine", "cr_origin")
+
+    def __init__(self, coroutine: Any, origin: tuple[Any, ...] | None) -> None:
+        self._coroutine = coroutine
+        self.cr_origin = origin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._coroutine, name)
+
+
+def tap_unawaited_coroutines(listener: Callable[[Any], None], depth: int) -> Callable[[], None]:
+    """Tell ``listener`` each coroutine that is dropped and was never awaited; return what undoes it.
+
+    The interpreter looks a function up by name for each, whatever the filters of warnings say. What stood there before
+    is called, and says what it would say without us.
+
+    Args:
+        listener: Is told where the coroutine is dropped, before the warning is given.
+        depth: How many frames of their making coroutines of this thread remember meanwhile.
+    """
+    if not _HAS_UNAWAITED:
+        return lambda: None
+    original: Callable[[Any], None] = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]  # tested above
+    is_pythons = getattr(original, "__module__", "") == "warnings"
+    users_depth = sys.get_coroutine_origin_tracking_depth()
+    is_deeper = users_depth < depth
+    if is_deeper:
+        sys.set_coroutine_origin_tracking_depth(depth)
+
+    def seen(coroutine: Any) -> Any:
+        listener(coroutine)
+        origin = coroutine.cr_origin
+        # A loop in debug mode remembers more, and shows it. For a traced object the object itself is asked for.
+        if not origin or not is_deeper or not is_pythons or len(origin) > depth or tracemalloc.is_tracing():
+            return coroutine
+        if sys.get_coroutine_origin_tracking_depth() > depth:
+            return coroutine
+        return _WithOrigin(coroutine, origin[:users_depth] or None)
+
+    def warn_unawaited_coroutine(coroutine: Any) -> None:
+        original(seen(coroutine))
+
+    # The warning names the frame that drops the coroutine: the next above its own, but for frames of such files.
+    warn_unawaited_coroutine.__code__ = warn_unawaited_coroutine.__code__.replace(
+        co_filename="<pytest-chaos importlib._bootstrap>"
+    )
+    warnings._warn_unawaited_coroutine = warn_unawaited_coroutine  # type: ignore[attr-defined]  # tested above
+
+    def undo() -> None:
+        if is_deeper and sys.get_coroutine_origin_tracking_depth() == depth:
+            sys.set_coroutine_origin_tracking_depth(users_depth)
+        if warnings._warn_unawaited_coroutine is warn_unawaited_coroutine:  # type: ignore[attr-defined]  # tested above
+            warnings._warn_unawaited_coroutine = original  # type: ignore[attr-defined]  # tested above
+
+    return undo
+
+
+_MOCKS = (os.path.join("unittest", "mock.py"), os.path.join("mock", "mock.py"))
+
+
+def is_mocks(code: CodeType) -> bool:
+    """Tell whether a coroutine's code is that of a mock; what has the signature of a function is made by ``exec``."""
+    return code.co_filename.endswith(_MOCKS) or (code.co_filename == "<string>" and "_checksig_" in code.co_names)
+
+
+def manages_live_processes(thread: threading.Thread) -> bool:
+    """Tell whether a thread looks after the processes of a ``ProcessPoolExecutor`` that still takes jobs."""
+    reference = getattr(thread, "executor_reference", None)
+    executor = reference() if callable(reference) and type(thread).__name__ == "_ExecutorManagerThread" else None
+    return executor is not None and not bool(getattr(executor, "_shutdown_thread", False))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import FrameType
 
+from pytest_chaos.absorption import entries
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal
 from pytest_chaos.observation import Failure
@@ -85,19 +85,10 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
-    found: list[tuple[FrameType, int]] = []
-    trace = error.__traceback__
-    while trace is not None:
-        found.append((trace.tb_frame, trace.tb_lineno))
-        trace = trace.tb_next
-    return found
-
-
 def _place(error: BaseException, provenance: Provenance) -> str:
-    for frame, line in reversed(_frames(error)):
-        if provenance.of_frame(frame) in ("project", "test"):
-            return stacks.place(frame.f_code, line, provenance)
+    for entry in reversed([*entries(error.__traceback__)]):
+        if provenance.of_frame(entry.tb_frame) in ("project", "test"):
+            return stacks.place(entry.tb_frame.f_code, entry.tb_lineno, provenance)
     return ""
 
 
@@ -106,8 +97,8 @@ def _is_assertion(error: BaseException, provenance: Provenance) -> bool:
         return True
     if not isinstance(error, AssertionError):
         return False
-    for frame, _ in reversed(_frames(error)):
-        origin = provenance.of_frame(frame)
+    for entry in reversed([*entries(error.__traceback__)]):
+        origin = provenance.of_frame(entry.tb_frame)
         if origin in ("test", "project"):
             return origin == "test"
     return False

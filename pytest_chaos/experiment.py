@@ -1,6 +1,8 @@
 """One run of one test body, on one page: the only module that knows every stage.
 
 baseline -> arm -> (body) -> lift -> (teardown) -> leftovers -> observation -> oracles -> judgement
+
+A test that is not disturbed and judged for leaks alone goes the same way without the faults.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.clauses import Sources
-from pytest_chaos.contract import Contract
+from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
 from pytest_chaos.errors import NotRecoveredError
 from pytest_chaos.exception_events import ExceptionEvents
@@ -30,11 +32,16 @@ from pytest_chaos.notation import format_term
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
+from pytest_chaos.oracles.leaks import judge_leaks
+from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
+from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.census import Baseline, Census
+from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress
+from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import Rule
 from pytest_chaos.verdict import Judgement
 
@@ -52,6 +59,8 @@ class Laboratory:
         oracles: What judges, ours and third parties'.
         watchers: What sees answers while a contract judges them.
         sources: Syntax trees of the files in which injected errors were absorbed.
+        bystanders: Threads of the test runner, by native id, that end no hang.
+        filters: Leftovers that the user does not want to be told of.
     """
 
     provenance: Provenance
@@ -60,6 +69,115 @@ class Laboratory:
     oracles: tuple[Oracle, ...] = ORACLES
     watchers: tuple[AnswerWatcher, ...] = (watched_answers,)
     sources: Sources = field(default_factory=Sources)
+    bystanders: frozenset[int] = field(default_factory=bystanders)
+    filters: Filters = field(default_factory=Filters)
+
+
+class Inventory:
+    """What is there before one test, and what is left of it, and of the wider fixtures that end with it.
+
+    Args:
+        laboratory: What all runs share.
+
+    Attributes:
+        baseline: What was there before, or ``None`` while nobody looks.
+        used_filters: Texts of the filters that matched something.
+    """
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self._laboratory = laboratory
+        self._of_fixtures: list[Leftover] = []
+        self.baseline: Baseline | None = None
+        self.used_filters: list[str] = []
+
+    def begin(self) -> None:
+        """Look at what is there."""
+        self.baseline = self._laboratory.census.baseline()
+
+    def fixture_ends(self, owner: Owner, before: Baseline) -> None:
+        """Look at what a wider fixture left, after its own teardown; the test that ended it will tell.
+
+        Args:
+            owner: The fixture.
+            before: What was there before it was set up.
+        """
+        mine = is_of(owner)
+        # The baseline may be the one of the running test too, which has not ended yet: it is not forgotten.
+        self._of_fixtures += [one for kind, snapshot in before.snapshots for one in kind.left(snapshot, mine)]
+
+    def left(self, *, with_tests: bool = True) -> list[Leftover]:
+        """Return what was left and is not filtered, once.
+
+        Args:
+            with_tests: Whether to look at what the test itself made, too.
+        """
+        found, self._of_fixtures = self._of_fixtures, []
+        if self.baseline is not None and with_tests:
+            # The test's own first: its body is what the reader looks at.
+            found = self._laboratory.census.leftovers(self.baseline) + found
+        self.close()
+        kept, self.used_filters = self._laboratory.filters.sift(found, self._laboratory.provenance)
+        return kept
+
+    def close(self) -> None:
+        """Let go; harmless when done twice."""
+        if self.baseline is not None:
+            self._laboratory.census.forget(self.baseline)
+            self.baseline = None
+
+
+class Watch:
+    """One run of one test that is not disturbed: only what it leaves behind is judged.
+
+    Call :meth:`begin`, and, after everything the test set up is torn down, :meth:`conclude`.
+
+    Args:
+        laboratory: What all runs share.
+        test: Plain id of the test.
+        leaks: How strictly.
+        seed: The seed, for the report.
+        inventory: What was there before, if somebody looked already.
+    """
+
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        test: str,
+        leaks: LeakLevel,
+        seed: int = 0,
+        inventory: Inventory | None = None,
+    ) -> None:
+        self.laboratory = laboratory
+        self.test = test
+        self.leaks: LeakLevel = leaks
+        self.seed = seed
+        self.inventory = inventory or Inventory(laboratory)
+
+    def begin(self) -> None:
+        """Take the baseline: what is alive before the test sets anything up."""
+        self.inventory.begin()
+
+    def conclude(self, *, with_tests: bool = True, duration_s: float = 0.0) -> tuple[Observation, Judgement]:
+        """Look at what is left, and judge.
+
+        Args:
+            with_tests: Whether the test itself is judged, or only wider fixtures that ended with it.
+            duration_s: Seconds the body took.
+        """
+        seen = Observation(
+            test=self.test,
+            kind="session",
+            seed=self.seed,
+            scenario="",
+            contract=Contract(leaks=self.leaks),
+            leftovers=tuple(self.inventory.left(with_tests=with_tests)),
+            duration_s=duration_s,
+        )
+        return seen, judge(seen, LEAK_ORACLES)
+
+    def close(self) -> None:
+        """Let go, whatever happened; harmless when done twice."""
+        self.inventory.close()
 
 
 class Experiment:
@@ -75,6 +193,7 @@ class Experiment:
         contract: What the system promises.
         budget_s: The hang budget, in seconds.
         kind: What sort of run it is.
+        plain_leaks: How strictly leaks are judged if nothing is injected after all.
     """
 
     def __init__(
@@ -85,24 +204,32 @@ class Experiment:
         contract: Contract | None = None,
         budget_s: float = BUDGET_S,
         kind: RunKind = "fault",
+        plain_leaks: LeakLevel = "off",
     ) -> None:
         self.laboratory = laboratory
         self.test = test
         self.seed = seed
         self.contract = contract or Contract()
         self.kind: RunKind = kind
+        self.plain_leaks: LeakLevel = plain_leaks
+        self.inventory = Inventory(laboratory)
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
         self.recovery = ""
         self.teardown_error = ""
         self._answers: list[Answer] = []
-        self._baseline: Baseline | None = None
         self._duration_s = 0.0
         self._children: tuple[int, ...] = ()
         self._main = threading.get_ident()
         self._around = contextlib.ExitStack()
-        self.ward = Ward(budget_s, laboratory.provenance, laboratory.census.loops, Progress(None, self._main))
+        self.ward = Ward(
+            budget_s,
+            laboratory.provenance,
+            laboratory.census.loops,
+            Progress(None, self._main),
+            laboratory.bystanders,
+        )
         self.injector = Injector(
             test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
         )
@@ -110,8 +237,8 @@ class Experiment:
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
         self._around.enter_context(released_threads_end_quietly())
-        if self.contract.leaks != "off":
-            self._baseline = self.laboratory.census.baseline()
+        if (self.contract.leaks, self.plain_leaks) != ("off", "off"):
+            self.inventory.begin()
 
     def arm(self, rule: Rule, *, below: bool = False) -> Injection:
         """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
@@ -132,6 +259,7 @@ class Experiment:
         began = monotonic()
         try:
             with contextlib.ExitStack() as stack:
+                stack.enter_context(self.ward.opened())
                 self.new_round()
                 stack.enter_context(problems_told_to(self.journal.failed))
                 self.injector.open()
@@ -166,27 +294,39 @@ class Experiment:
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
 
+    @property
+    def leaks(self) -> LeakLevel:
+        """How strictly leaks of this run are judged, as far as is known yet."""
+        return self.contract.leaks if self.injector.injections else self.plain_leaks
+
     def caused(self, error: BaseException) -> bool:
         """Tell whether an injected error is in the chain of another."""
         return any(ending.is_ours(link, self.journal) for link in ending.chain(error))
 
-    def conclude(self) -> tuple[Observation, Judgement]:
-        """Look at what is left, and judge. After the teardown of everything the test set up."""
+    def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
+        """Look at what is left, and judge. After the teardown of everything the test set up.
+
+        Args:
+            with_tests: Whether the test itself is judged, or only wider fixtures that ended with it.
+        """
         self._put_back()
         self.journal.forget_errors()
-        leftovers: list[Leftover] = []
-        if self._baseline is not None and self.injector.injections and self.contract.leaks != "off":
-            leftovers = self.laboratory.census.leftovers(self._baseline)
+        if not with_tests:
+            watch = Watch(self.laboratory, self.test, self.leaks, self.seed, self.inventory)
+            return watch.conclude(with_tests=False)
+        if not self.injector.injections:
+            self.contract = self.contract.with_keys({"leaks": self.plain_leaks})
+            self.kind = "session"
+        leftovers = self.inventory.left() if self.leaks != "off" else []
         self.close()
         seen = self._observation(leftovers)
-        return seen, judge(seen, self.laboratory.oracles)
+        return seen, judge(seen, self.laboratory.oracles if seen.rules else LEAK_ORACLES)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
         self._put_back()
         self.journal.forget_errors()
-        if self._baseline is not None:
-            self.laboratory.census.forget(self._baseline)
+        self.inventory.close()
         self._around.close()
 
     def _put_back(self) -> None:
@@ -221,6 +361,10 @@ class Experiment:
             children=self._children,
             duration_s=self._duration_s,
         )
+
+
+# What can be said of a run in which no fault acted.
+LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
 
 
 def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:

@@ -1,8 +1,9 @@
 """Parked calls: who waits in an injected hang, how each is released, and what is said about it.
 
 A hang parks on an event of ours. It ends by release, by cancellation, or when its own seconds are over. A watchdog
-thread samples only while something is parked; at the end of the budget it decides and releases. What it decides is
-recorded here and not carried by the exception: the system under test may swallow that.
+thread samples only while something is parked; it decides and releases once it is proved that nothing will end the
+hang, at the latest at the end of the budget. What it decides is recorded here and not carried by the exception: the
+system under test may swallow that.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.faults.base import Limit
+from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import stacks
+from pytest_chaos.resources.standstill import MEANING, Sample, Standstill
 
 BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations, short enough to wait for
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
-_PATIENCE = 10  # budgets that a test may go on beside a parked call before that is let go
+_SETTLE_S = 0.001  # how often while the test starts a thread whose call is parked: it may soon go on
+_PATIENCE = 10  # budgets that a test may go on beside a parked call, or a call has of its own, before that is let go
 _SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
+
+_RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
+_WENT_ON = "after its release the test was interrupted, for it still waited at"
 
 Outcome = Literal["parked", "hung", "inconclusive", "left", "abandoned", "interrupted"]
 
@@ -65,6 +72,8 @@ class Parked:
         blocks_loop: Whether it is sync code on the thread of a running event loop.
         ident: Ident of the thread it blocks; 0 for async code, which blocks none.
         release: Lets it go on.
+        limit: How long the call was told to wait, if it takes such a word.
+        without: Where it was called without a limit, though it takes one.
         position: Where the test's body stood when it parked, or was last seen to go on.
         is_settled: Whether that is a place to compare with; not while the body is still starting a thread.
         went_on: Whether the test's body went on beside it.
@@ -80,6 +89,8 @@ class Parked:
     blocks_loop: bool
     ident: int
     release: Callable[[], None]
+    limit: Limit | None
+    without: str
     position: tuple[Any, ...] | None
     is_settled: bool = True
     went_on: bool = False
@@ -96,6 +107,7 @@ class Ward:
         provenance: Tells which frames are the project's.
         loops: Returns the event loops in use.
         progress: Tells whether the test's body has moved on.
+        bystanders: Threads of the test runner, by native id, that end no hang.
     """
 
     def __init__(
@@ -104,10 +116,10 @@ class Ward:
         provenance: Provenance,
         loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
         progress: stacks.Progress,
+        bystanders: frozenset[int] = frozenset(),
     ) -> None:
         self.records: list[Parked] = []
         self.interrupted = False
-        self.broke_in = False
         self._budget_s = budget_s
         self._provenance = provenance
         self._loops = loops
@@ -115,32 +127,48 @@ class Ward:
         self._lock = threading.Lock()
         self._parked: list[Parked] = []
         self._pauses: list[Callable[[], None]] = []
+        self._closing: list[Any] = []
         self._poisoned = False
         self._refusals = 0
         self._dead_wait: tuple[tuple[Any, ...], float] | None = None
+        self._bystanders = bystanders
+        self._is_signal_read: Callable[[], bool] = lambda: False
+        self._interrupt_body: Callable[[], bool] = lambda: False
+        self._interruption = ""
         self._closed = False
         self._watchdog: threading.Thread | None = None
         self._wake = threading.Event()
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """The window of the body: it can be interrupted, and at the end everybody goes on."""
+        with contextlib.ExitStack() as stack:
+            self._is_signal_read = stack.enter_context(compat.watched_wakeups())
+            self._interrupt_body = stack.enter_context(compat.interruptible(self._raise_in_body))
+            stack.callback(self.close)
+            yield
+
     # --- waiting, sync
 
-    def park(self, label: str, seconds: float | None) -> None:
-        """Block until released, or until ``seconds`` are over.
+    def park(self, label: str, seconds: float | None, limit: Limit | None = None) -> float | None:
+        """Block until released, or until ``seconds`` or the limit are over; return how long that was.
 
-        An endless park returns only to a system that swallows every release and calls again: it is let through to the
-        real call, for nothing else would end its loop.
+        An endless park returns, with ``None``, only to a system that swallows every release and calls again: it is let
+        through to the real call, for nothing else would end its loop.
 
         Raises:
             HangReleased: The call was released, or an earlier one was: whoever swallowed that shall not park again.
         """
         __tracebackhide__ = True
-        if seconds is not None:
-            self.pause(seconds)
-            return
+        end = self._end_of(seconds, limit)
+        if end is not None:
+            self._note_blocked_loop(label, end)
+            self.pause(end)
+            return end
         event = threading.Event()
-        parked = self._enter(label, event.set, blocks_thread=True)
+        parked = self._enter(label, event.set, limit, blocks_thread=True)
         if parked is None:
-            return
+            return None
         try:
             event.wait()
         except BaseException as error:
@@ -161,20 +189,21 @@ class Ward:
 
     # --- waiting, async
 
-    async def park_async(self, label: str, seconds: float | None) -> None:
+    async def park_async(self, label: str, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait as :meth:`park` does, without blocking the loop.
 
         Raises:
             HangReleased: The call was released.
         """
         __tracebackhide__ = True
-        if seconds is not None:
-            await self.pause_async(seconds)
-            return
+        end = self._end_of(seconds, limit)
+        if end is not None:
+            await self.pause_async(end)
+            return end
         wait, release = _async_event()
-        parked = self._enter(label, release, blocks_thread=False)
+        parked = self._enter(label, release, limit, blocks_thread=False)
         if parked is None:
-            return
+            return None
         try:
             await wait(None)
         except BaseException as error:
@@ -208,10 +237,12 @@ class Ward:
             parked.release()
 
     def release_workers_of(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Release calls parked in a closing loop's default executor: its end would wait for them for ever."""
+        """Release calls parked in a closing loop's default executor, and those that park there now: it joins them."""
         executor = compat.default_executor_of(loop)
         if executor is None:
             return
+        with self._lock:
+            self._closing.append(executor)
         idents = {
             thread.ident
             for thread in threading.enumerate()
@@ -221,7 +252,8 @@ class Ward:
 
     def close(self) -> None:
         """End the body's window: everybody goes on, and nobody parks again. Harmless when done twice."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
         self.release(poison=True)
         with self._lock:
             pauses = list(self._pauses)
@@ -235,10 +267,47 @@ class Ward:
         for parked in self.records:
             parked.position = None  # it holds frames of the test
         self._dead_wait = None
+        self._closing.clear()
 
     # --- bookkeeping
 
-    def _enter(self, label: str, release: Callable[[], None], *, blocks_thread: bool) -> Parked | None:
+    def _end_of(self, seconds: float | None, limit: Limit | None) -> float | None:
+        """Return how long a call waits by its own will; ``None`` if for ever, or for longer than anybody watches."""
+        told = None if limit is None else limit.seconds
+        if seconds is not None:
+            return seconds if told is None else min(seconds, told)
+        return told if told is not None and told <= _PATIENCE * self._budget_s else None
+
+    def _note_blocked_loop(self, label: str, seconds: float) -> None:
+        """Record a wait that ends by itself, if it blocks a loop: that is said of each."""
+        if compat.running_loop() is None:
+            return
+        now = time.monotonic()
+        name = threading.current_thread().name
+        with self._lock:
+            parked = Parked(label, name, now, now, True, 0, lambda: None, None, "", None)
+            parked.outcome, parked.reason = "left", f"ended by itself after {seconds:g} s"
+            self.records.append(parked)
+
+    def _place_without(self, limit: Limit | None) -> str:
+        """Return where a call was made without the limit that it takes; an empty text if it has one, or takes none."""
+        if limit is None or limit.seconds is not None:
+            return ""
+        test = ""
+        own = limit.code
+        for frame in frames_from(compat.get_frame(1)):
+            code, origin = frame.f_code, self._provenance.of_frame(frame)
+            if own is not None and (code.co_filename, code.co_qualname) == (own.co_filename, own.co_qualname):
+                continue  # the call itself, whose code was exchanged
+            if origin == "project":
+                return stacks.place(code, frame.f_lineno, self._provenance)
+            if origin == "test" and not test:
+                test = stacks.place(code, frame.f_lineno, self._provenance)
+        return test
+
+    def _enter(
+        self, label: str, release: Callable[[], None], limit: Limit | None, *, blocks_thread: bool
+    ) -> Parked | None:
         with self._lock:
             if self._poisoned or self._closed:
                 self._refusals += 1
@@ -247,6 +316,7 @@ class Ward:
                 raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
         loops = list(self._loops())
         now = time.monotonic()
+        self._is_signal_read()  # some of it is only told in the main thread, where this may be
         parked = Parked(
             label=label,
             thread=threading.current_thread().name,
@@ -255,6 +325,8 @@ class Ward:
             blocks_loop=blocks_thread and compat.running_loop() is not None,
             ident=threading.get_ident() if blocks_thread else 0,
             release=release,
+            limit=limit,
+            without=self._place_without(limit),
             position=self.progress.position(loops),
             is_settled=not self.progress.is_starting_thread(),
         )
@@ -263,6 +335,9 @@ class Ward:
                 if self._poisoned or self._closed:
                     raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
                 self.records.append(parked)
+                if blocks_thread and self._is_in_closing_executor():
+                    parked.outcome, parked.reason = "abandoned", "the event loop whose worker made it was being closed"
+                    raise HangReleased(f"chaos: the loop that waited for this call was closed, at {label}")
                 self._parked.append(parked)
                 if self._watchdog is None:
                     self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
@@ -271,6 +346,13 @@ class Ward:
             self._leave(parked, error)
             raise
         return parked
+
+    def _is_in_closing_executor(self) -> bool:
+        thread = threading.current_thread()
+        if not self._closing or not compat.is_executor_worker(thread):
+            return False
+        executor = compat.executor_of(thread)
+        return any(executor is one for one in self._closing)
 
     def _leave(self, parked: Parked, error: BaseException | None) -> None:
         with self._lock:
@@ -299,40 +381,78 @@ class Ward:
     # --- judging
 
     def _watch(self) -> None:
-        while not self._wake.wait(_SAMPLE_S):
-            self._settle()
-            now = time.monotonic()
+        standstill = Standstill(self._bystanders, self._is_signal_read)
+        sample: Sample | None = None
+        sampled = time.monotonic()
+        is_settled = False
+        while not self._wake.wait(_SAMPLE_S if is_settled else _SETTLE_S):
+            is_settled = self._settle()
             with self._lock:
-                due = [
-                    parked
-                    for parked in self._parked
-                    if parked.outcome == "parked" and now - parked.since >= self._budget_s
-                ]
-            if due:
+                parked = [one for one in self._parked if one.outcome == "parked"]
+            is_proved = False
+            if time.monotonic() - sampled >= _SAMPLE_S:
+                before, sample = sample, self._sample(standstill, parked)
+                is_proved = sample is not None and sample == before
+                sampled = time.monotonic()
+            due = [one for one in parked if time.monotonic() - one.since >= self._budget_s]
+            if is_proved:
+                self._prove(parked)
+            elif due:
                 self._judge(due)
             elif self._dead_wait is not None:
                 self._break_in(*self._dead_wait)
 
-    def _settle(self) -> None:
-        """Look where the body stands once it is done with the start of the thread whose call is parked."""
+    def _sample(self, standstill: Standstill, parked: list[Parked]) -> Sample | None:
+        # A call that was given a limit ends by itself, though it is beyond our patience.
+        if not parked or any(one.limit is not None and one.limit.seconds is not None for one in parked):
+            return None
+        return standstill.sample()
+
+    def _settle(self) -> bool:
+        """Look where the body stands once it is done with the start of the thread whose call is parked.
+
+        Tell whether that is known of every call.
+        """
         with self._lock:
             young = [parked for parked in self._parked if not parked.is_settled]
-        if young and not self.progress.is_starting_thread():
-            position = self.progress.position(list(self._loops()))
-            for parked in young:
-                parked.position, parked.is_settled = position, True
+        if not young:
+            return True
+        if self.progress.is_starting_thread():
+            return False
+        position = self.progress.position(list(self._loops()))
+        for parked in young:
+            parked.position, parked.is_settled = position, True
+        return True
 
     def _break_in(self, position: tuple[Any, ...], since: float) -> None:
         """Interrupt the body if it still stands where it was at the release: its answer died with the released call."""
         loops = list(self._loops())
         now = time.monotonic()
-        if now - since < self._budget_s or self._closed:
+        if now - since < self._budget_s:
             return
-        if self.progress.position(loops) != position:
+        if self.progress.standing(loops) != position:
             self._dead_wait = None
-        elif now - since >= _PATIENCE * self._budget_s or not stacks.pending_timed_waits(self._provenance, loops, ()):
-            self.broke_in = compat.interrupt_main_thread(self.progress.thread) or self.broke_in
+            return
+        if now - since < _PATIENCE * self._budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
+            return
+        stack = stacks.stack_text(compat.current_frames().get(self.progress.thread), self._provenance, limit=4)
+        where = " < ".join(stack) or "a place of no known frame"
+        with self._lock:
+            if self._closed:
+                return
+            self._interruption = f"chaos: after an injected hang was released, the test still waited at {where}"
+            if not self._interrupt_body():
+                where = ""
             self._dead_wait = position, now  # a bare except may swallow it
+            for parked in reversed(self.records):
+                if where and parked.outcome in ("hung", "inconclusive"):
+                    if _WENT_ON not in parked.reason:
+                        parked.reason += f"; {_WENT_ON} {where}"
+                    break
+
+    def _raise_in_body(self) -> None:
+        if not self._closed:  # else it comes too late: the body ended by itself
+            raise HangReleased(self._interruption)
 
     def _judge(self, due: list[Parked]) -> None:
         loops = list(self._loops())
@@ -348,39 +468,51 @@ class Ward:
             else:
                 waiting.append(parked)
         self.release(lambda parked: parked not in waiting and now - parked.began >= _PATIENCE * self._budget_s)
-        if not waiting:
-            return
-        timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
+        if waiting:
+            timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
+            self._decide(waiting, f"nothing ended it within the hang budget of {self._budget_s:g} s", timed)
+
+    def _prove(self, parked: list[Parked]) -> None:
+        position = self.progress.position(list(self._loops()))
+        # What the test went on from is not what it waits for now, unless there is nothing else.
+        waiting = [one for one in parked if one.position is None or position is None or one.position == position]
+        self._decide(waiting or parked, f"proved: {MEANING}", ())
+        self.release()
+
+    def _decide(self, waiting: list[Parked], why: str, timed: Sequence[str]) -> None:
+        """Say what became of parked calls, and release them."""
         stacks_now = self._dump()
+        standing = self.progress.standing(list(self._loops()))
         with self._lock:
             for parked in waiting:
                 if parked.outcome != "parked":
                     continue
                 parked.stacks = stacks_now
-                if timed:
+                parked.outcome, parked.reason = "hung", why
+                if parked.limit is not None and parked.limit.seconds is not None:
                     parked.outcome = "inconclusive"
-                    parked.reason = (
-                        f"a timed wait at {timed[0]} may have ended it; raise the budget (--chaos-hang-budget)"
-                    )
-                else:
-                    parked.outcome = "hung"
-                    parked.reason = f"nothing ended it within the hang budget of {self._budget_s:g} s"
+                    parked.reason = f"its own {parked.limit.parameter} of {parked.limit.seconds:g} s {_RAISE_BUDGET}"
+                elif timed:
+                    parked.outcome = "inconclusive"
+                    parked.reason = f"a timed wait at {timed[0]} {_RAISE_BUDGET}"
+                if parked.without:
+                    parked.reason += f"; called without a {parked.limit and parked.limit.parameter} at {parked.without}"
             # Whoever swallows the release and calls again must not park for another budget.
             self._poisoned = True
-            if position is not None:
-                self._dead_wait = position, now
+            if standing is not None:
+                self._dead_wait = standing, time.monotonic()
         for parked in waiting:
             parked.release()
 
     def _dump(self) -> list[str]:
         frames = compat.current_frames()
+        names = {thread.ident or 0: thread.name for thread in threading.enumerate()}
+        raw = {ident: "a raw thread" for ident in frames if ident not in names}
         lines: list[str] = []
-        for thread in threading.enumerate():
-            if thread is threading.current_thread():
-                continue
-            stack = stacks.stack_text(frames.get(thread.ident or 0), self._provenance, limit=4)
-            if stack:
-                lines.append(f"{thread.name} at {' < '.join(stack)}")
+        for ident, name in {**names, **raw}.items():
+            stack = stacks.stack_text(frames.get(ident), self._provenance, limit=4)
+            if stack and ident != threading.get_ident():
+                lines.append(f"{name} at {' < '.join(stack)}")
         for loop in self._loops():
             for task in stacks.tasks_of(loop):
                 if not task.done():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, ClassVar, Literal, Protocol
 
 from pytest_chaos.errors import SpecificationError
@@ -25,6 +26,21 @@ Kind = Literal[
 ASYNC_KINDS: frozenset[Kind] = frozenset({"coroutine", "async generator", "async context manager"})
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How long a call was told to wait for its answer.
+
+    Attributes:
+        parameter: Name of the parameter that says so.
+        seconds: How long; ``None`` if the call could have been given a limit, and was not.
+        code: The code of the function that takes it, where it has one.
+    """
+
+    parameter: str
+    seconds: float | None
+    code: CodeType | None = None
+
+
 class FaultyCall(Protocol):
     """One call on which a fault acts, as the fault sees it."""
 
@@ -38,19 +54,23 @@ class FaultyCall(Protocol):
     def function(self) -> Callable[..., Any]:
         """The real callable, whose annotations tell what it answers."""
 
+    def arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Return the positional arguments without the receiver, and all by name, defaults included, as far as known."""
+
     def proceed(self) -> Any:
         """Make the real call and return what it returns."""
 
     async def proceed_async(self) -> Any:
         """Make the real call; await it where it is a coroutine."""
 
-    def park(self, seconds: float | None) -> None:
-        """Block until ``seconds`` are over; with ``None`` until released, which ends the call.
+    def park(self, seconds: float | None, limit: Limit | None = None) -> float | None:
+        """Block until ``seconds`` or the limit are over; without both until released, which ends the call.
 
-        Where every release was swallowed and the call made again, ``None`` returns at once: then make the real call.
+        Returns how long it waited. Where every release was swallowed and the call made again, it returns ``None`` at
+        once: then make the real call.
         """
 
-    async def park_async(self, seconds: float | None) -> None:
+    async def park_async(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait as :meth:`park` does, without blocking the event loop."""
 
     def pause(self, seconds: float) -> None:

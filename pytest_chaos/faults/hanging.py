@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_chaos.faults.base import Fault, FaultyCall, checked_seconds, shown_seconds
+from pytest_chaos.faults.timeouts import answer_after, limit_of
 
 
 @dataclass(frozen=True)
 class Hang(Fault):
     """Keep the caller waiting; the call itself is never made.
 
-    Without ``seconds`` the call is parked until it is cancelled, until the system gives it up, or until the hang
-    budget is over: then it is released and judged. With ``seconds`` it is parked for so long and then raises
-    ``TimeoutError``, and is not judged against the budget.
+    Without ``seconds`` the call is parked until it is cancelled, until the system gives it up, or until it is proved
+    that nothing will end it, or the hang budget is over: then it is released and judged. With ``seconds`` it is parked
+    for so long and then ends as a call that timed out, and is not judged against the budget. So does a call that was
+    given a timeout, after that.
 
     Args:
         seconds: How long to wait, or ``None`` for ever.
@@ -30,20 +32,29 @@ class Hang(Fault):
 
     def act(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
-        call.park(self.seconds)
-        if self.seconds is None:  # released again and again, and each time swallowed
+        with call.unseen():
+            limit = limit_of(call)
+        waited = call.park(self.seconds, limit)
+        if waited is None:  # released again and again, and each time swallowed
             return call.proceed()
-        raise call.injected(self._timeout(call))
+        return self._timed_out(call, waited)
 
     async def act_async(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
-        await call.park_async(self.seconds)
-        if self.seconds is None:  # as above
+        with call.unseen():
+            limit = limit_of(call)
+        waited = await call.park_async(self.seconds, limit)
+        if waited is None:  # as above
             return await call.proceed_async()
-        raise call.injected(self._timeout(call))
+        return self._timed_out(call, waited)
 
-    def _timeout(self, call: FaultyCall) -> TimeoutError:
-        return TimeoutError(f"chaos: no answer within {self.seconds:g} s at {call.label}")
+    def _timed_out(self, call: FaultyCall, seconds: float) -> Any:
+        __tracebackhide__ = True
+        with call.unseen():
+            answer = answer_after(call, seconds)
+        if answer.error is not None:
+            raise call.injected(answer.error)
+        return answer.value
 
     def text_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (() if self.seconds is None else (shown_seconds(self.seconds),)), {}

@@ -1,10 +1,21 @@
-"""The splice: a prologue in front of a function's own bytecode, written by the running interpreter's own compiler.
+"""The splice: a prologue for a function's own bytecode, written by the running interpreter's own compiler.
 
-The prologue is the code of ``if GET()() and FIRE(<parameters>): return TAKE()``. It stands before everything else, also
-before the instruction that makes a generator or coroutine, so it runs at the call, and every parameter is still the
-value that was passed. Jumps are relative, so the body moves unchanged; only the exception table, which counts from the
-start, and the line table, which gets entries without a line, are written again. While the prologue runs its frame is
-not complete for the interpreter: tracebacks, tracers and coverage never see it.
+The prologue is the code of ``if GET()() and FIRE(<parameters>): return TAKE()``. Its question stands before everything
+else, also before the instruction that makes a generator or coroutine, so it runs at the call, and every parameter is
+still the value that was passed. Its answer stands behind the body::
+
+    if not (GET()() and FIRE(<parameters>)): goto body
+    goto answer
+    body:    the function's own code
+    answer:  make the cells, as the body does; RESUME; return TAKE()
+
+A frame is complete for the interpreter from the first ``RESUME`` of its code on, and that is still the body's. So
+nothing sees the question, and a call that passes looks to tracers, coverage and tracebacks as it always does. An
+answered call is a complete frame of the function on the line where its definition begins: its end must be told to
+tracers together with its beginning, or they take it for the end of the caller.
+
+Jumps are relative, so the body moves unchanged; only the exception table, which counts from the start, and the line
+table, which gets entries at both ends, are written again.
 
 No number of an opcode stands here: names and bytes come from ``dis`` and from compiled templates.
 """
@@ -14,17 +25,21 @@ from __future__ import annotations
 import dis
 import functools
 import itertools
+import re
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, NamedTuple
 
 from pytest_chaos.errors import ChaosError
 
 _LARGEST_OPERAND = 255  # one byte; a longer operand would need a prefix, and nobody writes such functions
+_LONGEST_JUMP = 2**24 - 1  # code units, in three operands
 _UNIT = 2  # bytes of a code unit
 _LONGEST_LINE_ENTRY = 8  # code units that one entry of the line table can cover
 _NO_LINE = 0x80 | (15 << 3)  # "no location", Objects/locations.md of CPython
+_LINE_ONLY = 0x80 | (13 << 3)  # "no column info"; the difference to the line before it follows
 _MARKS = ("get", "fire", "take")
 _END = "end"
 
@@ -33,12 +48,25 @@ class CannotSplice(ChaosError):  # noqa: N818  # a verdict about one function, c
     """This code cannot be given a prologue; the message says why."""
 
 
-class _Prologue(NamedTuple):
+class _Template(NamedTuple):
     """The compiled prologue of all functions with the same number of parameters."""
 
-    code: bytes
+    code: bytearray
     operands: tuple[tuple[int, int], ...]  # position of a constant's operand byte, and which constant it is
+    answer: int  # where the answer begins
+    resume: bytes
     stacksize: int
+
+
+class _Prologue(NamedTuple):
+    """The prologue of all functions with the same numbers of parameters and of constants."""
+
+    question: bytes
+    pad: bytes  # between the jump to the answer and the body
+    answer: bytes
+    units: int  # how far the body is moved
+    stacksize: int
+    no_lines: bytes  # entries of the line table for what stands before the body
 
 
 def parameters(code: CodeType) -> int:
@@ -49,7 +77,7 @@ def parameters(code: CodeType) -> int:
 
 
 def spliced(code: CodeType, get: Callable[[], Any], fire: Callable[..., bool], take: Callable[[], Any]) -> CodeType:
-    """Return the code with a prologue in front.
+    """Return the code with a prologue.
 
     Args:
         code: The code of a Python function.
@@ -58,30 +86,55 @@ def spliced(code: CodeType, get: Callable[[], Any], fire: Callable[..., bool], t
         take: Called when ``fire`` said so; what it returns or raises is the answer.
 
     Raises:
-        CannotSplice: It has too many constants or parameters.
+        CannotSplice: It has too many constants or parameters, or too long a body.
     """
-    count = parameters(code)
+    if _SHOWS_C_CALLS and (code.co_freevars or code.co_flags & _MADE_LATER):
+        get = functools.partial(get)
     constants = code.co_consts
-    if len(constants) + len(_MARKS) > _LARGEST_OPERAND + 1:
-        raise CannotSplice(f"{code.co_qualname} has {len(constants)} constants")
-    if count > _LARGEST_OPERAND:
-        raise CannotSplice(f"{code.co_qualname} has {count} parameters")
-    prologue = _prologue(count)
-    written = bytearray(prologue.code)
-    for position, which in prologue.operands:
-        written[position] = len(constants) + which
-    units = len(written) // _UNIT
+    known = parameters(code), len(constants)
+    prologue = _PROLOGUES.get(known)
+    if prologue is None:
+        prologue = _PROLOGUES[known] = _prologue(code)
+    body = code.co_code
+    # The cells of variables that closures share: to look at the variables of a frame without them is a crash.
+    cells = body[: _start(body)] if code.co_freevars or code.co_cellvars else b""
+    distance = (len(prologue.pad) + len(body) + len(_APART)) // _UNIT
+    if distance > _LONGEST_JUMP:
+        raise CannotSplice(f"{code.co_qualname} has {len(body)} bytes of code")
+    jump = bytes((_EXTENDED, distance >> 16, _EXTENDED, distance >> 8 & 0xFF, _JUMP, distance & 0xFF))
+    lines = code.co_linetable
+    handlers = code.co_exceptiontable
     return code.replace(
-        co_code=bytes(written) + code.co_code,
+        co_code=b"".join((prologue.question, jump, prologue.pad, body, _APART, cells, prologue.answer)),
         co_consts=(*constants, get, fire, take),
         co_stacksize=max(code.co_stacksize, prologue.stacksize),
-        co_linetable=_no_lines(units) + code.co_linetable,
-        co_exceptiontable=_moved(code.co_exceptiontable, units),
+        co_linetable=prologue.no_lines + lines + _lines_behind(len(cells), len(prologue.answer), -_lines_in(lines)),
+        co_exceptiontable=_moved(handlers, prologue.units) if handlers else handlers,
     )
 
 
+_PROLOGUES: dict[tuple[int, int], _Prologue] = {}
+
+
+def _prologue(code: CodeType) -> _Prologue:
+    count, constants = parameters(code), len(code.co_consts)
+    if constants + len(_MARKS) > _LARGEST_OPERAND + 1:
+        raise CannotSplice(f"{code.co_qualname} has {constants} constants")
+    if count > _LARGEST_OPERAND:
+        raise CannotSplice(f"{code.co_qualname} has {count} parameters")
+    template = _template(count)
+    written = template.code.copy()
+    for position, which in template.operands:
+        written[position] = constants + which
+    # The jump to the answer stands where the answer stood, and is as long: the jumps over it need not be written again.
+    pad = _NOTHING * ((len(written) - template.answer - _JUMP_SIZE) // _UNIT)
+    units = len(written) // _UNIT
+    answer = template.resume + written[template.answer :]
+    return _Prologue(bytes(written[: template.answer]), pad, answer, units, template.stacksize, _no_lines(units))
+
+
 @functools.cache
-def _prologue(count: int) -> _Prologue:
+def _template(count: int) -> _Template:
     names = ", ".join(f"p{index}" for index in range(count))
     source = f"def template({names}):\n if 'get'()() and 'fire'({names}): return 'take'()\n return '{_END}'\n"
     with warnings.catch_warnings():
@@ -89,7 +142,8 @@ def _prologue(count: int) -> _Prologue:
         module = compile(source, "<pytest-chaos prologue>", "exec", dont_inherit=True)
     template = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
     instructions = list(dis.get_instructions(template))
-    start = next(after.offset for before, after in itertools.pairwise(instructions) if _resumes(before))
+    resume, first = next(pair for pair in itertools.pairwise(instructions) if pair[0].opcode == _RESUME)
+    start = first.offset
     end = next(one.offset for one in instructions if one.argval == _END)
     inside = [one for one in instructions if start <= one.offset < end]
     operands = tuple(
@@ -97,23 +151,80 @@ def _prologue(count: int) -> _Prologue:
         for one in inside
         if one.opcode in dis.hasconst and one.argval in _MARKS
     )
-    targets = {one.argval for one in inside if one.opcode in dis.hasjrel}
-    if sorted(which for _, which in operands) != [0, 1, 2] or targets != {end}:
+    jumps = [one for one in inside if one.opcode in dis.hasjrel]
+    # The answer begins behind the last jump over it, and its caches.
+    answer = next((one.offset for one in inside if jumps and one.offset > jumps[-1].offset), end)
+    if (
+        sorted(which for _, which in operands) != [0, 1, 2]
+        or {one.argval for one in jumps} != {end}
+        or end - answer < _JUMP_SIZE
+        or not all(answer <= start + position for position, which in operands if which == _MARKS.index("take"))
+    ):
         raise CannotSplice("this interpreter compiles the prologue into something unknown")
-    return _Prologue(template.co_code[start:end], operands, template.co_stacksize)
+    return _Template(
+        code=bytearray(template.co_code[start:end]),
+        operands=operands,
+        answer=answer - start,
+        resume=template.co_code[resume.offset : start],
+        stacksize=template.co_stacksize,
+    )
 
 
-def _resumes(instruction: dis.Instruction) -> bool:
-    return instruction.opname == "RESUME"
+def _start(body: bytes) -> int:
+    """Return where a body begins in earnest, its cells being made."""
+    return next(index for index in range(0, len(body), _UNIT) if body[index] in _BEGINNINGS)
+
+
+# --- the line table
+
+
+# An entry begins with a byte with bit 7, no other byte has it, and bits 3 to 6 tell of which kind the entry is. Most
+# stay on their line; kind 11 goes one line further, 12 two lines, and 13 and 14 as far as the number that follows says.
+_ALL_BUT_ONE_LINE = bytes(byte for byte in range(256) if byte >> 3 != 0x10 | 11)
+_ALL_BUT_TWO_LINES = bytes(byte for byte in range(256) if byte >> 3 != 0x10 | 12)
+_far_lines = re.compile(rb"[\xe8-\xf7]([\x40-\x7f]*[\x00-\x3f])", re.DOTALL).findall
+
+
+class _Differences(dict[bytes, int]):
+    """From a number with a sign, as it stands in a line table, to its value, each worked out once."""
+
+    def __missing__(self, digits: bytes) -> int:
+        number = sum((digit & 0x3F) << 6 * position for position, digit in enumerate(digits))
+        self[digits] = value = -(number >> 1) if number & 1 else number >> 1
+        return value
+
+
+_difference = _Differences().__getitem__
+
+
+def _lines_in(table: bytes) -> int:
+    """Return how many lines after its first one a line table ends."""
+    near = len(table.translate(None, _ALL_BUT_ONE_LINE)) + 2 * len(table.translate(None, _ALL_BUT_TWO_LINES))
+    return near + sum(map(_difference, _far_lines(table)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _lines_behind(cells: int, answer: int, difference: int) -> bytes:
+    """Return the entries for what stands behind a body: the answer alone is on a line, so many after the last."""
+    entries = bytearray(_no_lines((len(_APART) + cells) // _UNIT))
+    for units in _pieces(answer // _UNIT):
+        entries.append(_LINE_ONLY | (units - 1))
+        number = -difference << 1 | 1 if difference < 0 else difference << 1
+        while number > 0x3F:
+            entries.append(number & 0x3F | 0x40)
+            number >>= 6
+        entries.append(number)
+        difference = 0
+    return bytes(entries)
 
 
 def _no_lines(units: int) -> bytes:
-    entries = bytearray()
-    while units > 0:
-        length = min(units, _LONGEST_LINE_ENTRY)
-        entries.append(_NO_LINE | (length - 1))
-        units -= length
-    return bytes(entries)
+    return bytes(_NO_LINE | (piece - 1) for piece in _pieces(units))
+
+
+def _pieces(units: int) -> list[int]:
+    whole, rest = divmod(units, _LONGEST_LINE_ENTRY)
+    return [_LONGEST_LINE_ENTRY] * whole + [rest] * bool(rest)
 
 
 # --- the exception table: entries of four numbers (start, length, target, depth), in base 64 with the highest first;
@@ -123,34 +234,57 @@ def _no_lines(units: int) -> bytes:
 
 def _moved(table: bytes, units: int) -> bytes:
     moved = bytearray()
-    for start, length, target, depth in _entries(table):
-        entry = b"".join(map(_varint, (start + units, length, target + units, depth)))
-        moved.append(entry[0] | 0x80)
-        moved += entry[1:]
+    append = moved.append
+    shift = units  # of starts and targets; lengths and depths stay as they are
+    digits = iter(table)
+    for digit in digits:
+        if not shift and not digit & 0x40:  # most lengths and depths are short
+            append(digit)
+            shift = units
+            continue
+        mark = digit & 0x80
+        number = digit & 0x3F
+        while digit & 0x40:
+            digit = next(digits)  # the rest of the same number
+            number = number << 6 | digit & 0x3F
+        number += shift
+        shift = units - shift
+        if number <= 0x3F:
+            append(mark | number)
+        elif number <= 0xFFF:
+            append(mark | 0x40 | number >> 6)
+            append(number & 0x3F)
+        else:
+            moved += _digits(number, mark)
     return bytes(moved)
 
 
-def _entries(table: bytes) -> Iterator[tuple[int, ...]]:
-    numbers: list[int] = []
-    number = 0
-    for byte in table:
-        number = number << 6 | byte & 0x3F
-        if not byte & 0x40:
-            numbers.append(number)
-            number = 0
-            if len(numbers) == 4:
-                yield tuple(numbers)
-                numbers = []
-
-
-def _varint(number: int) -> bytes:
+def _digits(number: int, mark: int) -> bytes:
     digits = [number & 0x3F]
     while number := number >> 6:
         digits.append(number & 0x3F | 0x40)
+    digits[-1] |= mark
     return bytes(reversed(digits))
 
 
-CO_VARARGS, CO_VARKEYWORDS = (
-    next(flag for flag, name in dis.COMPILER_FLAG_NAMES.items() if name == wanted)
-    for wanted in ("VARARGS", "VARKEYWORDS")
-)
+# --- of the running interpreter
+
+_RESUME = dis.opmap.get("RESUME", -1)
+_BEGINNINGS = {_RESUME, dis.opmap.get("RETURN_GENERATOR", -1)}
+_EXTENDED, _JUMP = dis.EXTENDED_ARG, dis.opmap.get("JUMP_FORWARD", -1)
+_JUMP_SIZE = 3 * _UNIT
+_NOTHING = bytes((dis.opmap.get("NOP", 0), 0))
+# Whoever looks at what follows an instruction, as coverage does, must not find a RESUME behind the body's last: that
+# is what follows a yield.
+_APART = _NOTHING
+
+
+def _flag(name: str) -> int:
+    return next(flag for flag, known in dis.COMPILER_FLAG_NAMES.items() if known == name)
+
+
+CO_VARARGS, CO_VARKEYWORDS = _flag("VARARGS"), _flag("VARKEYWORDS")
+_MADE_LATER = _flag("GENERATOR") | _flag("COROUTINE") | _flag("ASYNC_GENERATOR")  # their frames move before they run
+# Before 3.12 a profiler is handed the frame that makes a C call, even an incomplete one. If that lacks its cells yet,
+# or will be moved, what is handed out points to nothing. Of a call of ``partial`` nobody is told.
+_SHOWS_C_CALLS = not hasattr(sys, "monitoring")

@@ -100,6 +100,8 @@ class SpliceMechanism:
         has_receiver: Whether its first parameter is ``self`` or ``cls``.
     """
 
+    __slots__ = ("_function", "_has_receiver", "_twin")
+
     is_by_function = True
     is_shadowed = False  # what mock and monkeypatch move are names: nobody puts a prologue back behind our back
 

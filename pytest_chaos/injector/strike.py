@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from pytest_chaos.faults.base import Fault, Kind
+from pytest_chaos.faults.base import Fault, Kind, Limit
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
@@ -134,15 +134,19 @@ class Strike:
         """Return the last real answer at this point, if there was one."""
         return tuple(self._answers or ())
 
-    def park(self, seconds: float | None) -> None:
+    def arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Return the arguments."""
+        return self._call.told()
+
+    def park(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Block in the ward."""
         __tracebackhide__ = True
-        self._scene.ward.park(self.label, seconds)
+        return self._scene.ward.park(self.label, seconds, limit)
 
-    async def park_async(self, seconds: float | None) -> None:
+    async def park_async(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait in the ward."""
         __tracebackhide__ = True
-        await self._scene.ward.park_async(self.label, seconds)
+        return await self._scene.ward.park_async(self.label, seconds, limit)
 
     def pause(self, seconds: float) -> None:
         """Block for a while, or until the window closes."""

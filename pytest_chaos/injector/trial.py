@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from pytest_chaos.injector.bytecode import spliced
 
 # The newest version on which the standard library's own tests were run with all of its functions spliced.
 _PROVED = (3, 13)
+_SHOWS_C_CALLS = not hasattr(sys, "monitoring")
 
 
 @functools.cache
@@ -29,7 +30,7 @@ def why_not_here() -> str:
         return "a debug build of CPython checks that nothing stands before a function's own code"
     if sys.version_info[:2] > _PROVED:
         # A wrong byte may crash the interpreter: let it crash somewhere else.
-        command = [sys.executable, "-c", f"from {__name__} import trial; raise SystemExit(trial())"]
+        command = [sys.executable, "-c", f"from {__name__} import traced, trial; raise SystemExit(trial() or traced())"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             return f"the trial in a child process ended with {done.stderr.strip() or done.returncode}"
@@ -39,18 +40,18 @@ def why_not_here() -> str:
 def why_not_now() -> str:
     """Return why no function shall be spliced for the moment, or an empty text.
 
-    A fault raises out of a frame that is not complete yet, and a tracer is then told that the caller has ended: the C
-    tracer of coverage would lose the rest of it.
+    Before 3.12 a profiler is told of the C call that every prologue makes, in a frame that has no line yet.
     """
-    tools = (sys.gettrace, threading.gettrace, sys.getprofile, threading.getprofile)
-    return "a tracer or profiler is on" if any(tool() is not None for tool in tools) else ""
+    if _SHOWS_C_CALLS and (sys.getprofile() is not None or threading.getprofile() is not None):
+        return "a profiler is on"
+    return ""
 
 
 def trial() -> str:
     """Splice one function of each kind, let calls pass and be answered, and return what went wrong, or nothing."""
     for sample, passed in _SAMPLES:
         try:
-            complaint = _try(sample, passed)
+            complaint = _try(sample, passed) or _try_error(sample)
         except Exception as error:  # noqa: BLE001  # whatever goes wrong here, the other mechanism takes over
             complaint = repr(error)
         if complaint:
@@ -84,6 +85,61 @@ def _try(sample: FunctionType, passed: Callable[[Any], Any]) -> str:
     if [got[0], got[3], passed(sample(1, 2, b=3, d=4))] != [bare] * 3 or got[2] != passed(sample(1)):
         return f"calls that passed gave {got!r}"
     return ""
+
+
+def _try_error(sample: FunctionType) -> str:
+    with _answered_by_error(sample):
+        try:
+            sample(1, 2)
+        except LookupError as error:
+            inner = None if error.__traceback__ is None else error.__traceback__.tb_next
+            code = sample.__code__
+            if inner is None or inner.tb_frame.f_code is not code or inner.tb_lineno != code.co_firstlineno:
+                return "an error came from somewhere else"
+            # Where cells are missing, this is a crash.
+            if inner.tb_frame.f_locals.get("a") != 1:
+                return "its frame lost a variable"
+    return ""
+
+
+def traced() -> str:
+    """Let faults answer while a tracer is on, and return what it was told wrongly, or nothing.
+
+    Not for a process that measures or debugs: its own tracer pauses meanwhile.
+    """
+    for sample, _ in _SAMPLES:
+        events: list[str] = []
+
+        def trace(frame: FrameType, event: str, _: Any, told: list[str] = events, name: str = sample.__name__) -> Any:
+            if frame.f_code.co_name == name and event != "line":
+                told.append(event)
+            return trace
+
+        before = sys.gettrace()
+        with _answered_by_error(sample):
+            sys.settrace(trace)
+            try:
+                sample(1, 2)
+            except LookupError:
+                pass
+            finally:
+                sys.settrace(before)
+        if events != ["call", "exception", "return"]:
+            return f"of an answered {sample.__name__} a tracer is told {events!r}"
+    return ""
+
+
+@contextlib.contextmanager
+def _answered_by_error(sample: FunctionType) -> Iterator[None]:
+    def take() -> Any:
+        raise LookupError
+
+    original = sample.__code__
+    sample.__code__ = spliced(original, lambda: itertools.repeat(1).__next__, lambda *slots: True, take)
+    try:
+        yield
+    finally:
+        sample.__code__ = original
 
 
 def _samples() -> Iterator[tuple[FunctionType, Callable[[Any], Any]]]:

@@ -11,6 +11,7 @@ from pytest_chaos.oracles.error_codes import judge_error_codes
 from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.leaks import judge_leaks
+from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.oracles.recovery import judge_recovery
 
 ORACLES: tuple[Oracle, ...] = (
@@ -20,4 +21,5 @@ ORACLES: tuple[Oracle, ...] = (
     judge_ending,
     judge_recovery,
     judge_leaks,
+    judge_lost,
 )

@@ -16,12 +16,12 @@ def judge_hang(seen: Observation) -> Iterator[Finding]:
         yield failing(Verdict.HUNG, "hang", "hang", f"the test itself was waiting when released: {seen.failure.text}")
     for parked in seen.parked:
         where = f"{parked.label} in thread {parked.thread!r}: {parked.reason}"
+        waiting = "".join(f"\n  waiting: {line}" for line in parked.stacks)
         if parked.outcome == "hung":
-            waiting = "".join(f"\n  waiting: {line}" for line in parked.stacks)
             yield failing(Verdict.HUNG, "hang", "hang", where + waiting)
         elif parked.outcome == "inconclusive":
             say = failing if seen.is_sure else reported
-            yield say(Verdict.INCONCLUSIVE, "hang", "timed-wait", where)
+            yield say(Verdict.INCONCLUSIVE, "hang", "timed-wait", where + waiting)
         elif parked.outcome == "abandoned":
             yield note("hang", "abandoned", where)
         if parked.blocks_loop:

@@ -1,4 +1,4 @@
-"""Leaks: threads and tasks that the run left behind."""
+"""Leaks: what the run left behind; errors that died unseen are judged by :mod:`pytest_chaos.oracles.lost`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note
+from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.verdict import Finding, Verdict
 
 
@@ -14,6 +15,8 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     for leftover in seen.leftovers:
+        if leftover.kind in LOST_KINDS:
+            continue
         if leftover.is_note and seen.contract.leaks != "strict":
             yield note("leaks", leftover.kind, leftover.text)
         else:

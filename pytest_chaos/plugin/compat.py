@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from _pytest import runner
 from _pytest.pathlib import bestrelpath
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
@@ -106,6 +107,32 @@ def around_test_method(case: Any, around: Callable[[Callable[[], Any]], Any]) ->
         yield
     finally:
         del case._callTestMethod
+
+
+def is_run_by_another(item: pytest.Item, nextitem: pytest.Item | None, ours: object) -> bool:
+    """Let plugins that run tests in a way of their own do so, as those do that run one again, and tell whether one did.
+
+    Args:
+        item: The test.
+        nextitem: The one after it.
+        ours: The plugin that asks; those before it were asked already, and pytest's own turn is after the others'.
+    """
+    given = {"item": item, "nextitem": nextitem}
+    others = iter(reversed(item.ihook.pytest_runtest_protocol.get_hookimpls()))
+    for implementation in others:
+        if implementation.plugin is ours:
+            break
+    return any(
+        implementation.function(*(given[name] for name in implementation.argnames))
+        for implementation in others
+        if not (implementation.wrapper or implementation.hookwrapper or implementation.plugin is runner)
+    )
+
+
+def forget_arguments(item: pytest.Item) -> None:
+    """Let go of what fixtures handed out, as pytest does a moment after the teardown."""
+    if getattr(item, "funcargs", None):
+        item.funcargs = {}  # type: ignore[attr-defined]  # only functions have arguments
 
 
 def plain_id(item: pytest.Item) -> str:

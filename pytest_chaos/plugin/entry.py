@@ -25,7 +25,7 @@ _MARKERS = (
     "chaos_explore(*targets, faults=None): explore this test under every fault of the targets (in a later version).",
     "chaos_contract(**keys): what is promised while faults act: status, errors, leaks.",
     "no_chaos: never disturb this test.",
-    "no_leaks: judge leaks of this test without any fault (in a later version).",
+    "no_leaks(level='on'): judge what this test leaves behind, without any fault; 'strict' fails notes too.",
 )
 
 # Options of the design whose work comes later. Known by name, so that using one says so.
@@ -88,6 +88,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
     parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
+    parser.addini("chaos_leaks", "judge leaks of tests that are not disturbed: off, on or strict", default=None)
     parser.addini(
         "chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[]
     )

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_chaos.contract import Contract
+from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.faults.base import checked_seconds
 from pytest_chaos.notation import parse, rule_from
-from pytest_chaos.plugin.options import checked_budget
+from pytest_chaos.plugin.options import checked_budget, checked_leaks
 from pytest_chaos.scenario import Rule
 from pytest_chaos.triggers import KEYWORDS
 
@@ -77,6 +77,31 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
         except SpecificationError as error:
             raise error.at(place) from None
     return found
+
+
+def leak_level_of(item: pytest.Item, default: LeakLevel) -> LeakLevel:
+    """Return how strictly leaks of an item are judged where nothing disturbs it.
+
+    Args:
+        item: The test.
+        default: What the ini key says of all tests.
+
+    Raises:
+        SpecificationError: The marker is wrong; the error names its line.
+    """
+    for node, mark, index in _marks(item, "no_leaks"):
+        place = _place(item, node, "no_leaks", index)
+        values = [*mark.args, *mark.kwargs.values()]
+        if len(values) > 1 or mark.kwargs.keys() - {"level"}:
+            raise SpecificationError(
+                f"the marker no_leaks takes a level and nothing else, got {mark.args!r} and {mark.kwargs!r}",
+                place=place,
+                remedy="Write @pytest.mark.no_leaks or @pytest.mark.no_leaks('strict').",
+            )
+        if values:
+            return checked_leaks(values[0], place)
+        return "strict" if default == "strict" else "on"
+    return default
 
 
 def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:

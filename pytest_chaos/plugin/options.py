@@ -13,15 +13,19 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.contract import Contract
+from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.hang import BUDGET_S
 from pytest_chaos.notation import parse, parse_target
+from pytest_chaos.resources.filters import KEYS as FILTER_KEYS
+from pytest_chaos.resources.filters import Filter, read_filter
 from pytest_chaos.scenario import Rule
 
 _TABLE = "[tool.pytest_chaos]"
-_TABLE_KEYS = ("rules", "suites", "contract")
+_TABLE_KEYS = ("rules", "suites", "contract", "leaks")
 _SUITE_KEYS = ("rules", "targets", "faults", "contract", "budget")
+_LEAKS_KEYS = (*FILTER_KEYS, "ignore_current")
+_LEAK_LEVELS = ("off", "on", "strict")
 _REPORT_SUFFIXES = (".json",)
 _LATER_SUFFIXES = (".md", ".html")
 _DURATION = re.compile(r"\d+(?:\.\d+)?(?:ms|s|m|h)")
@@ -39,6 +43,9 @@ class Settings:
         rules: Rules for explored tests, from options, suites or the table.
         contract: What every test's system promises, before markers.
         reports: Files to write.
+        leaks: How strictly leaks of tests that are not disturbed are judged.
+        filters: Leftovers that nobody wants to be told of.
+        ignores_current: Whether what threads of the session's start make later is ignored too.
     """
 
     seed: int = 0
@@ -47,6 +54,9 @@ class Settings:
     rules: list[Rule] = field(default_factory=list)
     contract: Contract = field(default_factory=Contract)
     reports: list[Path] = field(default_factory=list)
+    leaks: LeakLevel = "off"
+    filters: list[Filter] = field(default_factory=list)
+    ignores_current: bool = False
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -69,6 +79,7 @@ def read_settings(config: pytest.Config) -> Settings:
     budget = collect(_hang_budget, config)
     if budget is not None:
         settings.hang_budget_s, settings.hang_budget_given = budget
+    settings.leaks = collect(checked_leaks, config.getini("chaos_leaks") or "off", "ini chaos_leaks") or "off"
     table, place = collect(_table, config) or ({}, "")
     collect(_read_table, config, settings, table, place, errors)
     for number, text in enumerate(config.getoption("chaos_rule"), start=1):
@@ -134,6 +145,21 @@ def checked_budget(value: object, place: str) -> float:
     return seconds
 
 
+def checked_leaks(value: object, place: str) -> LeakLevel:
+    """Return how strictly leaks of a test that is not disturbed are judged.
+
+    Raises:
+        SpecificationError: It is none of the words.
+    """
+    if value not in _LEAK_LEVELS:
+        raise SpecificationError(
+            f"leaks must be 'off', 'on' or 'strict', got {value!r}",
+            place=place,
+            remedy=near_misses(str(value), _LEAK_LEVELS),
+        )
+    return value  # type: ignore[return-value]  # checked just above
+
+
 def _report_path(name: str, folder: Path) -> Path:
     path = folder / name
     if path.suffix in _LATER_SUFFIXES:
@@ -194,6 +220,7 @@ def _read_table(
     _refuse_unknown(table, _TABLE_KEYS, place, errors)
     rules = _rules(table.get("rules", []), f"{place}, rules", errors)
     contract = _contract(settings.contract, table.get("contract", {}), f"{place}, contract", errors)
+    _read_leaks(settings, table.get("leaks", {}), f"{place}, leaks", errors)
     suites = table.get("suites", {})
     if not isinstance(suites, dict):
         errors.append(SpecificationError(f"suites must be tables, got {suites!r}", place=place))
@@ -217,6 +244,21 @@ def _read_table(
     if not asked:
         settings.rules.extend(rules)
     settings.contract = contract
+
+
+def _read_leaks(settings: Settings, table: object, place: str, errors: list[SpecificationError]) -> None:
+    if not isinstance(table, dict):
+        errors.append(SpecificationError(f"it must be a table, got {table!r}", place=place))
+        return
+    _refuse_unknown(table, _LEAKS_KEYS, place, errors)
+    for key in FILTER_KEYS:
+        for number, text in enumerate(_texts(table.get(key, []), f"{place}, {key}", errors), start=1):
+            found = _collect(read_filter, errors, f"{place}, {key} number {number}", key, text)
+            settings.filters.extend([found] if found is not None else [])
+    current = table.get("ignore_current", False)
+    if not isinstance(current, bool):
+        errors.append(SpecificationError(f"ignore_current must be true or false, got {current!r}", place=place))
+    settings.ignores_current = current is True
 
 
 def _suite(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import shlex
 import sys
+import threading
 import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -17,14 +19,14 @@ from pytest_chaos.answers import watched_answers
 from pytest_chaos.control import Chaos
 from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
-from pytest_chaos.experiment import Experiment, Laboratory
-from pytest_chaos.hang import HangReleased
+from pytest_chaos.experiment import Experiment, Laboratory, Watch
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
+from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.plugin import compat, summary, xdist
-from pytest_chaos.plugin.marker import Specification, specification_of
+from pytest_chaos.plugin import compat, leaks, summary, xdist
+from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
 from pytest_chaos.plugin.options import Settings, read_settings
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
@@ -32,6 +34,7 @@ from pytest_chaos.report.lines import verdict_text
 from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.resources.births import NOBODY, Owner
 from pytest_chaos.resources.census import Census
+from pytest_chaos.resources.filters import Filters
 from pytest_chaos.scenario import check_all
 
 _EXPERIMENT: pytest.StashKey[Experiment] = pytest.StashKey()
@@ -72,6 +75,15 @@ class ChaosSession:
     Args:
         config: pytest's configuration.
         settings: What this session runs with.
+
+    Attributes:
+        settings: What this session runs with.
+        records: The results so far.
+        usage_errors: What is wrong with the specification.
+        laboratory: What all runs share.
+        running: The run that is going on.
+        leaks_judged: Ids of the tests that were judged for leaks without a fault.
+        used_filters: Filters of leaks that matched something; ``None`` until leaks are judged.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
@@ -79,18 +91,25 @@ class ChaosSession:
         self.records: list[Record] = []
         self.usage_errors: list[str] = []
         self.waiting_markers = 0
+        self.leaks_judged: set[str] = set()
+        self.used_filters: set[str] | None = None
+        self.running: Experiment | Watch | None = None
         self._config = config
-        self._laboratory = self._new_laboratory(())
-        self._laboratory.census.open()
-        self._adapters = Adapters(self._laboratory.armory.aliases, self._laboratory.provenance)
+        self._filters = Filters(settings.filters)
+        self._wider: leaks.WiderFixtures | None = None
+        self._fixture_numbers = itertools.count(1)
+        self.laboratory = self._new_laboratory(())
+        self.laboratory.census.open()
+        self._adapters = Adapters(self.laboratory.armory.aliases, self.laboratory.provenance)
         self._warned_of_foreign = False
-        self._running: Experiment | None = None
 
     # --- the session
 
     def pytest_report_header(self) -> list[str]:
         """Say that chaos is on, and what does not act yet."""
         lines = [f"chaos: on, seed {self.settings.seed}, hang budget {self.settings.hang_budget_s:g} s"]
+        if self.settings.leaks != "off":
+            lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
         waiting = len(self.settings.rules)
         if waiting:
             rules = "1 rule waits" if waiting == 1 else f"{waiting} rules wait"
@@ -104,12 +123,19 @@ class ChaosSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check every marker and rule of what will run, and refuse all that is wrong at once."""
-        self._laboratory = self._new_laboratory(session.items)
+        self.laboratory = self._new_laboratory(session.items)
         errors: list[SpecificationError] = []
         waiting: set[str] = set()
         for item in session.items:
-            if any(item.get_closest_marker(name) for name in ("chaos_explore", "no_leaks")):
+            if item.get_closest_marker("chaos_explore"):
                 waiting.add(item.nodeid)
+            try:
+                level = leak_level_of(item, self.settings.leaks)
+            except SpecificationError as error:
+                errors.append(error)
+                continue
+            if level != "off":
+                item.stash[leaks.LEVEL] = level
             if not self._is_fault_test(item):
                 continue
             try:
@@ -131,7 +157,8 @@ class ChaosSession:
         if errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, errors))))
-        self._adapters = Adapters(self._laboratory.armory.aliases, self._laboratory.provenance)
+        self._judge_leaks(session.items)
+        self._adapters = Adapters(self.laboratory.armory.aliases, self.laboratory.provenance)
         # Before any fixture makes a connection or opens a file: what it makes must be reached in the body.
         for item in session.items:
             if _SPECIFICATION in item.stash:
@@ -146,41 +173,60 @@ class ChaosSession:
         """Print the table, the totals, and what never fired."""
         if exitstatus == pytest.ExitCode.USAGE_ERROR and not self.usage_errors:
             return  # nothing was run, and pytest says why
-        summary.write(terminalreporter, self.records, self.settings, self.usage_errors, self.waiting_markers)
+        unused = [] if self.used_filters is None else self._filters.unused(self.used_filters)
+        summary.write(
+            terminalreporter,
+            self.records,
+            self.settings,
+            self.usage_errors,
+            waiting_markers=self.waiting_markers,
+            leaks_judged=len(self.leaks_judged),
+            unused_filters=unused,
+        )
 
     def pytest_unconfigure(self) -> None:
         """Take every tap out, and put every factory back."""
         self._adapters.close()
-        self._laboratory.census.close()
+        self.laboratory.census.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the record that travels on a report, from this process or from a worker."""
         record = getattr(report, "chaos", None)
-        if record is not None:
+        is_tried_again = report.outcome not in ("passed", "failed", "skipped")  # a word of a plugin that runs it again
+        if record is not None and not is_tried_again:
             self.records.append(record)
+        judged = getattr(report, "chaos_leaks", None)
+        if judged is not None:
+            if judged["alone"]:
+                self.leaks_judged.add(report.nodeid)
+            self.used_filters = (self.used_filters or set()) | set(judged["filters"])
 
     # --- one test
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """What is made from now on is made for this test."""
-        self._laboratory.census.owner = Owner(nodeid, "test")
+        self.laboratory.census.owner = Owner(nodeid, "test")
 
     def pytest_runtest_logfinish(self) -> None:
         """Between tests nothing is made for one."""
-        self._laboratory.census.owner = NOBODY
+        self.laboratory.census.owner = NOBODY
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         """What a wider fixture makes is its own; and while any fixture is set up, no fault acts."""
-        census = self._laboratory.census
-        experiment = request.node.stash.get(_EXPERIMENT, None) or self._running
+        census = self.laboratory.census
+        experiment = request.node.stash.get(_EXPERIMENT, None) or self.running
         before = census.owner
         if fixturedef.scope != "function":
-            census.owner = Owner(f"the {fixturedef.scope} fixture {fixturedef.argname!r}", fixturedef.scope)
+            # Of one name there may be several: in two modules, or set up once for each parameter.
+            name = f"the {fixturedef.scope} fixture {fixturedef.argname!r}"
+            census.owner = Owner(name, fixturedef.scope, next(self._fixture_numbers))
+            if self._wider is not None:
+                self._wider.begins(fixturedef, census.owner)
         try:
-            with experiment.injector.suspended() if experiment is not None else contextlib.nullcontext():
+            with experiment.injector.suspended() if isinstance(experiment, Experiment) else contextlib.nullcontext():
                 return (yield)
         finally:
             census.owner = before
@@ -196,21 +242,22 @@ class ChaosSession:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         experiment = Experiment(
-            self._laboratory,
+            self.laboratory,
             compat.plain_id(item),
             self.settings.seed,
             found.contract,
             self.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
+            plain_leaks=item.stash.get(leaks.LEVEL, "off"),
         )
         item.stash[_EXPERIMENT] = experiment
-        self._running = experiment
+        self.running = experiment
         try:
             experiment.begin()
             reports = compat.runtestprotocol(item, nextitem=nextitem, log=False)
             self._judge(item, experiment, reports)
         finally:
             experiment.close()
-            self._running = None
+            self.running = None
             del item.stash[_EXPERIMENT]
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
@@ -291,6 +338,16 @@ class ChaosSession:
             )
         return Chaos(experiment)
 
+    def replay(self, item: pytest.Item, seen: Observation) -> str:
+        """Return the command that runs a test exactly so again."""
+        words = ["pytest", "--chaos", f"--chaos-seed={self.settings.seed}"]
+        if self.settings.hang_budget_given:
+            words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
+        if not seen.rules and self.settings.leaks != "off":
+            words.append(f"-ochaos_leaks={self.settings.leaks}")
+        words.append(compat.cwd_relative_id(self._config, compat.plain_id(item)))
+        return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
+
     # --- inside
 
     def _new_laboratory(self, items: tuple[pytest.Item, ...] | list[pytest.Item]) -> Laboratory:
@@ -305,7 +362,7 @@ class ChaosSession:
             test_files={str(item.path) for item in items},
             plugin_files=[name for name in plugin_files if name],
         )
-        existing: Laboratory | None = getattr(self, "_laboratory", None)
+        existing: Laboratory | None = getattr(self, "laboratory", None)
         census = existing.census if existing is not None else Census(provenance)
         census.provenance = provenance
         return Laboratory(
@@ -314,6 +371,7 @@ class ChaosSession:
             existing.armory if existing is not None else Armory(),
             (*ORACLES, *_flat(config.hook.pytest_chaos_oracles(config=config))),
             (watched_answers, *_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
+            filters=self._filters,
         )
 
     def _is_fault_test(self, item: pytest.Item) -> bool:
@@ -344,11 +402,6 @@ class ChaosSession:
             except (pytest.skip.Exception, pytest.xfail.Exception):
                 raise
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt) and experiment.ward.broke_in:
-                    # Not the user's Ctrl-C: the ward ended a wait for an answer that will never come.
-                    error = HangReleased("chaos: the test still waited after an injected hang was released")
-                    experiment.ended_with(error)
-                    raise error from None
                 experiment.ended_with(error)
                 if isinstance(error, KeyboardInterrupt) and is_ours(error, experiment.journal):
                     # A KeyboardInterrupt that a rule asked for is a fault that escaped, and not the user's Ctrl-C.
@@ -368,11 +421,15 @@ class ChaosSession:
                 raise MisuseError("recovers= cannot be awaited inside a running event loop")
 
     def _judge(self, item: pytest.Item, experiment: Experiment, reports: list[pytest.TestReport]) -> None:
-        seen, judgement = experiment.conclude()
-        body = next((report for report in reports if report.when == "call"), None)
-        if body is None or not seen.rules or (body.skipped and not hasattr(body, "wasxfail")):
+        body = leaks.body_of(reports)
+        ran = body is not None and not leaks.is_skipped(reports)
+        seen, judgement = experiment.conclude(with_tests=ran)
+        if experiment.leaks != "off":
+            leaks.note_judged(reports, experiment.inventory, alone=ran and not seen.rules)
+        if body is None or not seen.rules:
+            leaks.tell(self, item, reports, seen, judgement)
             return
-        record = record_of(seen, judgement, self._replay(item, seen.scenario))
+        record = record_of(seen, judgement, self.replay(item, seen))
         text = verdict_text(record)
         body.chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, through xdist too
         for report in reports:
@@ -381,36 +438,33 @@ class ChaosSession:
         is_ours_to_tell = failure is not None and (
             failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
         )
-        if body.failed and not is_ours_to_tell and not _is_strict_xpass(item, body):
+        if body.failed and not is_ours_to_tell and not leaks.is_strict_xpass(item, body):
             # The first failure wins the screen: the author's stays, the verdict is a section of it.
             body.sections.append(("chaos", text))
         elif judgement.fails:
-            _fail(item, body, text)
+            leaks.fail(item, body, text)
         elif judgement.evidence:
             body.sections.append(("chaos", text))
 
-    def _replay(self, item: pytest.Item, scenario: str) -> str:
-        words = ["pytest", "--chaos", f"--chaos-seed={self.settings.seed}"]
-        if self.settings.hang_budget_given:
-            words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
-        words.append(compat.cwd_relative_id(self._config, compat.plain_id(item)))
-        return f"{shlex.join(words)}  # {scenario}"
+    def _judge_leaks(self, items: list[pytest.Item]) -> None:
+        """Register the hooks that judge leaks, as far as there is something to judge."""
+        plugins = self._config.pluginmanager
+        alone = any(leaks.LEVEL in item.stash for item in items)
+        contracts = (item.stash[_SPECIFICATION].contract for item in items if _SPECIFICATION in item.stash)
+        if self._wider is None and (alone or any(contract.leaks != "off" for contract in contracts)):
+            self._wider = leaks.WiderFixtures(self)
+            plugins.register(self._wider, "pytest-chaos wider fixtures")
+            if self.settings.ignores_current:
+                self._adopt_threads()
+        if alone and not plugins.hasplugin("pytest-chaos leaks"):
+            plugins.register(leaks.LeakHooks(self), "pytest-chaos leaks")
 
-
-def _fail(item: pytest.Item, report: pytest.TestReport, text: str) -> None:
-    """Make a report fail with a verdict, or xfail where an xfail mark covers the test."""
-    xfail = compat.xfail_of(item)
-    if xfail is not None and xfail.raises is None:
-        report.outcome = "skipped"
-        report.wasxfail = xfail.reason or "chaos"
-        report.sections.append(("chaos", text))
-    else:
-        report.outcome = "failed"
-    report.longrepr = text
-
-
-def _is_strict_xpass(item: pytest.Item, report: pytest.TestReport) -> bool:
-    return compat.xfail_of(item) is not None and str(report.longrepr).startswith("[XPASS(strict)]")
+    def _adopt_threads(self) -> None:
+        """What the threads that are there at the session's start make later is the session's too."""
+        tests = (threading.main_thread(), threading.current_thread())
+        for thread in threading.enumerate():
+            if thread not in tests and self.laboratory.census.births.of(thread) is None:
+                self.laboratory.census.births.note(thread)
 
 
 def _flat(lists: list[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,29 +21,36 @@ def write(
     records: list[Record],
     settings: Settings,
     usage_errors: list[str],
-    waiting_markers: int,
+    *,
+    waiting_markers: int = 0,
+    leaks_judged: int = 0,
+    unused_filters: Sequence[str] = (),
 ) -> None:
-    """Print the table of disturbed runs, the totals, and the rules that never fired."""
+    """Print the table of runs, the totals, and the rules and filters that were for nothing."""
     if usage_errors:
         terminal.section("chaos: nothing was run", red=True, bold=True)
         for error in usage_errors:
             terminal.write_line(f"ERROR: {error}", red=True)
         return
     never = lines.never_fired(records)
-    if not records and not settings.rules and not waiting_markers:
+    if not (records or settings.rules or waiting_markers or leaks_judged or unused_filters):
         return
     terminal.section("chaos")
     for line, verdict in lines.table(records):
         terminal.write_line(line, **_colour(verdict))
-    if records:
+    if any(record["kind"] != "session" for record in records):
         terminal.write_line(lines.totals(records))
+    if leaks_judged or any(record["kind"] == "session" for record in records):
+        terminal.write_line(lines.leak_totals(records, leaks_judged))
     for line in never:
         terminal.write_line(line, yellow=True)
+    for filter_ in unused_filters:
+        terminal.write_line(f"matched nothing: {filter_}", yellow=True)
     for rule in settings.rules:
         terminal.write_line(f"waits for explored tests: {format_rule(rule)} ({rule.source})")
     if waiting_markers:
         tests = "1 test has" if waiting_markers == 1 else f"{waiting_markers} tests have"
-        terminal.write_line(f"{tests} a marker chaos_explore or no_leaks, which act in a later version")
+        terminal.write_line(f"{tests} a marker chaos_explore, which acts in a later version")
 
 
 def write_reports(session: pytest.Session, settings: Settings, records: list[Record]) -> None:

@@ -38,6 +38,8 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
     rows: list[tuple[str, tuple[str, ...], str]] = []
     for record in sorted_records(records):
         path, _, name = record["test"].partition("::")
+        if not record["rules"] and record["kind"] == "session":
+            rows.append((path, (record["verdict"], "-", name, "-", "none"), record["verdict"]))
         for index, rule in enumerate(record["rules"]):
             first = index == 0
             fired = f"{rule['activations']}/{rule['calls']}"
@@ -57,11 +59,26 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
 
 
 def totals(records: list[Record]) -> str:
-    """Return one line that counts runs and verdicts."""
+    """Return one line that counts disturbed runs and their verdicts."""
+    records = [record for record in records if record["kind"] != "session"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
     failing = sum(record["fails"] for record in records)
     runs = "1 disturbed run" if len(records) == 1 else f"{len(records)} disturbed runs"
     return f"{runs}: {counts}; {failing} failing"
+
+
+def leak_totals(records: Iterable[Record], judged: int) -> str:
+    """Return one line that counts the tests judged for leaks where no fault acted, and what came of it.
+
+    Args:
+        records: All records.
+        judged: How many tests were judged.
+    """
+    alone = [record for record in records if record["kind"] == "session"]
+    failing = sum(record["fails"] for record in alone)
+    tests = "1 test" if judged == 1 else f"{judged} tests"
+    notes = f", {len(alone) - failing} with notes only" if len(alone) > failing else ""
+    return f"leaks without a fault: {tests} judged; {failing} failing{notes}"
 
 
 def never_fired(records: Iterable[Record]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections.abc import Callable
@@ -21,10 +22,17 @@ _OWN_SCOPES: frozenset[Scope] = frozenset({"test", "function"})
 
 @dataclass(frozen=True)
 class Owner:
-    """On whose behalf something is made: a test, or a fixture with its scope."""
+    """On whose behalf something is made: a test, or a fixture with its scope.
+
+    Attributes:
+        name: As reports name it.
+        scope: How long it lives.
+        number: Tells fixtures of one name apart, and each time that a fixture is set up.
+    """
 
     name: str
     scope: Scope
+    number: int = 0
 
     @property
     def outlives_test(self) -> bool:
@@ -55,6 +63,11 @@ Mine = Callable[[Birth | None], bool]
 """Tells whether what was born so is to be judged now; ``None`` for what nobody saw come."""
 
 
+def is_fixture(owner: Owner) -> bool:
+    """Tell whether an owner is a fixture that outlives the test."""
+    return owner.outlives_test and owner is not NOBODY
+
+
 def is_tests(birth: Birth | None) -> bool:
     """Tell whether something is judged at the end of the test: what a wider fixture made is its own."""
     return birth is None or not birth.owner.outlives_test
@@ -72,13 +85,25 @@ class Births:
         provenance: Tells which frames are the project's.
 
     Attributes:
-        owner: On whose behalf things are made now.
+        owner_changes: Is told the last owner and the next one, each time that things begin to be made for another.
     """
 
     def __init__(self, provenance: Provenance) -> None:
         self.provenance = provenance
-        self.owner: Owner = NOBODY
+        self.owner_changes: Callable[[Owner, Owner], None] | None = None
+        self._owner: Owner = NOBODY
         self._births: weakref.WeakKeyDictionary[Any, Birth] = weakref.WeakKeyDictionary()
+
+    @property
+    def owner(self) -> Owner:
+        """On whose behalf things are made now."""
+        return self._owner
+
+    @owner.setter
+    def owner(self, owner: Owner) -> None:
+        before, self._owner = self._owner, owner
+        if self.owner_changes is not None:
+            self.owner_changes(before, owner)
 
     def note(self, thing: Any, above: int = 1) -> None:
         """Remember that something is made now.
@@ -104,10 +129,24 @@ class Births:
             if provenance.of_file(code.co_filename) == "project":
                 break
             frame = frame.f_back  # type: ignore[assignment]  # its end is tested above
-        parent = self._births.get(threading.current_thread())
-        # A thread that a wider fixture's thread starts belongs to that fixture, as its parent does.
-        owner = parent.owner if parent is not None and parent.owner.outlives_test else self.owner
-        return Birth(owner, tuple(site))
+        return Birth(self._owner_of_maker(), tuple(site))
+
+    def _owner_of_maker(self) -> Owner:
+        """Return on whose behalf the running code makes something.
+
+        What a wider fixture's thread or task starts belongs to that fixture, as its parent does.
+        """
+        loop = compat.running_loop()
+        task = asyncio.current_task(loop) if loop is not None else None
+        birth = self._births.get(task) if task is not None else None
+        # A framework runs fixtures and bodies in a task of its own, which may have begun with a wider fixture.
+        if birth is not None and birth.owner.outlives_test and self._is_own(birth):
+            return birth.owner
+        thread = self._births.get(threading.current_thread())
+        return thread.owner if thread is not None and thread.owner.outlives_test else self._owner
+
+    def _is_own(self, birth: Birth) -> bool:
+        return any(self.provenance.of_file(code.co_filename) in ("project", "test") for code, _ in birth.site)
 
     def site(self, birth: Birth | None) -> str:
         """Return where something was made, ``path:line in function``, as the reader knows the place; or nothing."""

@@ -12,12 +12,22 @@ from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import taps
 from pytest_chaos.resources.actors import Actors
+from pytest_chaos.resources.async_generators import AsyncGenerators
 from pytest_chaos.resources.births import Births, Mine, Owner, is_tests
+from pytest_chaos.resources.children import Children
+from pytest_chaos.resources.coroutines import Coroutines
+from pytest_chaos.resources.deaths import Deaths
+from pytest_chaos.resources.descriptors import Descriptors
 from pytest_chaos.resources.kind import Kind
 from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.locks import Locks
+from pytest_chaos.resources.loop_timers import LoopTimers
 from pytest_chaos.resources.loops import Loops
+from pytest_chaos.resources.permits import Permits
+from pytest_chaos.resources.raw_threads import RawThreads
 from pytest_chaos.resources.tasks import Tasks
 from pytest_chaos.resources.threads import Threads, is_background_noise
+from pytest_chaos.resources.transports import Transports
 
 
 class Baseline:
@@ -53,9 +63,21 @@ class Census:
     def __init__(self, provenance: Provenance) -> None:
         self.births = Births(provenance)
         self.loops_in_use = Loops()
+        self._deaths = Deaths(self.births)
+        self._children = Children(self.births)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
             Tasks(self.births, self.loops_in_use),
+            self._deaths,  # after those whose waiting may see the last ones die
+            AsyncGenerators(self.births, self.loops_in_use),
+            LoopTimers(self.births, self.loops_in_use),
+            Transports(self.births, self.loops_in_use),
+            self._children,
+            RawThreads(self.births),
+            Locks(self.births, self.loops_in_use),  # after threads and tasks that end, and so release
+            Permits(self.births, self.loops_in_use),
+            Coroutines(self.births),
+            Descriptors(self.births, self.loops_in_use),  # last: what others wait for may still close some
         )
         self.actors: Actors | None = None
         self.children: list[int] = []
@@ -90,10 +112,12 @@ class Census:
             self._undo = taps.install(self)
             for kind in self.kinds:
                 kind.open()
+            self.births.owner_changes = self._owner_changes
 
     def close(self) -> None:
         """Stop following births, and take every tap out. Harmless when done twice."""
         if self._undo is not None:
+            self.births.owner_changes = None
             for kind in reversed(self.kinds):
                 kind.close()
             self._undo()
@@ -104,6 +128,7 @@ class Census:
         if is_background_noise(thread):
             return
         self.births.note(thread, above=2)
+        self._deaths.thread_starts(thread)
         if self.actors is not None:
             self.actors.born(thread)
 
@@ -121,6 +146,7 @@ class Census:
         if not isinstance(task, asyncio.Future):
             return
         self.births.note(task, above=2)
+        self._deaths.task_made(task)
         if self.actors is not None:
             self.actors.born(task)  # type: ignore[arg-type]  # a task factory may hand out any future
 
@@ -131,6 +157,13 @@ class Census:
     def child_started(self, pid: int) -> None:
         """Note a child process, in which nothing is injected."""
         self.children.append(pid)
+        self._children.started(pid)
+
+    def _owner_changes(self, before: Owner, after: Owner) -> None:
+        for kind in self.kinds:
+            heed = getattr(kind, "owner_changes", None)
+            if heed is not None:
+                heed(before, after)
 
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at what is on a loop before it is cancelled without a word."""

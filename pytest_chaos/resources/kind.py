@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from pytest_chaos.resources.births import Mine
+from pytest_chaos.resources.births import Mine, Owner
 from pytest_chaos.resources.leftovers import Leftover
 
 
@@ -39,3 +39,10 @@ class LoopKind(Kind, Protocol):
             loop: The loop; it does not run any more.
             is_projects: Whether the project runs it, with ``asyncio.run``: extra turns would change what it does.
         """
+
+
+class OwnedKind(Kind, Protocol):
+    """A kind whose births nobody sees: what a wider fixture made is told by what appears while it is set up."""
+
+    def owner_changes(self, before: Owner, after: Owner) -> None:
+        """Look at what was made for one owner, before things begin to be made for another."""

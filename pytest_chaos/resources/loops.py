@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+_FIRST_NAP_S = 0.0005
+_LONGEST_NAP_S = 0.05
 
 
 class Loops:
@@ -32,6 +36,24 @@ def settle(loop: asyncio.AbstractEventLoop, tasks: Iterable[asyncio.Task[Any]], 
 
     async def wait() -> None:
         await asyncio.wait(tasks, timeout=grace_s)
+
+    waiting = wait()
+    try:
+        loop.run_until_complete(waiting)
+    except RuntimeError:
+        waiting.close()
+
+
+def turn(loop: asyncio.AbstractEventLoop, is_left: Callable[[], bool], grace_s: float) -> None:
+    """Turn an idle loop, twice and then with longer and longer waits, until nothing is left or the grace is over."""
+
+    async def wait() -> None:
+        nap_s, deadline = 0.0, time.monotonic() + grace_s
+        for _ in range(2):
+            await asyncio.sleep(0)
+        while is_left() and time.monotonic() < deadline:
+            nap_s = min(nap_s * 2 or _FIRST_NAP_S, _LONGEST_NAP_S)
+            await asyncio.sleep(nap_s)
 
     waiting = wait()
     try:

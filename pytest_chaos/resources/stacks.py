@@ -160,6 +160,12 @@ class Progress:
         frame = compat.current_frames().get(self.thread)
         return thread is not None and frame is not None and _is_timed(thread, frame)
 
+    def standing(self, loops: Iterable[asyncio.AbstractEventLoop]) -> tuple[Any, ...] | None:
+        """Return where the body stands, as :meth:`position` does, or else where its thread does, to the instruction."""
+        position = self.position(loops)
+        frame = compat.current_frames().get(self.thread)
+        return position if position is not None or frame is None else (frame, frame.f_lasti)
+
     def position(self, loops: Iterable[asyncio.AbstractEventLoop]) -> tuple[Any, ...] | None:
         """Return a token that changes when the test's frame goes on to another call; ``None`` if it cannot be told.
 

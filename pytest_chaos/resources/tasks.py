@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, NamedTuple
 
 from pytest_chaos.resources import stacks
-from pytest_chaos.resources.births import Birth, Births, Mine
+from pytest_chaos.resources.births import Birth, Births, Mine, is_tests
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
 from pytest_chaos.resources.loops import Loops, settle
 
@@ -61,7 +61,8 @@ class Tasks:
 
     def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
         """Look at a loop's tasks before it cancels them without a word."""
-        tasks = self._new(loop, self._known)
+        # A wider fixture's were known before this test, and are looked at here for the last time.
+        tasks = self._new(loop, frozenset(task for task in self._known if is_tests(self._births.of(task))))
         if tasks and not is_projects:
             settle(loop, tasks, self.grace_s)
         for task in tasks:

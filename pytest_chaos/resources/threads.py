@@ -58,7 +58,7 @@ class Threads:
             executor = compat.executor_of(thread)
             if executor is not None and not compat.is_shut_down(executor):
                 return not _is_idle_worker(frame)
-        return not self._is_cached_worker(thread, frame)
+        return not (self._is_cached_worker(thread, frame) or compat.manages_live_processes(thread))
 
     def _is_cached_worker(self, thread: threading.Thread, frame: FrameType | None) -> bool:
         """Tell whether a library keeps this thread for its next job: idle, and nobody's fault."""

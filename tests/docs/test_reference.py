@@ -33,7 +33,8 @@ from pytest_chaos.faults.base import Kind
 from pytest_chaos.faults.words import FAULT_WORDS
 from pytest_chaos.notation import parse_target
 from pytest_chaos.plugin import entry
-from pytest_chaos.plugin.options import _SUITE_KEYS, _TABLE_KEYS
+from pytest_chaos.plugin.options import _LEAKS_KEYS, _SUITE_KEYS, _TABLE_KEYS
+from pytest_chaos.resources.filters import read_filter
 from pytest_chaos.triggers import KEYWORDS, trigger_from
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -130,14 +131,16 @@ def test_the_marker_takes_the_documented_keywords():
 
 
 def test_the_keys_of_table_suite_and_contract_are_documented():
-    """The three tables of keys on the page of the table."""
+    """The four tables of keys on the page of the table."""
     text = page("configuration").replace("suites.NAME", "suites")
-    top, contract = text.split("## Contract")
+    top, rest = text.split("## Contract")
+    contract, filters = rest.split("## Filters of leaks")
     table, suite = top.split("| key of a suite |")
 
     assert set(first_cells(table)) == set(_TABLE_KEYS)
     assert set(first_cells(suite)) == set(_SUITE_KEYS)
     assert set(first_cells(contract)) == set(KEYS)
+    assert set(first_cells(filters)) == set(_LEAKS_KEYS)
     refused = re.search(r"^The keys (.*) belong to later", contract, re.MULTILINE)[1]
     assert set(re.findall(r"`(\w+)`", refused)) == set(LATER_KEYS)
 
@@ -207,6 +210,10 @@ def test_every_toml_block_is_one_that_the_plugin_reads(path):
             continue
         table = tomllib.loads(text)["tool"].get("pytest_chaos", {})
         assert set(table) <= set(_TABLE_KEYS)
+        for key, filters in table.get("leaks", {}).items():
+            assert key in _LEAKS_KEYS
+            for text in filters if key != "ignore_current" else ():
+                read_filter(key, text)
         for suite in [table, *table.get("suites", {}).values()]:
             for rule in suite.get("rules", []):
                 parse(rule)

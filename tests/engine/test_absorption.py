@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from typing import Any
 
 import pytest
@@ -506,6 +507,80 @@ def test_way_of_an_error_is_told(shop: Any, lab: Any, name: str, method: str, mo
     assert [f"raised in shop:pay → {ended}"] == ways(seen)
 
 
+# --- the target's own frame, from which spliced code is answered
+
+ZOO = """
+class Base:
+    def go(self): return 1
+    @property
+    def name(self): return "it"
+class Child(Base): ...
+def direct():
+    try: Child().go()
+    except KeyError: pass
+def asked():
+    return getattr(Child(), "name", None)
+def outer():
+    return Child().go()
+"""
+
+
+def test_frame_of_the_target_is_no_step_of_the_way(lab: Any) -> None:
+    zoo = lab.module("zoo", ZOO)
+
+    seen = lab.run(zoo.direct, "zoo:Child.go = raise(KeyError)")
+
+    assert ["raised in zoo:Child.go → caught in zoo.py:9 direct (except KeyError)"] == ways(seen)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_frame_of_the_target_did_not_take_what_c_code_swallowed(
+    lab: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if method == "by traceback":
+        monkeypatch.setattr(compat, "MONITORING", None)
+    zoo = lab.module("zoo", ZOO)
+
+    seen = lab.run(zoo.asked, "zoo:Base.name = raise(AttributeError)")
+
+    assert ["swallowed by C code"] == [way.rpartition(" → ")[2] for way in ways(seen)]
+
+
+def test_an_escaped_error_was_met_where_the_call_stands(lab: Any) -> None:
+    zoo = lab.module("zoo", ZOO)
+
+    seen = lab.run(zoo.outer, "zoo:Child.go = raise(KeyError)")
+
+    assert seen.observation.failure.place.endswith("zoo.py:13 in outer")
+    assert ["raised in zoo:Child.go → passed outer → escaped to the test"] == ways(seen)
+
+
+def test_an_injected_assertion_is_the_callers(lab: Any) -> None:
+    zoo = lab.module("zoo", ZOO)
+
+    seen = lab.run(lambda: zoo.Child().go(), "zoo:Child.go = raise(AssertionError)")
+
+    assert seen.observation.failure.is_assertion
+
+
+@pytest.mark.parametrize("switch", [sys.settrace, threading.settrace])
+@pytest.mark.parametrize("name", ["direct", "through_frames", "generator", "ignored_future", "gathered", "escaped"])
+def test_way_is_the_same_while_a_tracer_is_on(shop: Any, lab: Any, name: str, switch: Any) -> None:
+    def ignore(*event: Any) -> Any:
+        return ignore
+
+    before = sys.gettrace()
+    switch(ignore)
+    try:
+        seen = lab.run(lambda: getattr(shop, name)(), "shop:pay = raise(KeyError)")
+    finally:
+        switch(None)
+        sys.settrace(before)
+
+    expected = {**CASES, **IN_DOUBT}[name].format(**marked(MARKS.get(name, name)))
+    assert [f"raised in shop:pay → {expected}"] == ways(seen)
+
+
 # --- the same ways, another run
 
 
@@ -803,11 +878,15 @@ def test_coverage_measures_beside_it(lab: Any, core: str) -> None:
             import pytest, shop
             from pytest_chaos import Raise
 
+            kept = [shop.pay]
+
             @pytest.mark.chaos("shop:pay", Raise(KeyError))
             @pytest.mark.parametrize("turn", [1, 2])
             def test_it(turn):
                 shop.raise_taken()
                 shop.forgiven()
+                with pytest.raises(KeyError):
+                    kept[0]()
             """
         )
     )

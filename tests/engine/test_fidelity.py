@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -164,12 +165,14 @@ def test_the_body_its_lines_and_its_handlers_are_only_moved(module: str) -> None
     codes = codes_of(module)
     for code in codes:
         new = prologued(code)
-        extra = len(new.co_code) - len(code.co_code)
-        assert new.co_code[extra:] == code.co_code
+        extra = new.co_code.index(code.co_code)
+        before, end = extra // UNIT, (extra + len(code.co_code)) // UNIT
         positions = list(new.co_positions())
-        assert positions[: extra // UNIT] == [(None, None, None, None)] * (extra // UNIT)
-        assert positions[extra // UNIT :] == list(code.co_positions())
-        assert lines_of(new) == [None] * (extra // UNIT) + lines_of(code)
+        assert positions[:before] == [(None, None, None, None)] * before
+        assert positions[before:end] == list(code.co_positions())
+        assert lines_of(new)[:end] == [None] * before + lines_of(code)
+        behind = [key for key, _ in itertools.groupby(positions[end:])]
+        assert behind == [(None, None, None, None), (code.co_firstlineno, code.co_firstlineno, None, None)]
         moved = [
             entry._replace(start=entry.start + extra, end=entry.end + extra, target=entry.target + extra)
             for entry in handlers(code)
@@ -255,7 +258,7 @@ def test_monitoring_sees_the_same_events_and_one_start_for_each_call() -> None:
     assert started.count("plain") == 3
 
 
-def monitored() -> list[tuple[Any, ...]]:
+def monitored(body: Callable[[], Any] = exercise) -> list[tuple[Any, ...]]:
     """Return the events of ``sys.monitoring`` while the samples run: starts, lines and ends."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]  # from 3.12 on
     names = ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME", "PY_UNWIND", "LINE")
@@ -277,7 +280,7 @@ def monitored() -> list[tuple[Any, ...]]:
         monitoring.register_callback(tool, event, listener(name))
     monitoring.set_events(tool, wanted)
     try:
-        exercise()
+        body()
     finally:
         monitoring.set_events(tool, 0)
         for name in names:
@@ -300,6 +303,172 @@ def shown(sample: Any) -> str:
     except TypeError:
         return traceback.format_exc()
     return ""
+
+
+# --- calls that a fault answers
+
+ENDS = {"return": "return", "raise": "exception"}
+ANSWERED = [pytest.param(sample, end, id=f"{sample.__name__}-{end}") for sample in SAMPLES for end in ENDS]
+
+
+@contextlib.contextmanager
+def answered(function: Any, end: str) -> Iterator[None]:
+    """Let a fault answer the calls of a function, with a value or an error."""
+    original = function.__code__
+    asked = itertools.repeat(1).__next__
+    function.__code__ = spliced(original, lambda: asked, lambda *slots: True, _ANSWERS[end])
+    try:
+        yield
+    finally:
+        function.__code__ = original
+
+
+def _value() -> Any:
+    return "fault"
+
+
+def _error() -> Any:
+    raise ConnectionError
+
+
+_ANSWERS: dict[str, Any] = {"return": _value, "raise": _error}
+
+
+def shop(call: Any) -> Any:
+    """Call, and take what a fault may raise."""
+    try:
+        got = call(1, 2)
+    except ConnectionError:
+        got = "error"
+    return got
+
+
+def told(switch: Any, call: Any, where: Any = None) -> list[tuple[str, str, int | None]]:
+    """Return what a tracer or profiler is told of the shop and of what it calls in this file."""
+    seen: list[tuple[str, str, int | None]] = []
+
+    def listen(frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename == __file__ and frame.f_code.co_name not in ("told", "<lambda>"):
+            seen.append((frame.f_code.co_name, event, frame.f_lineno))
+        return listen
+
+    before = sys.gettrace(), sys.getprofile()
+    switch(listen)
+    try:
+        (where or (lambda body: body()))(lambda: shop(call))
+    finally:
+        switch(None)
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    return seen
+
+
+def in_a_thread(body: Callable[[], Any]) -> None:
+    """Run a body in a thread of its own."""
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("switch", [sys.settrace, threading.settrace, sys.setprofile, threading.setprofile])
+@pytest.mark.parametrize(("sample", "end"), ANSWERED)
+def test_an_answered_call_begins_and_ends_for_whoever_traces(sample: Any, end: str, switch: Any) -> None:
+    where = None if switch in (sys.settrace, sys.setprofile) else in_a_thread
+    with answered(sample, end):
+        seen = told(switch, sample, where)
+
+    def direct(a: int, b: int) -> Any:
+        return _ANSWERS[end]()
+
+    assert renamed(told(switch, direct, where), "direct") == renamed(seen, sample.__name__)
+    own = [event for event in seen if event[0] == sample.__name__]
+    assert {line for _, _, line in own} == {sample.__code__.co_firstlineno}
+    assert sum(event == "call" for _, event, _ in own) == 1
+
+
+def renamed(seen: list[tuple[str, str, int | None]], name: str) -> list[tuple[str, str]]:
+    """Return who began and ended, and the caller's lines, with one name for what was called."""
+    return [
+        ("called" if who == name else who, event)
+        for who, event, _ in seen
+        if event != "line" or who in (shop.__name__, *(answer.__name__ for answer in _ANSWERS.values()))
+    ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+@pytest.mark.parametrize(("sample", "end"), ANSWERED)
+def test_monitoring_sees_an_answered_call_begin_and_end(sample: Any, end: str) -> None:
+    with answered(sample, end):
+        seen = [event[0] for event in monitored(lambda: shop(sample)) if event[1] == sample.__name__]
+    assert [event for event in seen if event != "LINE"] == [
+        "PY_START",
+        "PY_UNWIND" if end == "raise" else "PY_RETURN",
+    ]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
+def test_an_answered_call_has_a_frame_with_its_variables_on_the_line_of_its_definition(sample: Any) -> None:
+    with answered(sample, "raise"), pytest.raises(ConnectionError) as caught:
+        sample(1, 2, 3, c=4, d=5)
+    (frame,) = frames_of(caught.value, sample.__name__)
+    assert (sample.__name__, sample.__code__.co_firstlineno) == (frame.f_code.co_name, frame.f_lineno)
+    assert {"a": 1, "b": 2, "rest": (3,), "c": 4, "named": {"d": 5}} == dict(frame.f_locals)
+
+
+def test_the_frame_of_an_answered_call_shows_what_a_closure_holds() -> None:
+    held = object()
+
+    def closed(a: int) -> Any:
+        return (lambda: (a, held))()
+
+    with answered(closed, "raise"), pytest.raises(ConnectionError) as caught:
+        closed(1)
+    (frame,) = frames_of(caught.value, "closed")
+    assert {"a": 1, "held": held} == dict(frame.f_locals)
+
+
+def frames_of(error: BaseException, name: str) -> list[Any]:
+    """Return the frames of a function in an error's traceback."""
+    return [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == name]
+
+
+@pytest.mark.parametrize("sample", [generator, coroutine, async_generator], ids=lambda sample: sample.__name__)
+def test_a_profiler_holds_no_frame_that_moved(sample: Any) -> None:
+    """Before 3.12 a frame that was looked at before it moved into its generator would point to nothing."""
+    frames: list[Any] = []
+    with in_place(sample):
+        sys.setprofile(lambda frame, event, argument: frames.append((frame, event)))
+        try:
+            for _ in range(20):
+                result(sample, 1)
+        finally:
+            sys.setprofile(None)
+    own = [(frame.f_code.co_name, event) for frame, event in frames if frame.f_code.co_name == sample.__name__]
+    assert {event for _, event in own} == {"call", "return"}
+    assert all(frame.f_code is not None for frame, _ in frames)
+
+
+def test_a_debugger_may_jump_in_spliced_code() -> None:
+    def jumps(frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code.co_name == "stepped" and event == "line" and frame.f_lineno == first + 2:
+            frame.f_lineno = first + 3
+        return jumps
+
+    def stepped() -> list[int]:
+        seen = [1]
+        seen.append(2)
+        seen.append(3)
+        return seen
+
+    first = stepped.__code__.co_firstlineno
+    before = sys.gettrace()
+    with in_place(stepped):
+        sys.settrace(jumps)
+        try:
+            got = stepped()
+        finally:
+            sys.settrace(before)
+    assert [1, 3] == got
 
 
 # --- coverage.py
@@ -347,7 +516,35 @@ class Shop:
 
     def _price(self): return (lambda: 3)()
 
+def flaky(n):
+    return n + 1
+
+def flaky_numbers(n):
+    yield n
+
+def closing():
+    held = 3
+    def flaky_too(n):
+        return lambda: n + held
+    return flaky_too
+
+flaky_too = closing()
+
+def meets(call, n):
+    try:
+        got = call(n)
+    except ConnectionError:
+        got = None
+        n = 3
+    if n > 2:
+        return got
+    return n
+
 def program():
+    for call in (flaky, flaky_numbers, flaky_too):
+        for n in (1, 7):
+            meets(call, n)
+            print(n)
     branches(1); branches(9); list(numbers(2)); Shop().price
     for n in (4, 5):
         try: waits(n).send(None)
@@ -360,11 +557,21 @@ import sample
 from pytest_chaos.injector.bytecode import spliced
 
 sample.branches(1)  # known to coverage before it gets its prologue
+def fail():
+    raise ConnectionError
+faulty = [function for name, function in vars(sample).items() if name.startswith("flaky")]
+if sys.argv[1] == "spliced":
+    for function in faulty:
+        asked = itertools.repeat(1).__next__
+        function.__code__ = spliced(function.__code__, lambda asked=asked: asked, lambda n: True, fail)
+else:
+    for function in faulty:
+        setattr(sample, function.__name__, lambda n: fail())
 if sys.argv[1] == "spliced":
     get = ContextVar("passes", default=itertools.repeat(0).__next__).get
     for function in (*vars(sample).values(), *vars(sample.Shop).values()):
         function = getattr(function, "fget", None) or getattr(function, "__func__", function)
-        if hasattr(function, "__code__"):
+        if hasattr(function, "__code__") and function not in faulty:
             function.__code__ = spliced(function.__code__, get, print, print)
 sample.program()
 """
@@ -374,6 +581,7 @@ sample.program()
     ("core", "option"),
     [
         ("ctrace", "--branch"),
+        ("pytrace", "--branch"),
         pytest.param(
             "sysmon",
             "--branch" if sys.version_info >= (3, 14) else "--timid",

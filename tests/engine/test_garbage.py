@@ -114,7 +114,8 @@ class Rows(list[int]):
 
 
 class Gateway:
-    pass
+    def __repr__(self) -> str:
+        return "Gateway()"
 
 
 CustomerId = typing.NewType("CustomerId", str)
@@ -125,7 +126,7 @@ CHANGEABLE: list[Any] = [
     *["", "  ", "paid", "r-1", "---", "x", "Ünïcode", "a\nb c", b"", b"abc", bytearray(b"abc")],
     *[decimal.Decimal("12.50"), decimal.Decimal(0), decimal.Decimal("NaN"), decimal.Decimal("1E+9")],
     *[datetime.date.max, datetime.date.min, datetime.datetime(2024, 1, 31, tzinfo=datetime.UTC), datetime.time(1, 2)],
-    *[datetime.timedelta(days=1), datetime.timedelta.max, uuid.uuid4(), uuid.UUID(int=0)],
+    *[datetime.timedelta(days=1), datetime.timedelta.max, uuid.UUID(int=2**127 + 3), uuid.UUID(int=0)],
     *[pathlib.Path("a/b.txt"), pathlib.PurePosixPath("/"), Colour.RED, Level.LOW, Money(5), Name("Ada")],
     *[[1, "a"], (1, 2), {1, 2}, frozenset({"a"}), {"a": 1}, {"a": {"b": [1.5, None]}}, Rows([1, 2])],
     *[collections.OrderedDict(a=1), collections.Counter("aab"), collections.defaultdict(list, a=[1])],

@@ -5,20 +5,44 @@ Budgets are small because these tests wait for them; nothing here measures time.
 
 from __future__ import annotations
 
+import _thread as _thread_module
 import asyncio
 import concurrent.futures
 import contextlib
+import faulthandler
+import importlib.util
+import multiprocessing
+import os
+import select
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from signal import set_wakeup_fd
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from pytest_chaos import compat
 from pytest_chaos.hang import HangReleased, released_threads_end_quietly
 from pytest_chaos.provenance import frames_from
+
+
+def _neighbour(name: str) -> ModuleType:
+    """Import a module of the folder above, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+scenarios = _neighbour("hang_scenarios")
 
 BUDGET_S = 0.06
 LONG_S = 60.0  # a budget that never comes into play
@@ -97,9 +121,73 @@ async def blocks_the_loop():
 """
 
 
+WAITING = """
+import os, queue, subprocess, sys, threading, time
+
+class Waits:
+    def sleep(self): time.sleep(3600)
+    def lock(self): self.held().acquire()
+    def lock_with_a_timeout(self): self.held().acquire(timeout=3600)
+    def event(self): threading.Event().wait()
+    def queue(self): queue.Queue().get()
+    def simple_queue(self): queue.SimpleQueue().get()
+    def condition(self):
+        condition = threading.Condition()
+        with condition:
+            condition.wait()
+    def thread(self):
+        lock = self.held()
+        thread = threading.Thread(target=lock.acquire)
+        thread.start()
+        try:
+            thread.join()
+        finally:
+            lock.release()
+    def child(self): subprocess.run(["sleep", "3600"])
+    def pipe(self):
+        here, there = os.pipe()
+        try:
+            os.read(here, 1)
+        finally:
+            os.close(here)
+            os.close(there)
+    def held(self):
+        lock = threading.Lock()
+        lock.acquire()
+        return lock
+
+def waits_on(name):
+    threading.Thread(target=pay).start()
+    getattr(Waits(), name)()
+
+def waits_twice():
+    threading.Thread(target=pay).start()
+    ends = []
+    for _ in range(2):
+        try:
+            Waits().lock()
+        except:
+            ends.append("interrupted")
+    return ends
+"""
+WAITS = (
+    "sleep",
+    "lock",
+    "lock_with_a_timeout",
+    "event",
+    "queue",
+    "simple_queue",
+    "condition",
+    "thread",
+    "child",
+    "pipe",
+)
+ENDING = ("sleep", "lock_with_a_timeout")  # they might have ended the hang, an hour later
+
+
 @pytest.fixture
 def shop(lab: Any) -> Any:
-    return lab.module("shop", SHOP)
+    return lab.module("shop", SHOP + WAITING)
 
 
 def outcomes(seen: Any) -> list[str]:
@@ -126,7 +214,10 @@ async def _first(shop: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", list(CALLS))
-def test_endless_hang_is_released_at_the_budget_and_hung(shop: Any, lab: Any, name: str) -> None:
+def test_endless_hang_is_released_at_the_budget_and_hung(
+    shop: Any, lab: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compat, "CAN_PROVE_HANGS", False)
     target, call = CALLS[name]
     seen = lab.run(lambda: call(shop), f"{target} = hang", budget_s=BUDGET_S)
 
@@ -229,6 +320,259 @@ def test_timer_of_a_blocked_loop_is_no_excuse(shop: Any, lab: Any) -> None:
     assert "hung" == seen.verdict
 
 
+# --- proved
+
+ONLY_WHERE_PROVED = pytest.mark.skipif(not compat.CAN_PROVE_HANGS, reason="hangs are proved on Linux only")
+
+
+@ONLY_WHERE_PROVED
+@pytest.mark.parametrize("name", [name for name in CALLS if "corout" not in name and "async" not in name])
+def test_hang_of_sync_code_is_proved_long_before_the_budget_is_over(shop: Any, lab: Any, name: str) -> None:
+    target, call = CALLS[name]
+    seen = lab.run(lambda: call(shop), f"{target} = hang", budget_s=LONG_S)
+
+    assert ("hung", True, ["hung"]) == (seen.verdict, seen.fails, outcomes(seen))
+    assert ": proved: every thread waits for another one, without an end" in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+@pytest.mark.parametrize("scenario", [*scenarios.EIGHT, *scenarios.RESCUED], ids=lambda scenario: scenario.name)
+def test_scenario_gets_its_verdict_without_the_budget(lab: Any, scenario: Any) -> None:
+    """A budget so long that the test would fail by its timeout if it were needed."""
+    system = lab.module("system", scenarios.SOURCE)
+    answers: list[Any] = []
+    seen = lab.run(scenario.body(system, answers), "system:pay = hang", budget_s=LONG_S)
+
+    assert (scenario.verdict, [scenario.outcome]) == (seen.verdict, outcomes(seen))
+    assert list(scenario.kinds) == seen.kinds
+    assert ([] if scenario.answer is None else [scenario.answer]) == answers
+    assert scenario.is_proved == seen.observation.parked[0].reason.startswith("proved: ")
+
+
+@contextlib.contextmanager
+def _wakeup_fd() -> Any:
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    with here, there:
+        before = signal.set_wakeup_fd(there.fileno())
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+@contextlib.contextmanager
+def _wakeup_fd_by_another_name() -> Any:
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    with here, there:
+        before = set_wakeup_fd(there.fileno())
+        try:
+            yield
+        finally:
+            assert there.fileno() == set_wakeup_fd(before), "it was left as it was"
+
+
+@contextlib.contextmanager
+def _timer(which: int) -> Any:
+    before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+    signal.setitimer(which, 3600)
+    try:
+        yield
+    finally:
+        signal.setitimer(which, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _child() -> Any:
+    with subprocess.Popen(["sleep", "3600"]) as child:
+        try:
+            yield
+        finally:
+            child.kill()
+
+
+@contextlib.contextmanager
+def _dead_child() -> Any:
+    """Nobody has asked how it ended, so the signal of its end may still be waited for."""
+    with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
+        child.stdout.read()
+        yield
+
+
+@contextlib.contextmanager
+def _thread_of_c() -> Any:
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(3600, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def _thread(work: Callable[[], Any], end: Callable[[], Any]) -> Any:
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        end()
+        thread.join()
+
+
+def _reader_of_a_socket() -> Any:
+    here, there = socket.socketpair()
+    return _thread(lambda: (here.recv(1), here.close()), there.close)
+
+
+def _reader_of_a_pipe() -> Any:
+    here, there = os.pipe()
+    return _thread(lambda: (os.read(here, 1), os.close(here)), lambda: os.close(there))
+
+
+def _poller() -> Any:
+    here, there = socket.socketpair()
+    return _thread(lambda: (select.select([here], [], []), here.close()), there.close)
+
+
+def _event_loop() -> Any:
+    loop = asyncio.new_event_loop()
+    return _thread(lambda: (loop.run_forever(), loop.close()), lambda: loop.call_soon_threadsafe(loop.stop))
+
+
+def _sleeper() -> Any:
+    done = threading.Event()
+    return _thread(lambda: done.wait(3600), done.set)
+
+
+def _worker() -> Any:
+    done: list[bool] = []
+
+    def work() -> None:
+        while not done:
+            pass
+
+    return _thread(work, lambda: done.append(True))
+
+
+def _semaphore_shared_with_other_processes() -> Any:
+    shared = multiprocessing.get_context("fork").Semaphore(0)  # the other kinds start a process that stays
+    return _thread(shared.acquire, shared.release)
+
+
+SPOILERS: dict[str, Callable[[], Any]] = {
+    "a wake-up fd for signals": _wakeup_fd,
+    "a wake-up fd set by a name that was imported before": _wakeup_fd_by_another_name,
+    "a timer": lambda: _timer(signal.ITIMER_REAL),
+    "a timer of processor time": lambda: _timer(signal.ITIMER_PROF),
+    "a child": _child,
+    "a child that ended": _dead_child,
+    "a thread that is not Python's": _thread_of_c,
+    "a thread that reads from a socket": _reader_of_a_socket,
+    "a thread that reads from a pipe": _reader_of_a_pipe,
+    "a thread that polls": _poller,
+    "an event loop": _event_loop,
+    "a thread that sleeps": _sleeper,
+    "a thread that works": _worker,
+    "a thread that waits for another process": _semaphore_shared_with_other_processes,
+}
+
+
+@ONLY_WHERE_PROVED
+@pytest.mark.parametrize("name", list(SPOILERS))
+def test_hang_is_not_proved_beside(shop: Any, lab: Any, name: str) -> None:
+    """Each might end the hang; so the budget is waited for."""
+
+    def body() -> None:
+        with SPOILERS[name]():
+            shop.plain()
+
+    seen = lab.run(body, "shop:pay = hang", budget_s=10 * BUDGET_S)
+
+    assert ("hung", ["hung"]) == (seen.verdict, outcomes(seen))
+    assert "nothing ended it within the hang budget" in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_idle_threads_do_not_spoil_the_proof(shop: Any, lab: Any) -> None:
+    """A pool that waits for work waits for the one who hangs."""
+
+    def body() -> None:
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            list(pool.map(str, range(3)))
+            shop.plain()
+
+    seen = lab.run(body, "shop:pay = hang", budget_s=LONG_S)
+
+    assert ": proved" in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_raw_threads_do_not_spoil_the_proof(shop: Any, lab: Any) -> None:
+    lock, ended = threading.Lock(), threading.Lock()
+    lock.acquire()
+    ended.acquire()
+
+    def body() -> None:
+        _thread_module.start_new_thread(lambda: (lock.acquire(), ended.release()), ())
+        try:
+            shop.plain()
+        finally:
+            lock.release()
+            ended.acquire()
+
+    seen = lab.run(body, "shop:pay = hang", budget_s=LONG_S)
+
+    assert ": proved" in seen.texts[0]
+    assert "waiting: a raw thread at " in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_call_that_the_test_went_on_from_is_not_blamed_for_a_later_hang(shop: Any, lab: Any) -> None:
+    def body() -> None:
+        shop.gives_up_on_a_thread(0.1)
+        shop.plain()
+
+    seen = lab.run(body, "shop:pay = hang", budget_s=LONG_S)
+
+    assert ("hung", ["abandoned", "hung"]) == (seen.verdict, outcomes(seen))
+
+
+@ONLY_WHERE_PROVED
+def test_sleep_is_another_one_once_the_thread_was_woken() -> None:
+    """Two samples of a thread that wakes and sleeps again in between must differ, or they prove nothing."""
+    waits, sleeps = [threading.Lock() for _ in range(50)], []
+    for lock in waits:
+        lock.acquire()
+    thread = threading.Thread(target=lambda: [lock.acquire() for lock in waits])
+    thread.start()
+    for lock in waits:
+        sleep = None
+        while sleep is None or sleep in sleeps[-1:]:
+            sleep = compat.endless_wait(thread.native_id)
+        assert sleep == compat.endless_wait(thread.native_id), "nobody woke it meanwhile"
+        sleeps.append(sleep)
+        lock.release()
+    thread.join()
+
+    assert sorted(set(sleeps)) == sleeps
+    assert compat.endless_wait(thread.native_id) is None, "it is gone"
+
+
+def test_wakeup_fd_is_followed_and_left_alone() -> None:
+    original = signal.set_wakeup_fd
+    with compat.watched_wakeups() as is_set:
+        assert not is_set()
+        with _wakeup_fd():
+            assert is_set()
+        assert not is_set()
+        with _wakeup_fd_by_another_name():
+            assert is_set()
+    assert signal.set_wakeup_fd is original
+
+
 # --- spared
 
 
@@ -281,6 +625,36 @@ def test_worker_of_a_closing_loop_is_released(shop: Any, lab: Any) -> None:
     assert (["gave up"], "resilient", ["abandoned"]) == (answers, seen.verdict, outcomes(seen))
 
 
+def test_worker_that_parks_when_its_loop_is_already_closing_is_released(shop: Any, lab: Any) -> None:
+    """On a busy machine the timeout may be over before the worker has begun."""
+    may_pay, answers = threading.Event(), []
+
+    async def main() -> None:
+        def late() -> None:
+            may_pay.wait()
+            shop.pay()
+
+        asyncio.get_running_loop().run_in_executor(None, late)
+
+    def body() -> None:
+        original = experiment.ward.release_workers_of
+
+        def closing(loop: Any) -> None:
+            original(loop)
+            may_pay.set()
+
+        lab.laboratory.census.before_loop_closes = closing
+        asyncio.run(main())
+        answers.append("ended")
+
+    experiment = lab.experiment("shop:pay = hang", budget_s=LONG_S)
+    with experiment.body():
+        body()
+    experiment.close()
+
+    assert (["ended"], ["abandoned"]) == (answers, [one.outcome for one in experiment.ward.records])
+
+
 def test_lifting_releases_what_is_parked(shop: Any, lab: Any) -> None:
     parked = threading.Event()
     experiment = lab.experiment("shop:pay = hang", budget_s=LONG_S)
@@ -326,6 +700,60 @@ def test_pool_that_waits_for_a_hung_worker_ends(shop: Any, lab: Any) -> None:
             pool.submit(shop.pay)
 
     assert "hung" == lab.run(body, "shop:pay = hang", budget_s=BUDGET_S).verdict
+
+
+@pytest.mark.parametrize("name", list(WAITS))
+def test_test_that_waits_on_after_the_release_is_interrupted_and_named(shop: Any, lab: Any, name: str) -> None:
+    """Its own wait has no end either, and is in C: a lock, a sleep, a pipe, a child."""
+    seen = lab.run(lambda: shop.waits_on(name), "shop:pay = hang", budget_s=BUDGET_S)
+
+    assert seen.fails
+    assert ("inconclusive" if name in ENDING else "hung", 1) == (seen.verdict, len(outcomes(seen)))
+    assert "; after its release the test was interrupted, for it still waited at shop.py:" in seen.texts[0]
+    assert f"in Waits.{name} <" in seen.texts[0]
+    assert seen.failure.startswith("HangReleased: chaos: after an injected hang was released, the test still waited at")
+
+
+def test_interrupt_is_repeated_if_it_is_swallowed(shop: Any, lab: Any) -> None:
+    answers: list[Any] = []
+    seen = lab.run(lambda: answers.append(shop.waits_twice()), "shop:pay = hang", budget_s=BUDGET_S)
+
+    assert (["interrupted", "interrupted"], "hung") == (answers[0], seen.verdict)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, lambda number, frame: None])
+def test_interrupt_does_not_need_the_signal_of_the_keyboard(shop: Any, lab: Any, handler: Any) -> None:
+    """It is ignored in jobs that a shell starts in the background, and servers only note it."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        seen = lab.run(lambda: shop.waits_on("lock"), "shop:pay = hang", budget_s=BUDGET_S)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert "hung" == seen.verdict
+
+
+def test_slow_test_whose_hang_was_given_up_is_not_interrupted(shop: Any, lab: Any) -> None:
+    answers: list[Any] = []
+    waiting = threading.Event()
+
+    def body() -> None:
+        answers.append(shop.gives_up_on_a_thread(0.01))
+        waiting.wait(20 * BUDGET_S)
+        answers.append("waited")
+
+    seen = lab.run(body, "shop:pay = hang", budget_s=BUDGET_S)
+
+    assert (["gave up", "waited"], "resilient", ["abandoned"]) == (answers, seen.verdict, outcomes(seen))
+
+
+def test_signal_of_ours_is_put_back(shop: Any, lab: Any) -> None:
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    with lab.window("shop:pay = null"):
+        during = {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+    assert 1 == len({number for number in before if before[number] != during[number]})
+    assert before == {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
 def test_keyboard_interrupt_in_a_hang_ends_the_run_even_if_it_is_swallowed(shop: Any, lab: Any) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -308,26 +309,54 @@ def test_where_the_trial_fails_names_are_replaced(shop: Any, lab: Any, monkeypat
         assert shop.from_import() is None
 
 
-@pytest.mark.parametrize("switch", [sys.settrace, sys.setprofile, threading.settrace, threading.setprofile])
-def test_where_a_tracer_is_on_names_are_replaced(shop: Any, lab: Any, switch: Any) -> None:
-    def ignore(*event: Any) -> None: ...
+TRACERS = [sys.settrace, threading.settrace, sys.setprofile, threading.setprofile]
+SHOWS_PROLOGUE = sys.version_info < (3, 12)  # to profilers, which are told of its C call
+
+
+@contextlib.contextmanager
+def traced(switch: Any) -> Iterator[None]:
+    """Trace or profile with a function that looks at nothing."""
+
+    def ignore(*event: Any) -> Any:
+        return ignore
 
     before = sys.gettrace(), sys.getprofile()
     switch(ignore)
     try:
-        with lab.window("shop:pay = null"):
-            assert type(shop.pay) is not types.FunctionType
-            assert shop.from_import() is None
+        yield
     finally:
         switch(None)
         sys.settrace(before[0])
         sys.setprofile(before[1])
 
 
+@pytest.mark.parametrize("switch", TRACERS if not SHOWS_PROLOGUE else TRACERS[:2])
+def test_where_a_tracer_is_on_every_reference_is_reached_all_the_same(shop: Any, lab: Any, switch: Any) -> None:
+    with traced(switch), lab.window("shop:pay = return('fault')"):
+        shop.late = shop.pay
+        assert dict.fromkeys(WAYS, "fault") == {name: way(shop) for name, way in WAYS.items()}
+
+
+@pytest.mark.skipif(not SHOWS_PROLOGUE, reason="a profiler sees no prologue here")
+@pytest.mark.parametrize("switch", TRACERS[2:])
+def test_where_a_profiler_is_on_that_sees_prologues_names_are_replaced(shop: Any, lab: Any, switch: Any) -> None:
+    with traced(switch), lab.window("shop:pay = null"):
+        assert type(shop.pay) is not types.FunctionType
+        assert shop.from_import() is None
+
+
 def test_the_trial_finds_code_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trial.trial() == ""
     monkeypatch.setattr(trial, "spliced", lambda code, *calls: code)
     assert "the prologue saw []" in trial.trial()
+
+
+def test_the_trial_finds_answers_without_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trial.traced() == ""
+
+    monkeypatch.setattr(trial, "spliced", lambda code, get, fire, take: spliced(code, get, lambda *slots: take(), take))
+    assert "an error came from somewhere else" in trial._try_error(trial._SAMPLES[0][0])
+    assert "a tracer is told []" in trial.traced()
 
 
 @pytest.mark.parametrize("splices", [True, False])

@@ -24,6 +24,7 @@ for _module in (
     "asyncio.runners",
     "httpx",
     "concurrent.futures.thread",
+    "multiprocessing.resource_tracker",  # imported again, it would start a process again and forget the first
     "pytest_chaos.plugin.session",
     "pytest_chaos.plugin.inert",
     "pytest_asyncio.plugin",
@@ -230,20 +231,47 @@ def _replaced_places() -> set[str]:
 
 
 def _taps() -> dict[str, Any]:
+    import _thread
     import asyncio.base_events
     import asyncio.runners
+    import asyncio.selector_events
+    import concurrent.futures
+    import multiprocessing.process
+    import socket
+    import subprocess
+    import warnings
 
     import httpx
 
     owners: dict[str, Any] = {
+        "_thread": _thread,
+        "threading": threading,
         "threading.Thread": threading.Thread,
+        "threading.Semaphore": threading.Semaphore,
+        "socket": socket.socket,
+        "Popen": subprocess.Popen,
+        "BaseProcess": multiprocessing.process.BaseProcess,
+        "Future": concurrent.futures.Future,
+        "warnings": warnings,
+        "asyncio.Lock": asyncio.Lock,
+        "asyncio.Semaphore": asyncio.Semaphore,
+        "Server": asyncio.base_events.Server,
+        "BaseSelectorEventLoop": asyncio.selector_events.BaseSelectorEventLoop,
+        "_SelectorTransport": asyncio.selector_events._SelectorTransport,
         "BaseEventLoop": asyncio.base_events.BaseEventLoop,
         "asyncio.runners": asyncio.runners,
         "Runner": asyncio.runners.Runner,
         "httpx.Client": httpx.Client,
         "httpx.AsyncClient": httpx.AsyncClient,
     }
-    return {f"{owner}.{name}": value for owner, cls in owners.items() for name, value in vars(cls).items()}
+    states = {f"threading.{name}" for name in ("_active", "_limbo", "_counter", "_dangling")}
+    states.add("warnings._filters_version")
+    return {
+        key: value
+        for owner, cls in owners.items()
+        for name, value in vars(cls).items()
+        if (key := f"{owner}.{name}") not in states
+    }
 
 
 @pytest.fixture(autouse=True)

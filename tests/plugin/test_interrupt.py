@@ -53,7 +53,12 @@ def test_ctrl_c_in_a_hang(inner, how):
     inner.write(
         "conftest.py",
         """
+        import threading
+        import time
         import shop
+
+        # Something goes on beside the hang; else it is proved, and over, before Ctrl-C is pressed.
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()  # ends with the process
 
         def pytest_unconfigure():
             print("restored:", (shop.charge, shop.charge_soon) == shop.ORIGINALS)

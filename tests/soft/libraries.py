@@ -52,8 +52,8 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """A client of the module: its connections stay open from test to test."""
+def client(address: str) -> Iterator[Any]:
+    """A client of the module, which ends before its server: its connections stay open from test to test."""
     import httpx
 
     with httpx.Client(timeout=10) as client:

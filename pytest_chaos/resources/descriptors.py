@@ -1,0 +1,381 @@
+"""File descriptors that were left open: files, sockets and pipes; and those that were dropped without being closed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gc
+import io
+import os
+import re
+import socket
+import stat
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pytest_chaos import compat
+from pytest_chaos.resources import taps
+from pytest_chaos.resources.births import Birth, Births, Mine, Owner, is_fixture
+from pytest_chaos.resources.holders import Holders, live
+from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.loops import Loops
+from pytest_chaos.resources.whose import is_made_by_own
+
+_FOLDER = "/proc/self/fd"
+
+Identity = tuple[int, int]
+"""Device and inode: with them a number that was closed and given out again is told from the old one."""
+
+
+class Descriptor(NamedTuple):
+    """An open descriptor."""
+
+    number: int
+    identity: Identity
+
+
+class Before(NamedTuple):
+    """The descriptors that were there, and how many had been found dropped."""
+
+    numbers: dict[int, Identity]
+    dropped: int
+
+
+def open_descriptors() -> dict[int, Identity]:
+    """Return the open descriptors; nothing where the system does not list them."""
+    found: dict[int, Identity] = {}
+    fstat = os.fstat
+    try:
+        names = os.listdir(_FOLDER)  # noqa: PTH208  # pathlib would double what a clean test pays
+    except OSError:
+        return found
+    for number in map(int, names):
+        try:
+            found[number] = fstat(number)[1:3]  # inode and device
+        except OSError:  # the listing's own
+            continue
+    return found
+
+
+class Descriptors:
+    """Descriptors of this process.
+
+    A socket is the project's or the test's if one of them made it with no library between: what libraries open, they
+    also keep, in pools. Of a file nobody sees the making; who keeps it tells whose it is.
+
+    Args:
+        births: Who made what.
+        loops: The loops in use; what they need is theirs.
+        grace_s: How long descriptors may take to be closed, in seconds.
+    """
+
+    def __init__(self, births: Births, loops: Loops, grace_s: float = GRACE_S) -> None:
+        self._births = births
+        self._loops = loops
+        self.grace_s = grace_s
+        self._sockets: dict[int, tuple[weakref.ref[socket.socket], Birth]] = {}
+        self._owned: dict[Descriptor, Birth] = {}  # what appeared while a wider fixture was set up
+        self._before_fixture: dict[int, Identity] = {}
+        self._dropped: list[tuple[Birth | None, Leftover]] = []
+        self._ear = taps.EarForUnclosed(self._hear)
+        self._is_collecting = self._collects_itself = False
+        self._undo: Callable[[], None] = lambda: None
+
+    def open(self) -> None:
+        """Begin to see sockets being made."""
+        self._undo = taps.hear_of_sockets(self._socket_made)
+        gc.callbacks.append(self._note_collection)
+
+    def close(self) -> None:
+        """Stop, and forget what was found."""
+        self._undo()
+        self._undo = lambda: None
+        self._ear.leave()
+        if self._note_collection in gc.callbacks:
+            gc.callbacks.remove(self._note_collection)
+        self._sockets.clear()
+        self._owned.clear()
+        self._dropped.clear()
+
+    def snapshot(self) -> Before:
+        """Return what is open now."""
+        self._ear.come_first()
+        numbers = open_descriptors()
+        if self._owned:
+            self._owned = {one: birth for one, birth in self._owned.items() if numbers.get(one.number) == one.identity}
+        return Before(numbers, len(self._dropped))
+
+    def left(self, before: Before, mine: Mine) -> list[Leftover]:
+        """Return what was left."""
+        left: list[Leftover] = []
+        now = open_descriptors()
+        if now != before.numbers:
+            new = [Descriptor(*one) for one in now.items() if before.numbers.get(one[0]) != one[1]]
+            new = [one for one in new if self._may_leak(one, mine)]
+            if new:
+                left = self._look_closely(new)
+        return [found for birth, found in self._dropped[before.dropped :] if mine(birth)] + left
+
+    def owner_changes(self, before: Owner, after: Owner) -> None:
+        """Note what a wider fixture opened while it was set up."""
+        if not (is_fixture(before) or is_fixture(after)):
+            return
+        now = open_descriptors()
+        if is_fixture(before):
+            for number, identity in now.items():
+                if self._before_fixture.get(number) != identity:
+                    self._owned[Descriptor(number, identity)] = Birth(before, ())
+        self._before_fixture = now
+
+    # --- births
+
+    def _socket_made(self, made: socket.socket) -> None:
+        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here(above=2))
+
+    def _birth(self, one: Descriptor) -> Birth | None:
+        known = self._sockets.get(one.number)
+        if known is not None:
+            made = known[0]()
+            if made is not None and made.fileno() == one.number:
+                return known[1]
+        return self._owned.get(one)
+
+    def _is_own(self, birth: Birth | None) -> bool:
+        """Tell whether the project or the test made something, and the standard library not for itself."""
+        provenance = self._births.provenance
+        if birth is None or not is_made_by_own(birth, provenance):
+            return False
+        for code, _ in birth.site:
+            origin = provenance.of_file(code.co_filename)
+            if origin in ("project", "test"):
+                return True
+            if origin == "stdlib" and any(name in code.co_filename for name in _MACHINERY):
+                return False
+        return False
+
+    # --- what is left
+
+    def _may_leak(self, one: Descriptor, mine: Mine) -> bool:
+        """Tell what can be told without looking through all objects."""
+        target = _target(one.number)
+        form, _, _ = target.partition(":")
+        birth = self._birth(one)
+        if not mine(birth):
+            return False
+        if any(one.number in compat.descriptors_of_loop(loop) for loop in self._loops.open()):
+            return False
+        if form == "socket":
+            # One that no Python socket stands for is a C library's.
+            return self._is_own(birth)
+        if form == "pipe":
+            return one.number not in compat.descriptors_of_multiprocessing()
+        return target.startswith("/") and not target.startswith(_SYSTEMS)
+
+    def _look_closely(self, new: list[Descriptor]) -> list[Leftover]:
+        """Tell what of this is left in the end."""
+        self._collects_itself = True
+        try:
+            gc.collect()  # a cycle that nobody refers to is dropped, and not left
+        finally:
+            self._collects_itself = False
+        new = [one for one in new if _is_open(one)]
+        if not new:
+            return []
+        owners = _owners({one.number for one in new})
+        new = [one for one in new if not self._is_kept_by_machinery(one, owners.get(one.number))]
+        names = {number: _mode(owner) for number, owner in owners.items()}
+        owners.clear()  # nothing is held while somebody else may let it go
+        return [self._leftover(one, names.get(one.number, "")) for one in poll(new, _is_open, self.grace_s)]
+
+    def _is_kept_by_machinery(self, one: Descriptor, owner: object) -> bool:
+        holders = Holders(self._births.provenance)
+        known = self._sockets.get(one.number)
+        if _target(one.number).startswith("socket:") and known is not None:
+            made = known[0]()
+            return made is not None and holders.is_kept_elsewhere(made, is_made_by_own=True)
+        if owner is not None:
+            return holders.is_kept_elsewhere(owner)
+        path = _path(one.number)
+        if path.endswith(_BESIDE_DATABASES):
+            return True  # the database's own descriptor tells
+        if path.startswith("/") and self._births.provenance.of_file(path) in ("installed", "stdlib", "pytest"):
+            return True  # a library's data
+        connections = _connections() if _may_be_database(one.number) else []
+        return any(holders.is_kept_elsewhere(connection) for connection in connections)
+
+    def _leftover(self, one: Descriptor, mode: str) -> Leftover:
+        form, what = _described(one.number)
+        birth = self._birth(one)
+        told = leftover(self._births, "file-descriptor", form, birth)
+        site = told.text.removeprefix(form)
+        fingerprint = told.fingerprint if site else f"file-descriptor {_without_numbers(what)}"
+        text = f"{what}{mode}, descriptor {one.number},{site}" if site else f"{what}{mode}, descriptor {one.number}"
+        if not site and birth is not None:
+            text += f", opened for {birth.owner.name}"
+        return dataclasses.replace(told, text=f"{text}; still open", fingerprint=fingerprint)
+
+    # --- what is dropped
+
+    def _note_collection(self, phase: str, info: dict[str, int]) -> None:
+        self._is_collecting = phase == "start"
+
+    def _hear(self, text: str) -> None:
+        """Note what is dropped open: the interpreter closes it, at a time that nobody has chosen."""
+        if self._is_collecting and not self._collects_itself:
+            return  # the collector came by: neither the place nor the moment tells anything
+        what = text.removeprefix("unclosed ")
+        number = _SOCKET_NUMBER.search(what)
+        verb = "dropped open"
+        if number is not None:
+            known = self._sockets.get(int(number[1]))
+            if known is None or not self._is_own(known[1]):
+                return
+            birth: Birth | None = known[1]
+            form, what, verb = "socket", "socket dropped open,", "made"
+        elif what.startswith("file "):
+            name = _FILE_NAME.search(what)
+            form, what = "file", f"file {name[1]}" if name else what
+            birth = None if self._is_collecting else self._births.here(above=2)
+            if birth is not None and not is_made_by_own(birth, self._births.provenance):
+                return
+            if birth is None:
+                what += " dropped open, in a cycle"
+        else:
+            return
+        told = leftover(self._births, "file-descriptor", what, birth, verb=verb, is_note=True)
+        fingerprint = told.fingerprint if birth is not None else f"file-descriptor {_without_numbers(what)}"
+        self._dropped.append((birth, dataclasses.replace(told, fingerprint=f"{fingerprint} {form} dropped")))
+
+
+_FILE_NAME = re.compile(r"name=('.*?'|\".*?\"|\d+)")
+_SOCKET_NUMBER = re.compile(r"^<.* fd=(\d+), family=")
+# What the standard library makes for itself: a loop's self-pipe, a manager's connections.
+_MACHINERY = tuple(f"{os.sep}{name}{os.sep}" for name in ("asyncio", "concurrent", "logging", "multiprocessing"))
+# What belongs to the system, and is kept by C libraries until the process ends.
+_SYSTEMS = (
+    *("/dev/null", "/dev/ptmx", "/dev/pts", "/dev/tty", "/dev/random", "/dev/urandom"),
+    *("/memfd:", "/proc/", "/sys/"),
+)
+_BESIDE_DATABASES = ("-wal", "-shm", "-journal")
+_DATABASE = b"SQLite format 3\0"
+# include/net/tcp_states.h
+_STATES = (
+    *("", "established", "SYN sent", "SYN received", "FIN sent", "FIN sent", "time wait", "not connected"),
+    *("closed by the other side", "closing", "listening", "closing"),
+)
+
+
+def _is_open(one: Descriptor) -> bool:
+    try:
+        return os.fstat(one.number)[1:3] == one.identity
+    except OSError:
+        return False
+
+
+def _target(number: int) -> str:
+    try:
+        return os.readlink(f"{_FOLDER}/{number}")  # noqa: PTH115  # no pathlib here: it imports
+    except OSError:
+        return ""
+
+
+def _path(number: int) -> str:
+    return _target(number).removesuffix(" (deleted)")
+
+
+def _owners(numbers: set[int]) -> dict[int, Any]:
+    """Return the Python objects that will close descriptors: files, and connections of multiprocessing."""
+    found: dict[int, Any] = {}
+    for one in live(io.FileIO, "multiprocessing.connection:_ConnectionBase"):
+        try:
+            if not one.closed and getattr(one, "closefd", True) and one.fileno() in numbers:
+                found[one.fileno()] = one
+        except (AttributeError, OSError, ValueError):  # half made, or closed by another thread
+            continue
+    return found
+
+
+def _connections() -> list[Any]:
+    return live("sqlite3:Connection")
+
+
+def _may_be_database(number: int) -> bool:
+    try:
+        start = os.pread(number, len(_DATABASE), 0)
+    except OSError:
+        return False
+    return start in (_DATABASE, b"")
+
+
+def _mode(owner: Any) -> str:
+    mode = getattr(owner, "mode", "")
+    return {"rb": " open for reading", "wb": " open for writing", "ab": " open for writing"}.get(mode, "")
+
+
+def _described(number: int) -> tuple[str, str]:
+    """Return what a descriptor is, in a word and in more."""
+    target = _target(number)
+    if target.startswith("socket:"):
+        return "socket", _described_socket(number)
+    if target.startswith("pipe:"):
+        return "pipe", f"{'write' if _is_for_writing(number) else 'read'} end of a pipe"
+    with_form = {stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFREG: "file"}
+    try:
+        form = with_form.get(stat.S_IFMT(os.fstat(number).st_mode), "device")
+    except OSError:
+        form = "file"
+    return form, f"{form} {target!r}"
+
+
+def _is_for_writing(number: int) -> bool:
+    try:
+        with open(f"/proc/self/fdinfo/{number}", encoding="ascii") as file:  # noqa: PTH123  # no pathlib here: it imports
+            _, _, flags = file.read().partition("flags:")
+    except OSError:
+        return False
+    return int(flags.split()[0], 8) & os.O_ACCMODE == os.O_WRONLY
+
+
+def _described_socket(number: int) -> str:
+    try:
+        # Not the class of Python: its making would be seen.
+        copy = compat.plain_socket(os.dup(number))
+    except OSError:
+        return "socket"
+    try:
+        family = getattr(socket.AddressFamily(copy.family), "name", "") if copy.family else ""
+        here, there = _address(copy.getsockname), _address(copy.getpeername)
+        state = ""
+        if family in ("AF_INET", "AF_INET6") and copy.type == socket.SOCK_STREAM and hasattr(socket, "TCP_INFO"):
+            number_of_state = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            state = _STATES[number_of_state] if number_of_state < len(_STATES) else ""
+    except (OSError, ValueError):
+        return "socket"
+    finally:
+        copy.close()
+    text = f"socket {here}" if here else "socket"
+    if there:
+        text += f" to {there}"
+    return f"{text} ({state})" if state else text
+
+
+def _address(ask: Any) -> str:
+    try:
+        address = ask()
+    except OSError:
+        return ""
+    if isinstance(address, tuple):
+        return f"{address[0]}:{address[1]}" if address[1] else ""
+    return str(address or "")
+
+
+@functools.cache
+def _numbers() -> re.Pattern[str]:
+    return re.compile(r"tmp\w{8}|\d+")
+
+
+def _without_numbers(text: str) -> str:
+    """Return a text that is equal from run to run, though temporary names and ports are not."""
+    head, slash, name = text.rpartition("/")
+    return _numbers().sub("*", f"{head.partition(' ')[0]} {name}" if slash else text)

@@ -1,0 +1,14 @@
+async def fetch():
+    return 1
+
+
+async def notify():
+    pass
+
+
+async def answer():
+    try:
+        return await fetch()
+    except ConnectionError:
+        notify()
+        return 0

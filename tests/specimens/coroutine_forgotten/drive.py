@@ -1,0 +1,12 @@
+import asyncio
+
+import pytest
+import system
+
+from pytest_chaos import Raise
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'notify' was never awaited")
+@pytest.mark.chaos("system:fetch", Raise(ConnectionError))
+def test_system():
+    assert asyncio.run(system.answer()) == 0

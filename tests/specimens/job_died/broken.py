@@ -1,0 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+
+
+def fetch():
+    return 1
+
+
+def answer():
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(fetch)
+    return 0
