@@ -46,6 +46,7 @@ _PASSAGE = (
         )
     ),
 )
+_ANSWER = (_OWN_FOLDER + os.path.join("injector", "hook.py"), "take")  # what spliced code calls for its answer
 _STDLIB = tuple(
     {os.path.realpath(path) + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
     | {path + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
@@ -183,10 +184,13 @@ class Provenance:
 
 
 def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and its callers, innermost first."""
+    """Yield a frame and its callers, innermost first, without the frame in which a spliced function is answered."""
     while frame is not None:
         yield frame
+        code = frame.f_code
         frame = frame.f_back
+        if frame is not None and (code.co_filename, code.co_name) == _ANSWER:
+            frame = frame.f_back
 
 
 def caller_module(frame: FrameType | None) -> str:

@@ -167,7 +167,7 @@ def postgres() -> Iterator[str]:
             _succeeds([*user, pg_ctl, "-D", data, "-m", "immediate", "stop"], folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a child of ours: while it lives, no hang is proved
 def redis_server() -> Iterator[str]:
     """The URL of a Redis server of our own, with a socket and no port; empty if none is installed."""
     program = shutil.which("redis-server")

@@ -95,8 +95,11 @@ class Layout:
 class Held(Protocol):
     """What a call that came through a prologue asks of its hook."""
 
-    layout: Layout
     has_receiver: bool
+
+    @property
+    def layout(self) -> Layout:
+        """The parameter slots of the function."""
 
     def real(self, held: Any) -> Callable[..., Any]:
         """Return the function as it is without the prologue."""

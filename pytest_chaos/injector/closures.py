@@ -12,7 +12,6 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_chaos.injector.call import Layout
 from pytest_chaos.injector.hook import Hook, take
 
 _FILE = "<pytest-chaos stand-in>"
@@ -34,11 +33,10 @@ class StandIn(Hook):
 
     def __init__(self, function: BuiltinFunctionType) -> None:
         parameters, arguments = _shape(function)
-        self.closure = _compiled(parameters, arguments)(None, None, None, function)
-        super().__init__(function.__qualname__, Layout(self.closure.__code__))
+        make = _compiled(parameters, arguments)
+        super().__init__(make(None, None, None, function).__code__)
         self.held = function
-        # Made twice, for the hook needs the layout of the code that calls it.
-        self.closure = _compiled(parameters, arguments)(self.entries.get, self.fire, take, function)
+        self.closure = make(self.entries.get, self.fire, take, function)
         functools.update_wrapper(self.closure, function)
 
     def real(self, held: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import CodeType
 from typing import Any
 
 from pytest_chaos.injector.call import Layout, SplicedCall
@@ -43,8 +44,7 @@ class Hook(ABC):
     """What the prologue of one function calls.
 
     Args:
-        name: Of the function, for debuggers.
-        layout: Its parameter slots.
+        called_by: The code in which the prologue stands, or will.
 
     Attributes:
         entries: The entry that each running thread or task asks.
@@ -53,12 +53,22 @@ class Hook(ABC):
         held: What :meth:`real` needs, while a fault stands here.
     """
 
-    def __init__(self, name: str, layout: Layout) -> None:
-        self.entries: Entries = ContextVar(f"pytest-chaos {name}", default=ALWAYS)
+    __slots__ = ("_called_by", "_layout", "entries", "has_receiver", "held", "passage")
+
+    def __init__(self, called_by: CodeType) -> None:
+        self.entries: Entries = ContextVar("pytest-chaos", default=ALWAYS)
         self.passage: Passage | None = None
         self.has_receiver = False
         self.held: Any = None
-        self.layout = layout
+        self._called_by = called_by
+        self._layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The parameter slots of the function."""
+        if self._layout is None:
+            self._layout = Layout(self._called_by)
+        return self._layout
 
     def fire(self, *slots: Any) -> bool:
         """Tell whether a fault acts on the call with these parameter slots."""

@@ -13,7 +13,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
-from pytest_chaos.injector.call import Layout
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.hook import Hook, take
 from pytest_chaos.injector.passage import Passage
@@ -31,9 +30,11 @@ class Twin(Hook):
         CannotSplice: Its code cannot be given a prologue.
     """
 
+    __slots__ = ("code", "original")
+
     def __init__(self, function: FunctionType) -> None:
         self.original = function.__code__
-        super().__init__(function.__qualname__, Layout(self.original))
+        super().__init__(self.original)
         self.code = spliced(self.original, self.entries.get, self.fire, take)
 
     @property

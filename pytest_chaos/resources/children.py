@@ -79,7 +79,7 @@ class Children:
         self._before_fixture = there
 
     def _there(self) -> list[Child]:
-        pids = {child.pid for child in self._born} | _listed()
+        pids = {child.pid for child in self._born} | listed()
         return [Child(pid, status.start) for pid in sorted(pids) if (status := _status(pid)) is not None]
 
     def _may_leak(self, child: Child, mine: Mine) -> bool:
@@ -132,7 +132,7 @@ def _command(pid: int) -> str:
     return text if len(text) <= _LONGEST_COMMAND else text[:_LONGEST_COMMAND] + "..."
 
 
-def _listed() -> set[int]:
+def listed() -> set[int]:
     """Return the children of all threads; nothing where the system does not list them."""
     try:
         threads = os.listdir("/proc/self/task")  # noqa: PTH208  # no pathlib here: it imports

@@ -17,6 +17,7 @@ from types import FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import frames_from
+from pytest_chaos.resources.children import listed
 
 Sample = dict[int, int]
 """Each thread with the number of its present sleep."""
@@ -41,7 +42,7 @@ class Standstill:
 
         Between them this thread must do nothing but sleep, and hold no lock.
         """
-        if not compat.CAN_PROVE_HANGS or self._is_signal_read() or compat.has_child() or compat.is_timer_armed():
+        if not compat.CAN_PROVE_HANGS or self._is_signal_read() or _has_child() or compat.is_timer_armed():
             return None
         threads = compat.thread_ids()
         # Each running Python frame has a thread, so equal numbers mean that each thread has a frame.
@@ -77,6 +78,14 @@ def bystanders() -> frozenset[int]:
     if len(unnamed) == len(raw) and all(map(_is_execnet, raw.values())):
         found |= unnamed
     return frozenset(found)
+
+
+def _has_child() -> bool:
+    """Tell whether there is a child that may do something; what serves multiprocessing only waits for its end."""
+    if not compat.has_child():
+        return False
+    children = listed()
+    return not children or not children <= compat.children_of_multiprocessing()
 
 
 def _is_execnet(frame: FrameType) -> bool:
