@@ -104,7 +104,7 @@ QUIET = """
     def test_asyncio():
         async def main():
             child = await asyncio.create_subprocess_exec(*shop.READS, stdin=asyncio.subprocess.PIPE)
-            await child.communicate()
+            await child.communicate(b"")
         asyncio.run(main())
 """
 LOUD = """
