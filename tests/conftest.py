@@ -33,9 +33,12 @@ from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.resources.births import Owner
 from pytest_chaos.resources.census import Census
+from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.verdict import Judgement
 
 pytest_plugins = ["pytester"]
+
+_BYSTANDERS = bystanders()  # asked for as early as a session does: later a test's thread may just be ending
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Begun in the background by a shell without job control; tests that press Ctrl-C need what it does elsewhere.
@@ -230,7 +233,7 @@ def lab(
     census = Census(provenance)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
-    made = Lab(Laboratory(provenance, census, armory), tmp_path)
+    made = Lab(Laboratory(provenance, census, armory, bystanders=_BYSTANDERS), tmp_path)
     census.open()
     census.owner = Owner("the test", "test")
     yield made
