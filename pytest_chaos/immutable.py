@@ -61,6 +61,9 @@ def adapter_of(cls: type) -> str:
 
 def stand_in_of(cls: type) -> type:
     """Return the Python subclass through which a C type is used, or the type itself."""
+    wrapped = vars(cls).get("__wrapped__")
+    if isinstance(wrapped, type) and is_immutable(wrapped):
+        return wrapped  # a tap of ours stands for it
     known = _STAND_INS.get(_name(cls))
     return getattr(importlib.import_module(known[0]), known[1]) if known else cls
 

@@ -281,6 +281,8 @@ def _hands_out(raw: Any) -> bool:
         return True
     if callable(raw) and (inspect.ismethoddescriptor(raw) or hasattr(type(raw), "cache_info")):
         return True
+    if callable(raw) and isinstance(inspect.getattr_static(raw, "__wrapped__", None), types.BuiltinFunctionType):
+        return True  # an object that stands for a function, as a tap of ours does
     mock = sys.modules.get("unittest.mock")
     return mock is not None and isinstance(raw, mock.Mock)
 
