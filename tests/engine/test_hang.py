@@ -144,7 +144,6 @@ class Waits:
             thread.join()
         finally:
             lock.release()
-            thread.join()
     def child(self): subprocess.run(["sleep", "3600"])
     def pipe(self):
         here, there = os.pipe()
