@@ -6,8 +6,10 @@ Starlette's and FastAPI's test clients are httpx clients, of ``httpx2`` in newer
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
@@ -31,7 +33,7 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
 
     def seen(request: Any, response: Any, is_to_driver: bool) -> None:
         text = f"{request.method} {request.url}"
-        record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began))
+        record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began, _digest(response)))
 
     with contextlib.ExitStack() as stack:
         for name in _LIBRARIES:
@@ -40,6 +42,20 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
                 stack.callback(_replace(library.Client, _sync_send, provenance, seen))
                 stack.callback(_replace(library.AsyncClient, _async_send, provenance, seen))
         yield
+
+
+def is_client_loaded() -> bool:
+    """Tell whether an HTTP client that is watched has been imported, so that watching it imports nothing."""
+    return any(name in sys.modules for name in _LIBRARIES)
+
+
+def _digest(response: Any) -> str:
+    """Return a digest of a body that was read already; to read a streamed one is its receiver's business."""
+    try:
+        content = response.content
+    except Exception:  # noqa: BLE001  # each client has an error of its own for a body that was not read
+        return ""
+    return hashlib.blake2b(content, digest_size=8).hexdigest() if isinstance(content, bytes) else ""
 
 
 def _replace(

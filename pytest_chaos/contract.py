@@ -12,8 +12,8 @@ from pytest_chaos.grammar import import_exception
 
 LeakLevel = Literal["on", "strict", "off"]
 
-KEYS = ("status", "errors", "leaks")
-LATER_KEYS = frozenset({"table", "body", "amplification", "deadline_s", "effects", "core", "optional"})
+KEYS = ("status", "errors", "leaks", "amplification")
+LATER_KEYS = frozenset({"table", "body", "deadline_s", "effects", "core", "optional"})
 """Keys of the design that this version does not judge; they are refused, for silence would read as consent."""
 
 _CLASS_OF_CODES = re.compile(r"[1-5]xx", re.IGNORECASE)
@@ -27,11 +27,13 @@ class Contract:
         status: All status codes allowed in answers the test receives, as ints or ``"4xx"``; ``None`` judges no answer.
         errors: Names (``module:Name``) or classes of declared domain errors.
         leaks: ``on``, ``strict`` (notes fail too) or ``off``.
+        amplification: Calls to a target under a fault over calls of the plain run, at most; ``None`` sets no budget.
     """
 
     status: tuple[int | str, ...] | None = None
     errors: tuple[str | type[BaseException], ...] = ()
     leaks: LeakLevel = "on"
+    amplification: float | None = None
 
     def allows(self, status: int) -> bool:
         """Tell whether an answer with this status code keeps the contract."""
@@ -112,4 +114,13 @@ def _leaks(value: Any) -> LeakLevel:
     return value  # type: ignore[no-any-return]  # checked just above
 
 
-_CHECKS = {"status": _status, "errors": _errors, "leaks": _leaks}
+def _amplification(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < 1e9:
+        raise SpecificationError(
+            f"contract amplification must be a number of at least 1, got {value!r}",
+            remedy="It is calls under the fault over calls without it: 3 allows two retries of each call.",
+        )
+    return float(value)
+
+
+_CHECKS = {"status": _status, "errors": _errors, "leaks": _leaks, "amplification": _amplification}

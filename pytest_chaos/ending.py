@@ -33,6 +33,7 @@ def failure_from(
         is_caused_by_fault=any(is_ours(link, journal) for link in chain(error)),
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_assertion=_is_assertion(error, provenance),
+        is_in_test=_is_in_test(error, provenance),
         is_release=any(isinstance(part, HangReleased) for part in parts),
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
     )
@@ -90,6 +91,12 @@ def _place(error: BaseException, provenance: Provenance) -> str:
         if provenance.of_frame(entry.tb_frame) in ("project", "test"):
             return stacks.place(entry.tb_frame.f_code, entry.tb_lineno, provenance)
     return ""
+
+
+def _is_in_test(error: BaseException, provenance: Provenance) -> bool:
+    """Tell whether the test's own line raised it, or C code that this line called."""
+    trace = [*entries(error.__traceback__)]
+    return bool(trace) and provenance.of_frame(trace[-1].tb_frame) == "test"
 
 
 def _is_assertion(error: BaseException, provenance: Provenance) -> bool:

@@ -8,6 +8,8 @@ A test that is not disturbed and judged for leaks alone goes the same way withou
 from __future__ import annotations
 
 import contextlib
+import logging
+import statistics
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,19 +19,22 @@ from typing import Any
 
 from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer
-from pytest_chaos.answers import watched_answers
+from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
 from pytest_chaos.errors import NotRecoveredError
 from pytest_chaos.exception_events import ExceptionEvents
+from pytest_chaos.faults.base import Limit
+from pytest_chaos.faults.timeouts import limit_in
+from pytest_chaos.guard import Guard
 from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
-from pytest_chaos.injector.injector import Injection, Injector
+from pytest_chaos.injector.injector import Injection, Injector, Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import format_term
-from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind
+from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.oracles.leaks import judge_leaks
@@ -43,7 +48,12 @@ from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress
 from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import Point, Target
+from pytest_chaos.trace import AskedCall, Trace
 from pytest_chaos.verdict import Judgement
+
+Watched = list[tuple[Target, list[Point]]]
+"""Targets whose calls are traced, with the injection points that are known already."""
 
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
@@ -61,6 +71,7 @@ class Laboratory:
         sources: Syntax trees of the files in which injected errors were absorbed.
         bystanders: Threads of the test runner, by native id, that end no hang.
         filters: Leftovers that the user does not want to be told of.
+        guard: Ends bodies of explored tests that never end by themselves.
     """
 
     provenance: Provenance
@@ -71,6 +82,7 @@ class Laboratory:
     sources: Sources = field(default_factory=Sources)
     bystanders: frozenset[int] = field(default_factory=bystanders)
     filters: Filters = field(default_factory=Filters)
+    guard: Guard = field(default_factory=lambda: Guard(bystanders()))
 
 
 class Inventory:
@@ -194,6 +206,7 @@ class Experiment:
         budget_s: The hang budget, in seconds.
         kind: What sort of run it is.
         plain_leaks: How strictly leaks are judged if nothing is injected after all.
+        plain: The plain run of an explored test, with which this run is compared.
     """
 
     def __init__(
@@ -205,11 +218,18 @@ class Experiment:
         budget_s: float = BUDGET_S,
         kind: RunKind = "fault",
         plain_leaks: LeakLevel = "off",
+        plain: Plain | None = None,
     ) -> None:
         self.laboratory = laboratory
         self.test = test
         self.seed = seed
         self.contract = contract or Contract()
+        self.plain = plain
+        self.trace: Trace | None = None
+        self.is_transient = False
+        self.scenario: Any = None
+        self.limit_s: float | None = None
+        self._loud_logs = 0
         self.kind: RunKind = kind
         self.plain_leaks: LeakLevel = plain_leaks
         self.inventory = Inventory(laboratory)
@@ -244,6 +264,25 @@ class Experiment:
         """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
         return self.injector.arm(rule, below=below)
 
+    def explore(self, rule: Rule, *, spares_driver: bool, patience: Patience) -> Injection:
+        """Arm a rule of an explored test, under which no test goes on for ever.
+
+        Args:
+            rule: What goes wrong.
+            spares_driver: Whether the test's own calls are left alone.
+            patience: How long it may go on.
+        """
+        injection = self.injector.arm(rule)
+        injection.spares_driver = spares_driver
+        injection.patience = patience
+        return injection
+
+    def watch(self, watched: Watched) -> None:
+        """Trace the calls at targets, in the window."""
+        self.trace = Trace(self.laboratory.provenance, None if self.plain is not None else _limit_of)
+        for target, points in watched:
+            self.injector.watch(target, self.trace.note, points)
+
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:
         """The window in which faults act; whatever happens in it, everything is put back at its end.
@@ -264,7 +303,11 @@ class Experiment:
                 stack.enter_context(problems_told_to(self.journal.failed))
                 self.injector.open()
                 stack.callback(self.injector.close)
-                if self.contract.status is not None:
+                if self.limit_s is not None:
+                    stack.enter_context(self.laboratory.guard.watching(self.ward, self.limit_s))
+                if self.trace is not None:
+                    stack.enter_context(_loud_logs(self._log_made))
+                if self.contract.status is not None or (self.trace is not None and is_client_loaded()):
                     # Over the replacements: a fault may stand on the very function that is watched.
                     for watcher in self.laboratory.watchers:
                         stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
@@ -282,6 +325,8 @@ class Experiment:
         actors = Actors(self._main)
         self.laboratory.census.actors = actors
         self.injector.restart(actors)
+        if self.trace is not None:
+            self.trace.begin()
 
     def ended_with(self, error: BaseException | None) -> None:
         """Say how the body ended; facts are kept, the error is not."""
@@ -295,9 +340,18 @@ class Experiment:
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
 
     @property
+    def duration_s(self) -> float:
+        """Seconds the body took."""
+        return self._duration_s
+
+    @property
     def leaks(self) -> LeakLevel:
         """How strictly leaks of this run are judged, as far as is known yet."""
-        return self.contract.leaks if self.injector.injections else self.plain_leaks
+        is_disturbed = self.injector.injections or self.kind == "recovery"
+        return self.contract.leaks if is_disturbed else self.plain_leaks
+
+    def _log_made(self, level: int) -> None:
+        self._loud_logs += level >= logging.WARNING
 
     def caused(self, error: BaseException) -> bool:
         """Tell whether an injected error is in the chain of another."""
@@ -314,13 +368,16 @@ class Experiment:
         if not with_tests:
             watch = Watch(self.laboratory, self.test, self.leaks, self.seed, self.inventory)
             return watch.conclude(with_tests=False)
-        if not self.injector.injections:
+        is_plain = not self.injector.injections and self.kind != "recovery"
+        # What the plain run leaves is subtracted from what runs under faults leave, so it is looked at all the same.
+        looks = self.contract.leaks != "off" if self.trace is not None else self.leaks != "off"
+        leftovers = self.inventory.left() if looks or self.leaks != "off" else []
+        if is_plain:
             self.contract = self.contract.with_keys({"leaks": self.plain_leaks})
             self.kind = "session"
-        leftovers = self.inventory.left() if self.leaks != "off" else []
         self.close()
         seen = self._observation(leftovers)
-        return seen, judge(seen, self.laboratory.oracles if seen.rules else LEAK_ORACLES)
+        return seen, judge(seen, LEAK_ORACLES if is_plain else self.laboratory.oracles)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
@@ -360,7 +417,74 @@ class Experiment:
             teardown_error=self.teardown_error,
             children=self._children,
             duration_s=self._duration_s,
+            steady=None if self.plain is None else self.plain.steady,
+            spots=() if self.trace is None else spots_of(self.trace, self.plain),
+            loud_logs=self._loud_logs,
+            is_transient=self.is_transient,
+            let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
         )
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The plain run of an explored test.
+
+    Attributes:
+        steady: What oracles compare with.
+        trace: Who called what.
+    """
+
+    steady: Steady
+    trace: Trace
+
+    @classmethod
+    def of(cls, seen: Observation, trace: Trace) -> Plain:
+        """Return the plain run for what was seen of it."""
+        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace)
+
+
+def _limit_of(call: AskedCall) -> Limit | None:
+    try:
+        return limit_in(call.function, call.told()[1])
+    except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout
+        return None
+
+
+def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
+    """Return the system's calls, spot by spot, beside those of the plain run."""
+    before = {} if plain is None else plain.trace.shape()
+    found: list[SpotSeen] = []
+    for (point, site), calls in trace.spots.items():
+        if site.is_driver:
+            continue
+        last: dict[str, float] = {}
+        gaps: list[float] = []
+        for actor, time_s in zip(calls.actors, calls.times, strict=True):
+            if actor in last:
+                gaps.append(time_s - last[actor])
+            last[actor] = time_s
+        plain_calls = before.pop((point, site.place), 0)
+        found.append(SpotSeen(point, site.place, calls.count, plain_calls, statistics.median(gaps) if gaps else None))
+    missed = [SpotSeen(point, place, 0, calls) for (point, place), calls in before.items()]
+    return (*found, *missed)
+
+
+@contextlib.contextmanager
+def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
+    """Tell of each log record that is made, whichever logger makes it and whoever listens."""
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        made(record.levelno)
+        return record
+
+    logging.setLogRecordFactory(factory)
+    try:
+        yield
+    finally:
+        if logging.getLogRecordFactory() is factory:  # else the test has put one of its own there
+            logging.setLogRecordFactory(before)
 
 
 # What can be said of a run in which no fault acted.

@@ -450,6 +450,18 @@ class Ward:
                         parked.reason += f"; {_WENT_ON} {where}"
                     break
 
+    def interrupt(self, why: str) -> bool:
+        """Raise :class:`HangReleased` in the body, if it runs and can be interrupted; tell whether it will be.
+
+        Args:
+            why: The message.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            self._interruption = why
+            return self._interrupt_body()
+
     def _raise_in_body(self) -> None:
         if not self._closed:  # else it comes too late: the body ended by itself
             raise HangReleased(self._interruption)

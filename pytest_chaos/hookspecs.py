@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from pytest_chaos.explorer import Scenario
     from pytest_chaos.observation import Answer
     from pytest_chaos.oracles.base import Oracle
     from pytest_chaos.provenance import Provenance
@@ -42,3 +43,14 @@ def pytest_chaos_answer_watchers(
         config: pytest's configuration object.
     """
     return []
+
+
+@hookspec(firstresult=True)
+def pytest_chaos_keep_scenario(config: Any, test: str, scenario: Scenario) -> bool | None:
+    """Return whether to keep a planned scenario of an explored test; ``None`` lets others say.
+
+    Args:
+        config: pytest's configuration object.
+        test: Id of the test.
+        scenario: The scenario: its label, rules and shape.
+    """

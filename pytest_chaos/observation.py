@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,8 +10,10 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
 from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.subtraction import Difference, subtract
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
+Fresh = Literal["", "passes", "fails", "varies", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Failure:
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
         is_assertion: It is the test's own assertion.
+        is_in_test: The test's own code raised it, over an answer that it did not expect.
         is_release: It is the end of an injected hang that we released.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
     """
@@ -65,6 +69,7 @@ class Failure:
     is_caused_by_fault: bool = False
     is_declared: bool = False
     is_assertion: bool = False
+    is_in_test: bool = False
     is_release: bool = False
     is_injected_interrupt: bool = False
 
@@ -78,12 +83,14 @@ class Answer:
         status: Status code.
         is_to_driver: Whether the test itself received it, and not the system from a dependency.
         elapsed_s: Seconds since the body began.
+        body: A digest of the body, or an empty text where it was not read.
     """
 
     request: str
     status: int
     is_to_driver: bool
     elapsed_s: float
+    body: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,47 @@ class ParkedSeen:
     def was_released(self) -> bool:
         """Whether we ended it while the test was waiting for it."""
         return self.outcome in ("hung", "inconclusive")
+
+
+@dataclass(frozen=True)
+class SpotSeen:
+    """The watched calls that one line of the system made at one point.
+
+    Attributes:
+        point: The injection point.
+        place: The line, ``path:line function``.
+        calls: How many there were.
+        plain_calls: How many the plain run made there.
+        gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
+    """
+
+    point: str
+    place: str
+    calls: int
+    plain_calls: int
+    gap_s: float | None = None
+
+    @property
+    def more(self) -> int:
+        """How many calls more than the plain run made there."""
+        return max(0, self.calls - self.plain_calls)
+
+
+@dataclass(frozen=True)
+class Steady:
+    """What a test does when nothing is wrong: the plain run, with which runs under faults are compared.
+
+    Attributes:
+        calls: Calls that the system made, by injection point.
+        leftovers: What it leaves anyway.
+        answers: Answers that the test received.
+        duration_s: Seconds the body took.
+    """
+
+    calls: Mapping[str, int] = field(default_factory=dict)
+    leftovers: tuple[Leftover, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    duration_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -125,6 +173,13 @@ class Observation:
         contract: What was promised.
         children: Process ids of children that were started meanwhile.
         duration_s: Seconds the body took.
+        steady: The plain run of the same test; fault tests have none.
+        spots: The watched calls of an explored test, by the lines of the system that made them.
+        loud_logs: How many log records of level WARNING and above were made.
+        is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
+        let_through: Why a fault was lifted before the body ended, or an empty text.
+        fresh: For a recovery run: what a process in which no fault ever acted says of the plain test.
+        polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
     """
 
     test: str
@@ -145,6 +200,23 @@ class Observation:
     teardown_error: str = ""
     children: tuple[int, ...] = ()
     duration_s: float = field(default=0.0, compare=False)
+    steady: Steady | None = None
+    spots: tuple[SpotSeen, ...] = ()
+    loud_logs: int = 0
+    is_transient: bool = False
+    let_through: str = ""
+    fresh: Fresh = ""
+    polluter: str = ""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is a plain run to compare with: then the test's own failure is a fact, and no judgement."""
+        return self.steady is not None
+
+    @property
+    def blamed(self) -> Difference:
+        """The leftovers, parted by whether the plain run leaves them too; without one all are the fault's."""
+        return subtract(self.leftovers, self.steady.leftovers if self.steady is not None else ())
 
     @property
     def fired(self) -> int:

@@ -146,6 +146,21 @@ class Provenance:
                 return False
         return True
 
+    def caller_of(self, frame: FrameType | None) -> tuple[FrameType | None, Origin]:
+        """Return the frame that answers for a call, and its origin.
+
+        The innermost frame of the project; the test's own where there is none in between; else, where a library's
+        thread calls on nobody's behalf, the innermost frame that is no passage of ours.
+        """
+        nearest: tuple[FrameType | None, Origin] | None = None
+        for outer in frames_from(frame):
+            origin = self.of_frame(outer)
+            if origin in ("project", "test"):
+                return outer, origin
+            if nearest is None and origin not in ("passage", "chaos"):
+                nearest = outer, origin
+        return nearest or (None, "stdlib")
+
     def first_project_frame(self, frame: FrameType | None) -> FrameType | None:
         """Return the innermost frame of the project, or ``None``."""
         return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)

@@ -51,12 +51,16 @@ class _Late:
 
 def limit_of(call: FaultyCall) -> Limit | None:
     """Return the limit that a call was given, or ``None`` if its function takes none, or one that cannot be read."""
-    _, named = call.arguments()
-    code = getattr(call.function, "__code__", None)
+    return limit_in(call.function, call.arguments()[1])
+
+
+def limit_in(function: Callable[..., Any], named: Mapping[str, Any]) -> Limit | None:
+    """Return the limit that a function is given by these arguments, as :func:`limit_of` does for a call."""
+    code = getattr(function, "__code__", None)
     found = [
         (name, seconds)
         for name, value in named.items()
-        if (factor := _seconds_per_unit(name, call.function)) and (seconds := _seconds(value, factor)) is not _UNTOLD
+        if (factor := _seconds_per_unit(name, function)) and (seconds := _seconds(value, factor)) is not _UNTOLD
     ]
     if not found:
         return None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context, copy_context
 from time import monotonic
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Fault
@@ -36,12 +36,30 @@ from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal
 from pytest_chaos.notation import format_fault, format_rule
 from pytest_chaos.provenance import Provenance, caller_module
 from pytest_chaos.resources.actors import Actors
-from pytest_chaos.scenario import Rule
+from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
-from pytest_chaos.target import Point, module_matcher
+from pytest_chaos.target import Point, Target, module_matcher
 from pytest_chaos.triggers import Call
 
 _STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
+
+
+class Observer(Protocol):
+    """Is told of every call at the points it watches; nothing happens to the call."""
+
+    def __call__(self, point: str, frame: FrameType | None, actor: str, call: AnyCall) -> None: ...
+
+
+class Patience(NamedTuple):
+    """For how long a fault without an end acts, so that a system that tries again for ever comes to an end.
+
+    Attributes:
+        firings: At most so many activations.
+        seconds: At most so long from body start.
+    """
+
+    firings: int
+    seconds: float
 
 
 class Injection:
@@ -56,9 +74,17 @@ class Injection:
         shadowed: On how many calls it wanted to act, and another rule did.
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
+        observer: Who is told of the calls, for a watch, which no fault belongs to.
+        spares_driver: Whether the test's own calls are counted and never disturbed.
+        patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
+        let_through: Why it acts no more, once its patience is over.
     """
 
     def __init__(self, rule: Rule, text: str, points: list[Point], injector: Injector, ordinal: int) -> None:
+        self.observer: Observer | None = None
+        self.spares_driver = False
+        self.patience: Patience | None = None
+        self.let_through = ""
         self.rule = rule
         self.text = text
         self.points = points
@@ -120,6 +146,16 @@ class Injection:
             self.retire_gates()  # they were planned as if it had fired
             self.recorded = [own for own in self.recorded if own is not activation]
             self.cursor.withdraw(activation.term)
+
+    def is_over(self, elapsed_s: float) -> bool:
+        """Tell whether it has acted for long enough; a fault that the user chose always goes on."""
+        if self.patience is None or self.let_through:
+            return bool(self.let_through)
+        if self.cursor.firings >= self.patience.firings:
+            self.let_through = f"after {self.cursor.firings} activations {self.text} was lifted, so that the test ends"
+        elif elapsed_s > self.patience.seconds and self.cursor.firings:
+            self.let_through = f"after {self.patience.seconds:g} s {self.text} was lifted, so that the test ends"
+        return bool(self.let_through)
 
     def token(self, actor: str, index: int) -> str:
         """Return the token of an activation: six hexadecimal digits, never the same for two calls of one actor."""
@@ -202,6 +238,7 @@ class Injector:
     ) -> None:
         self.key = (seed, test)
         self.injections: list[Injection] = []
+        self.watches: list[Injection] = []
         self.journal = journal
         self.ward = ward
         self.actors = actors
@@ -248,6 +285,32 @@ class Injector:
             self._armory.imports.listen(not_yet_imported(rule.target), self._module_loaded)
         return injection
 
+    def watch(self, target: Target, observer: Observer, points: list[Point] | None = None) -> Injection:
+        """Tell an observer of every call at a target, by whoever may be disturbed, while the window is open.
+
+        Args:
+            target: What is watched.
+            observer: Who is told.
+            points: The injection points, where they are known already.
+
+        Raises:
+            SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
+        """
+        rule = Rule(target, (Term(Remember()),))
+        points = rule.points() if points is None else points
+        watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
+        watch.observer = observer
+        try:
+            with _collector_paused():
+                self._attach(watch, watch.points, below=False)
+        except BaseException:
+            self._detach(watch)
+            raise
+        self.watches.append(watch)
+        if target.is_glob:
+            self._armory.imports.listen(not_yet_imported(target), self._module_loaded)
+        return watch
+
     def _attach(self, injection: Injection, points: list[Point], *, below: bool) -> None:
         sites = [self._site(point) for point in points]
         for point, site in zip(points, sites, strict=True):
@@ -262,7 +325,7 @@ class Injector:
 
     def _module_loaded(self, name: str) -> None:
         """Let armed globs act on a module that was imported just now. Nothing is raised into the user's import."""
-        for injection in self.injections:
+        for injection in (*self.watches, *self.injections):
             target = injection.rule.target
             if injection.is_lifted or not target.is_glob or not module_matcher(target.module)(name):
                 continue
@@ -285,7 +348,7 @@ class Injector:
 
     def lift_all(self) -> None:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
-        for injection in reversed(self.injections):
+        for injection in reversed((*self.watches, *self.injections)):
             self.lift(injection)
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
@@ -371,6 +434,8 @@ class Injector:
             site.planned = site.rules[0]
 
     def _can_plan(self, injection: Injection) -> bool:
+        if injection.observer is not None or injection.spares_driver:
+            return False
         if self._decides_each_call or injection.is_lifted or injection.needs_answers or _has_filter(injection.rule):
             return False
         return injection.cursor.is_counted or injection.cursor.is_drawn
@@ -539,16 +604,25 @@ class Injector:
             injection = entry.injection
             if injection.is_lifted or not (entry.is_receiver is None or call.is_on(entry.is_receiver)):
                 continue
+            if injection.observer is not None:
+                injection.observer(entry.point.text, frame, actor, call)
+                continue
             if self._matches(entry, actor, frame, call):
                 matching.append(entry)
             else:
                 injection.filtered += 1
         winner: tuple[Fault, Point, Activation] | None = None
+        is_spared = any(entry.injection.spares_driver for entry in matching) and self._is_drivers(frame)
         with self._lock:
             for injection, point, _ in matching:
                 cursor = injection.cursor
                 fault = cursor.count(point.text, actor, elapsed_s)
-                acts = fault is not None and winner is None
+                acts = (
+                    fault is not None
+                    and winner is None
+                    and not (is_spared and injection.spares_driver)
+                    and not injection.is_over(elapsed_s)
+                )
                 if acts and fault is not None:
                     number, index = cursor.calls, cursor.actor_calls(actor)
                     if injection.gates is not None:  # calls have passed at other points, and nobody knows of them yet
@@ -560,12 +634,15 @@ class Injector:
                         self._activation(injection, fault, point, actor, elapsed_s, number, index),
                     )
                 cursor.settle(acts)
-                injection.shadowed += fault is not None and not acts
+                injection.shadowed += fault is not None and not acts and winner is not None
         answers = site.answers if any(entry.injection.needs_answers for entry in matching) else None
         if winner is not None:
             fault, point, activation = winner
             return Strike(fault, point.kind, call, activation, self, answers)
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
+
+    def _is_drivers(self, frame: FrameType | None) -> bool:
+        return self._provenance.caller_of(frame)[1] == "test"
 
     def _activation(
         self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int

@@ -11,8 +11,10 @@ from pytest_chaos.oracles.error_codes import judge_error_codes
 from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.leaks import judge_leaks
-from pytest_chaos.oracles.lost import judge_lost
+from pytest_chaos.oracles.lost import judge_lost, judge_swallowed
 from pytest_chaos.oracles.recovery import judge_recovery
+from pytest_chaos.oracles.same_answer import judge_same_answer
+from pytest_chaos.oracles.storm import judge_storm
 
 ORACLES: tuple[Oracle, ...] = (
     judge_exercised,
@@ -22,4 +24,7 @@ ORACLES: tuple[Oracle, ...] = (
     judge_recovery,
     judge_leaks,
     judge_lost,
+    judge_swallowed,
+    judge_same_answer,
+    judge_storm,
 )

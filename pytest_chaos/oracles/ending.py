@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_chaos.observation import Failure, Observation
-from pytest_chaos.oracles.base import failing, note
+from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.verdict import Finding, Verdict
+
+_REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
+"""What an explored test may end with: its asserts were written for a world without faults."""
 
 
 def judge_ending(seen: Observation) -> Iterator[Finding]:
-    """Classify the failure of a fault test's body; the author's failure stays one."""
+    """Classify the failure of the body; in a fault test the author's failure stays one."""
+    if seen.kind == "recovery":
+        return
     if seen.teardown_error:
         yield note("ending", "teardown", f"the injected error came out of the teardown: {seen.teardown_error}")
     failure = seen.failure
@@ -21,13 +26,15 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         yield note("ending", "after-release", f"after a hang was released, the test ended with {failure.text}")
         return
     if not seen.fired:
-        yield failing(
+        say = reported if seen.is_compared else failing
+        yield say(
             Verdict.INCONCLUSIVE, "ending", "unrelated", f"the test failed before any fault fired: {failure.text}"
         )
         return
-    verdict, kind = _classified(failure, seen.injected_errors)
+    verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen.injected_errors)
     where = f" at {failure.place}" if failure.place else ""
-    yield failing(verdict, "ending", kind, f"the test ended with {failure.text}{where}")
+    say = reported if seen.is_compared and verdict in _REVIEWED else failing
+    yield say(verdict, "ending", kind, f"the test ended with {failure.text}{where}")
 
 
 def _classified(failure: Failure, injected_errors: int) -> tuple[Verdict, str]:
@@ -41,3 +48,28 @@ def _classified(failure: Failure, injected_errors: int) -> tuple[Verdict, str]:
     if failure.is_declared:
         return Verdict.WRONG_ERROR, "lost-cause"
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
+
+
+def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
+    """Classify by what the plain run did: an error answer that is allowed explains what the test made of it."""
+    verdict, kind = _classified(failure, seen.injected_errors)
+    is_tests_reaction = verdict is Verdict.CHANGED or (kind == "other-error" and failure.is_in_test)
+    if not is_tests_reaction:
+        return verdict, "no-cause" if kind == "other-error" else kind
+    if has_allowed_error(seen):
+        return Verdict.DEGRADED, "allowed-answer"
+    return Verdict.CHANGED, kind if verdict is Verdict.CHANGED else "test-error"
+
+
+def has_allowed_error(seen: Observation) -> bool:
+    """Tell whether the test received an error answer that the contract allows and the plain run did not have."""
+    if seen.contract.status is None or seen.steady is None:
+        return False
+    plain = {(answer.request, answer.status) for answer in seen.steady.answers}
+    return any(
+        answer.is_to_driver
+        and answer.status >= 400
+        and seen.contract.allows(answer.status)
+        and (answer.request, answer.status) not in plain
+        for answer in seen.answers
+    )

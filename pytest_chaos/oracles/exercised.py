@@ -17,7 +17,7 @@ def judge_exercised(seen: Observation) -> Iterator[Finding]:
         if rule.fired:
             continue
         text = f"rule never fired: {rule.text}{f' ({rule.source})' if rule.source else ''}: {_reason(rule, seen)}"
-        if rule.is_sure:
+        if rule.is_sure and not seen.is_compared:
             yield failing(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
         elif seen.fired:
             yield note("exercised", "never-fired", text)  # another rule of the scenario did act
@@ -38,6 +38,8 @@ def _reason(rule: RuleSeen, seen: Observation) -> str:
     if seen.children:
         children = ", ".join(map(str, seen.children))
         return f"the test never called it in this process; calls may be in child {children}"
+    if seen.is_compared:
+        return "the plain run called it, and this run did not: something remembers it from run to run, or calls vary"
     if rule.unreached:
         return f"the test never called it by name; it is replaced by name only, not in {', '.join(rule.unreached)}"
     return "the test never called it"

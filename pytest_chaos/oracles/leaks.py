@@ -11,13 +11,16 @@ from pytest_chaos.verdict import Finding, Verdict
 
 
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
-    """Find leftovers; notes fail only where the contract is strict."""
+    """Find leftovers that the plain run does not leave; notes fail only where the contract is strict."""
     if seen.contract.leaks == "off":
         return
-    for leftover in seen.leftovers:
+    caused, pre_existing = seen.blamed
+    for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
         if leftover.is_note and seen.contract.leaks != "strict":
             yield note("leaks", leftover.kind, leftover.text)
         else:
             yield failing(Verdict.LEAKED, "leaks", leftover.kind, leftover.text)
+    for leftover in pre_existing:
+        yield note("leaks", leftover.kind, f"pre-existing: {leftover.text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
-from _pytest import runner
+from _pytest import nodes, runner
 from _pytest.pathlib import bestrelpath
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
@@ -149,3 +150,146 @@ def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
     path, separator, rest = nodeid.partition("::")
     here = config.invocation_params.dir
     return bestrelpath(here, config.rootpath / path) + separator + rest
+
+
+# --- clones
+
+
+def twin_of(item: pytest.Item) -> Any:
+    """Return a copy of an item that can be run like the item: no run's state is on it, and its parents are the same.
+
+    A new item made by ``from_parent`` would lack what other plugins have hung on this one.
+    """
+    twin: Any = copy.copy(item)
+    twin.stash = pytest.Stash()
+    twin.user_properties = []
+    twin.own_markers = list(item.own_markers)
+    twin.extra_keyword_matches = set(item.extra_keyword_matches)
+    keywords: Any = type(item.keywords)
+    twin.keywords = keywords(twin)
+    twin.keywords.update({key: value for key, value in _own_keywords(item).items() if key != item.name})
+    twin._report_sections = []
+    if getattr(item, "cls", None) is not None:
+        for name in ("_instance", "_obj"):  # a new instance of the class for each run
+            twin.__dict__.pop(name, None)
+    twin._initrequest()
+    return twin
+
+
+def _own_keywords(item: pytest.Item) -> dict[str, Any]:
+    return dict(getattr(item.keywords, "_markers", {}))
+
+
+HAS_STRUCTURED_ID = hasattr(nodes.Node, "id")
+"""Whether nodes have, beside their id as text, one in parts (pytest 9.2)."""
+
+
+def parsed_id(text: str) -> Any:
+    """Return a node id in parts."""
+    from _pytest.nodeid import NodeId
+
+    return NodeId.parse(text)
+
+
+@contextmanager
+def in_place(session: pytest.Session, twin: pytest.Item) -> Iterator[None]:
+    """Let a clone stand where its item stands: a worker of xdist looks there for what it reports."""
+    index = worker_item_index(session.config)
+    if index is None:
+        yield
+        return
+    before = session.items[index]
+    session.items[index] = twin
+    try:
+        yield
+    finally:
+        session.items[index] = before
+
+
+def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> list[str]:
+    """Let ``--lf``, ``--ff`` and ``--sw`` find the test of each scenario that failed; return the scenarios' ids.
+
+    Args:
+        config: pytest's configuration.
+        cut: Returns the plain id of a scenario's, or an empty text for any other id.
+    """
+    found: list[str] = []
+    lf = config.pluginmanager.get_plugin("lfplugin")
+    if lf is not None and getattr(lf, "active", False):
+        for key in list(lf.lastfailed):
+            if plain := cut(str(key)):
+                found.append(str(key))
+                lf.lastfailed[_like(key, plain)] = True
+        if found and hasattr(lf, "_last_failed_paths"):
+            lf._last_failed_paths = lf.get_last_failed_paths()
+    stepwise = config.pluginmanager.get_plugin("stepwiseplugin")
+    info = getattr(stepwise, "cached_info", None)
+    last = getattr(info, "last_failed", None)
+    if info is not None and last is not None and (plain := cut(str(last))):
+        info.last_failed = _like(last, plain)
+    return found
+
+
+def _like(key: Any, text: str) -> Any:
+    return text if isinstance(key, str) else type(key).parse(text)
+
+
+def count_collected(session: pytest.Session, more: int) -> None:
+    """Add runs to the number that the progress is a share of."""
+    session.testscollected += more
+
+
+@contextmanager
+def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
+    """Let Hypothesis make the same examples in each run, and remember none of them.
+
+    Args:
+        item: The test.
+        most: At most so many, or ``None`` for as many as the test says.
+    """
+    function: Any = getattr(item, "obj", None)
+    handle: Any = getattr(function, "hypothesis", None)
+    if handle is None:
+        yield
+        return
+    import hypothesis
+
+    function = getattr(function, "__func__", function)
+    before: Any = getattr(function, "_hypothesis_internal_use_settings", hypothesis.settings.default)
+    names = ("_hypothesis_internal_use_seed", "_hypothesis_internal_use_settings")
+    known = {name: function.__dict__[name] for name in names if name in function.__dict__}
+    limits: dict[str, Any] = {} if most is None else {"max_examples": min(most, before.max_examples)}
+    function._hypothesis_internal_use_seed = known.get(names[0], 0)
+    function._hypothesis_internal_use_settings = hypothesis.settings(before, database=None, **limits)
+    try:
+        yield
+    finally:
+        for name in names:
+            if name in known:
+                setattr(function, name, known[name])
+            else:
+                delattr(function, name)
+
+
+def worker_item_index(config: pytest.Config) -> int | None:
+    """Return the index of the item that a worker of xdist reports for, or ``None`` where there is no worker."""
+    for plugin in config.pluginmanager.get_plugins():
+        if type(plugin).__name__ == "WorkerInteractor":
+            return getattr(plugin, "item_index", None)
+    return None
+
+
+def cancel_timer(item: pytest.Item) -> None:
+    """Stop pytest-timeout's timer of an item whose clones have timers of their own."""
+    cancel = getattr(item.config.hook, "pytest_timeout_cancel_timer", None)
+    if cancel is not None:
+        cancel(item=item)
+
+
+def begin_message(report: pytest.TestReport, text: str) -> None:
+    """Let the message of a failure begin with a text, and keep its traceback; without one the text is all."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        report.longrepr = text
+    else:
+        crash.message = text

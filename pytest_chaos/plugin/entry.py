@@ -22,7 +22,8 @@ _NEEDS_CHAOS = "needs --chaos"
 _MARKERS = (
     "chaos(target, fault, *, rate, nth, every, after, times, for_s, when, caller, args, recovers=None, within=5.0, "
     "hang_budget=None): run this test's body with a fault at target; pytest-chaos judges recovery, errors and leaks.",
-    "chaos_explore(*targets, faults=None): explore this test under every fault of the targets (in a later version).",
+    "chaos_explore(*targets, faults=None, driver=False): run this test again under every fault of the targets, "
+    "one after the other.",
     "chaos_contract(**keys): what is promised while faults act: status, errors, leaks.",
     "no_chaos: never disturb this test.",
     "no_leaks(level='on'): judge what this test leaves behind, without any fault; 'strict' fails notes too.",
@@ -30,18 +31,28 @@ _MARKERS = (
 
 # Options of the design whose work comes later. Known by name, so that using one says so.
 _LATER_OPTIONS = {
-    "--chaos-target": "explored tests",
-    "--chaos-fault": "explored tests",
-    "--chaos-runs": "explored tests",
-    "--chaos-only": "explored tests",
-    "--chaos-budget": "explored tests",
-    "--chaos-max": "explored tests",
-    "--chaos-shards": "explored tests",
-    "--chaos-replay": "explored tests",
-    "--chaos-fail-on": "explored tests",
-    "--chaos-baseline": "explored tests",
+    "--chaos-shards": "spreading one test over workers",
+    "--chaos-fail-on": "choosing which verdicts fail",
+    "--chaos-baseline": "comparing with earlier findings",
 }
-_LATER_FLAGS = {"--chaos-plan": "explored tests"}
+
+
+_REPEATABLE = (
+    (
+        "--chaos-target",
+        "TARGET",
+        "explore ordinary tests: every call to these under every fault, such as 'shop.payments:*'; a well-known "
+        "library such as 'redis'; or 'none' to sweep nothing; repeatable",
+    ),
+    ("--chaos-fault", "FAULT", "the faults to explore with, instead of those a call can meet: 'hang'; repeatable"),
+    ("--chaos-only", "GLOB", "run only scenarios whose label matches; repeatable"),
+    ("--chaos-replay", "TEXT", "run exactly the faults of one earlier failure, 'c1:...'; repeatable"),
+)
+_VALUES = (
+    ("--chaos-runs", "N", "run scenarios with a rate below 100%% with N seeds"),
+    ("--chaos-budget", "DURATION", "how long exploring may take, such as '10m'; what is left out is said"),
+    ("--chaos-max", "N", "run at most N scenarios for each test; what is left out is said"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,10 +92,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write results to FILE, by suffix (.json); repeatable",
     )
     group.addoption("--chaos-require", action="store_true", help="make it an error if fault tests would be skipped")
+    for name, metavar, text in _REPEATABLE:
+        group.addoption(name, action="append", default=[], metavar=metavar, help=text)
+    for name, metavar, text in _VALUES:
+        group.addoption(name, metavar=metavar, help=text)
+    group.addoption("--chaos-plan", action="store_true", help="print which scenarios would run; no fault acts")
+    group.addoption(
+        "--chaos-swarm", action="store_true", help="with --chaos-runs: a random part of all rules acts in each run"
+    )
+    group.addoption(
+        "--chaos-scope",
+        default="test",
+        metavar="SCOPE",
+        help="explore each call and fault on each 'test' (default), or once per 'suite', on the quickest test",
+    )
     for name in _LATER_OPTIONS:
         group.addoption(name, action="append", default=[], help=argparse.SUPPRESS)
-    for name in _LATER_FLAGS:
-        group.addoption(name, action="store_true", help=argparse.SUPPRESS)
     parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
     parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
@@ -109,8 +132,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.stash[SESSION_KEY] = start(config)
         return
-    for option, name in (("--chaos-rule", "chaos_rule"), ("--chaos-suite", "chaos_suite")):
-        if config.getoption(name):
+    for option in ("--chaos-rule", "--chaos-suite", "--chaos-target", "--chaos-plan", "--chaos-replay"):
+        name = option.lstrip("-").replace("-", "_")
+        if config.getoption(name) and config.getoption(name) != ["none"]:
             raise pytest.UsageError(f"{option} needs --chaos: without it nothing is disturbed")
 
 
@@ -122,12 +146,9 @@ def is_switched_on(config: pytest.Config) -> bool:
 
 
 def _refuse_later_options(config: pytest.Config) -> None:
-    for name, what in {**_LATER_OPTIONS, **_LATER_FLAGS}.items():
-        value = config.getoption(name.lstrip("-").replace("-", "_"))
-        if name == "--chaos-target" and value == ["none"]:
-            continue  # it switches sweeps off, and there are none yet
-        if value:
-            raise pytest.UsageError(f"{name} belongs to {what}, which are not in this version of pytest-chaos yet")
+    for name, what in _LATER_OPTIONS.items():
+        if config.getoption(name.lstrip("-").replace("-", "_")):
+            raise pytest.UsageError(f"{name} belongs to {what}, which is not in this version of pytest-chaos yet")
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +16,11 @@ import pytest
 
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
-from pytest_chaos.faults.base import checked_seconds
+from pytest_chaos.faults.base import Fault, as_fault, checked_seconds
 from pytest_chaos.notation import parse, rule_from
-from pytest_chaos.plugin.options import checked_budget, checked_leaks
+from pytest_chaos.plugin.options import checked_budget, checked_leaks, read_fault, read_target
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import Target, target_of
 from pytest_chaos.triggers import KEYWORDS
 
 _OWN_KEYWORDS = ("recovers", "within", "hang_budget")
@@ -77,6 +78,68 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
         except SpecificationError as error:
             raise error.at(place) from None
     return found
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What the nearest marker ``chaos_explore`` of a test says.
+
+    Attributes:
+        targets: What is swept; none leaves it to the session.
+        faults: The faults, instead of those that each call can meet; ``None`` leaves it to the session.
+        driver: Whether the test's own calls are explored, too.
+        recovery_within_s: How long the system may take to recover after the last scenario, in seconds.
+    """
+
+    targets: tuple[tuple[Target, str], ...] = ()
+    faults: tuple[Fault, ...] | None = None
+    driver: bool = False
+    recovery_within_s: float = 0.0
+
+
+_EXPLORE_KEYWORDS = ("faults", "driver", "recovery_within")
+
+
+def exploration_of(item: pytest.Item) -> Exploration | None:
+    """Return what the marker ``chaos_explore`` of an item says, or ``None`` if it has none.
+
+    Raises:
+        SpecificationError: The marker is wrong; the error names its line.
+    """
+    marks = _marks(item, "chaos_explore")
+    if not marks:
+        return None
+    node, mark, index = marks[0]
+    place = _place(item, node, "chaos_explore", index)
+    try:
+        return _read_explore(mark, place)
+    except SpecificationError as error:
+        raise error.at(place) from None
+
+
+def _read_explore(mark: pytest.Mark, place: str) -> Exploration:
+    for name, value in mark.kwargs.items():
+        if name not in _EXPLORE_KEYWORDS:
+            raise SpecificationError(
+                f"the marker chaos_explore does not take {name}={value!r}",
+                remedy=near_misses(name, _EXPLORE_KEYWORDS) or f"It takes {', '.join(_EXPLORE_KEYWORDS)}.",
+            )
+    targets: list[tuple[Target, str]] = []
+    for target in mark.args:
+        targets.extend(read_target(target, place) if isinstance(target, str) else [(target_of(target), place)])
+    faults = mark.kwargs.get("faults")
+    if faults is not None:
+        given = [faults] if isinstance(faults, str) or not isinstance(faults, Iterable) else list(faults)
+        if not given:
+            raise SpecificationError("faults=[] leaves nothing to explore with")
+        faults = tuple(read_fault(fault, place) if isinstance(fault, str) else as_fault(fault) for fault in given)
+    driver = mark.kwargs.get("driver", False)
+    if not isinstance(driver, bool):
+        raise SpecificationError(f"driver must be True or False, got {driver!r}")
+    within = checked_seconds(
+        mark.kwargs.get("recovery_within", 0), "recovery_within", "the marker chaos_explore", zero_allowed=True
+    )
+    return Exploration(tuple(targets), faults, driver, within)
 
 
 def leak_level_of(item: pytest.Item, default: LeakLevel) -> LeakLevel:

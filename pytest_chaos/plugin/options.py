@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import random
 import re
 import tomllib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +16,17 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos.boundaries import LIBRARIES, loaded
 from pytest_chaos.contract import Contract, LeakLevel
-from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.errors import NotationError, SpecificationError, near_misses
+from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import BUDGET_S
 from pytest_chaos.notation import parse, parse_target
 from pytest_chaos.resources.filters import KEYS as FILTER_KEYS
 from pytest_chaos.resources.filters import Filter, read_filter
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import Target
+from pytest_chaos.triggers import ALWAYS
 
 _TABLE = "[tool.pytest_chaos]"
 _TABLE_KEYS = ("rules", "suites", "contract", "leaks")
@@ -29,7 +36,11 @@ _LEAK_LEVELS = ("off", "on", "strict")
 _REPORT_SUFFIXES = (".json",)
 _LATER_SUFFIXES = (".md", ".html")
 _DURATION = re.compile(r"\d+(?:\.\d+)?(?:ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SCOPES = ("test", "suite")
 _LARGEST_SEED = 2**63 - 1
+SWEEP_BUDGET_S = 60.0
+"""How long a sweep may take that nobody configured, in seconds."""
 
 
 @dataclass
@@ -40,7 +51,19 @@ class Settings:
         seed: The seed, drawn if ``random`` was asked for.
         hang_budget_s: The hang budget, in seconds.
         hang_budget_given: Whether the user set it, so that the line to run again must.
-        rules: Rules for explored tests, from options, suites or the table.
+        scenarios: What ordinary tests are explored under, from options, suites or the table: the rules of one text act
+            together.
+        targets: What ordinary tests are swept over, each with its place of writing.
+        sweeps: Whether well-known boundaries are swept where nothing else is asked for.
+        faults: The faults of a sweep, instead of those that each call can meet.
+        runs: How many seeds a scenario with a rate is run with.
+        swarm: Whether each of those runs has a random part of all rules.
+        only: Globs over labels of scenarios; others are not run.
+        plans: Whether the plan is printed and no fault acts.
+        budget_s: How long exploring may take in the session, or ``None``.
+        most: How many scenarios a test may have, or ``None``.
+        scope: Whether each key is explored on each test, or once per suite.
+        replay: The scenarios to run again, each with the id of its test.
         contract: What every test's system promises, before markers.
         reports: Files to write.
         leaks: How strictly leaks of tests that are not disturbed are judged.
@@ -51,12 +74,28 @@ class Settings:
     seed: int = 0
     hang_budget_s: float = BUDGET_S
     hang_budget_given: str = ""
-    rules: list[Rule] = field(default_factory=list)
+    scenarios: list[tuple[Rule, ...]] = field(default_factory=list)
+    targets: list[tuple[Target, str]] = field(default_factory=list)
+    sweeps: bool = True
+    faults: list[Fault] | None = None
+    runs: int = 1
+    swarm: bool = False
+    only: tuple[str, ...] = ()
+    plans: bool = False
+    budget_s: float | None = None
+    most: int | None = None
+    scope: str = "test"
+    replay: list[Replay] = field(default_factory=list)
     contract: Contract = field(default_factory=Contract)
     reports: list[Path] = field(default_factory=list)
     leaks: LeakLevel = "off"
     filters: list[Filter] = field(default_factory=list)
     ignores_current: bool = False
+
+    @property
+    def rules(self) -> list[Rule]:
+        """All rules of all scenarios."""
+        return [rule for rules in self.scenarios for rule in rules]
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -84,7 +123,9 @@ def read_settings(config: pytest.Config) -> Settings:
     collect(_read_table, config, settings, table, place, errors)
     for number, text in enumerate(config.getoption("chaos_rule"), start=1):
         source = "--chaos-rule" if len(config.getoption("chaos_rule")) == 1 else f"--chaos-rule number {number}"
-        settings.rules.extend(collect(parse, text, source) or [])
+        if found := collect(parse, text, source):
+            settings.scenarios.append(tuple(found))
+    _read_exploration(config, settings, collect)
     if not hasattr(config, "workerinput"):
         for name in config.getoption("chaos_report"):
             path = collect(_report_path, name, config.invocation_params.dir)
@@ -93,6 +134,150 @@ def read_settings(config: pytest.Config) -> Settings:
     if errors:
         raise pytest.UsageError(*map(str, errors))
     return settings
+
+
+def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -> None:
+    """Read the options that say what is explored and for how long; an option wins over a suite and the table."""
+    texts = config.getoption("chaos_target")
+    if texts:
+        settings.targets = []
+        settings.sweeps = False
+    for text in texts:
+        if text == "none":
+            continue
+        settings.targets.extend(collect(read_target, text, "--chaos-target") or [])
+    if texts := config.getoption("chaos_fault"):
+        settings.faults = [fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None]
+    settings.runs = collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1
+    settings.swarm = config.getoption("chaos_swarm")
+    settings.only = tuple(config.getoption("chaos_only"))
+    settings.plans = config.getoption("chaos_plan")
+    settings.most = collect(_count, config.getoption("chaos_max"), "--chaos-max", None)
+    if (budget := config.getoption("chaos_budget")) is not None:
+        settings.budget_s = collect(checked_duration, budget, "--chaos-budget")
+    scope = config.getoption("chaos_scope")
+    if scope not in _SCOPES:
+        collect(_refuse_scope, scope)
+    settings.scope = scope
+    for text in config.getoption("chaos_replay"):
+        if found := collect(read_replay, text, "--chaos-replay"):
+            settings.replay.append(found)
+
+
+def _refuse_scope(scope: str) -> None:
+    raise SpecificationError(
+        f"the scope must be 'test' or 'suite', got {scope!r}",
+        place="--chaos-scope",
+        remedy=near_misses(scope, _SCOPES) or "suite explores each call and fault once, on the quickest test.",
+    )
+
+
+def read_target(text: str, place: str) -> list[tuple[Target, str]]:
+    """Return the targets of a text: one, or those of a well-known library by its name.
+
+    Raises:
+        SpecificationError: It is no target.
+    """
+    if text in LIBRARIES:
+        return [(parse_target(one.target), place) for one in loaded() if one.library == text]
+    try:
+        return [(parse_target(text), place)]
+    except SpecificationError as error:
+        raise error.at(place) from None
+
+
+def read_fault(text: str, place: str) -> Fault:
+    """Return the fault of a text, such as ``raise(TimeoutError)``.
+
+    Raises:
+        SpecificationError: It is none, or has a trigger or a second term.
+    """
+    prefix = "target = "
+    try:
+        rules = parse(prefix + text)
+    except NotationError as error:
+        what = error.what.partition(": ")[2]
+        column = max(1, error.column - len(prefix))
+        raise NotationError(what, text=text, column=column, remedy=error.remedy).at(place) from None
+    except SpecificationError as error:
+        raise error.at(place) from None
+    if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger != ALWAYS:
+        raise SpecificationError(
+            f"a fault alone is wanted, got {text!r}",
+            place=place,
+            remedy="Write 'raise(TimeoutError)' or 'hang'; exploration chooses the calls. Rules go to --chaos-rule.",
+        )
+    return rules[0].chain[0].fault
+
+
+def checked_duration(text: object, place: str) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        SpecificationError: It is not written as a number with a unit.
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise SpecificationError(
+            f"a duration is wanted, got {text!r}", place=place, remedy="Write for instance '90s', '10m' or '1h'."
+        )
+    unit = match[0].lstrip("0123456789.")
+    return float(match[0].removesuffix(unit)) * _SECONDS[unit]
+
+
+def _count(text: str | None, place: str, default: int | None) -> int | None:
+    if text is None:
+        return default
+    if not re.fullmatch(r"[1-9]\d{0,8}", text):
+        raise SpecificationError(f"a whole number from 1 on is wanted, got {text!r}", place=place)
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One scenario to run again, exactly.
+
+    Attributes:
+        test: Plain id of the test.
+        rules: The rules.
+        seed: The seed.
+        spares_driver: Whether the test's own calls are left alone.
+    """
+
+    test: str
+    rules: tuple[Rule, ...]
+    seed: int
+    spares_driver: bool
+
+
+_REPLAY_HEAD = "c1:"
+
+
+def replay_text(test: str, scenario: str, seed: int, *, spares_driver: bool) -> str:
+    """Return the text that :func:`read_replay` reads: ``c1:`` and letters that any shell leaves alone."""
+    packed = json.dumps([test, scenario, seed, int(spares_driver)], separators=(",", ":"), ensure_ascii=False)
+    return _REPLAY_HEAD + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
+
+
+def read_replay(text: str, place: str) -> Replay:
+    """Return the scenario of a replay text.
+
+    Raises:
+        SpecificationError: It is none, or what it names does not exist any more.
+    """
+    try:
+        if not text.startswith(_REPLAY_HEAD):
+            raise ValueError(text)
+        letters = text.removeprefix(_REPLAY_HEAD)
+        packed = zlib.decompress(base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4)))
+        test, scenario, seed, spares_driver = json.loads(packed)
+    except (ValueError, zlib.error, UnicodeError):
+        raise SpecificationError(
+            f"no scenario can be read from {text!r}",
+            place=place,
+            remedy="Copy the whole text from the line 'run again' of a failure; it begins with 'c1:'.",
+        ) from None
+    return Replay(test, tuple(parse(scenario, place)), seed, bool(spares_driver))
 
 
 def _seed(config: pytest.Config) -> int:
@@ -238,11 +423,16 @@ def _read_table(
                 )
             )
             continue
-        suite_rules, suite_contract = read[name]
-        settings.rules.extend(suite_rules)
-        contract = _contract(contract, suite_contract, f"{place}, suite {name!r}, contract", [])
+        suite = read[name]
+        settings.scenarios.extend(suite.scenarios)
+        settings.targets.extend(suite.targets)
+        if suite.faults:
+            settings.faults = [*(settings.faults or []), *suite.faults]
+        if suite.budget_s is not None:
+            settings.budget_s = max(settings.budget_s or 0.0, suite.budget_s)
+        contract = _contract(contract, suite.contract, f"{place}, suite {name!r}, contract", [])
     if not asked:
-        settings.rules.extend(rules)
+        settings.scenarios.extend(rules)
     settings.contract = contract
 
 
@@ -261,32 +451,44 @@ def _read_leaks(settings: Settings, table: object, place: str, errors: list[Spec
     settings.ignores_current = current is True
 
 
-def _suite(
-    name: str, suite: object, place: str, errors: list[SpecificationError]
-) -> tuple[list[Rule], Mapping[str, Any]]:
+@dataclass
+class _Suite:
+    """What a suite says."""
+
+    scenarios: list[tuple[Rule, ...]] = field(default_factory=list)
+    targets: list[tuple[Target, str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    budget_s: float | None = None
+    contract: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _suite(name: str, suite: object, place: str, errors: list[SpecificationError]) -> _Suite:
     place = f"{place}, suite {name!r}"
+    found = _Suite()
     if not isinstance(suite, dict):
         errors.append(SpecificationError(f"a suite must be a table, got {suite!r}", place=place))
-        return [], {}
+        return found
     _refuse_unknown(suite, _SUITE_KEYS, place, errors)
     for text in _texts(suite.get("targets", []), f"{place}, targets", errors):
-        _collect(parse_target, errors, f"{place}, targets", text)
+        found.targets.extend(_collect(read_target, errors, f"{place}, targets", text, f"{place}, targets") or [])
     for text in _texts(suite.get("faults", []), f"{place}, faults", errors):
-        # A fault alone is read as the right side of a rule.
-        _collect(lambda fault: parse(f"target = {fault}"), errors, f"{place}, faults", text)
-    budget = suite.get("budget")
-    if budget is not None and not (isinstance(budget, str) and _DURATION.fullmatch(budget)):
-        errors.append(SpecificationError(f"budget must be a duration, got {budget!r}", place=place, remedy="'10m'."))
+        fault = _collect(read_fault, errors, f"{place}, faults", text, f"{place}, faults")
+        found.faults.extend([] if fault is None else [fault])
+    if suite.get("budget") is not None:
+        found.budget_s = _collect(checked_duration, errors, place, suite["budget"], f"{place}, budget")
     contract = suite.get("contract", {})
     _contract(Contract(), contract, f"{place}, contract", errors)
-    return _rules(suite.get("rules", []), f"{place}, rules", errors), contract if isinstance(contract, dict) else {}
+    found.contract = contract if isinstance(contract, dict) else {}
+    found.scenarios = _rules(suite.get("rules", []), f"{place}, rules", errors)
+    return found
 
 
-def _rules(value: object, place: str, errors: list[SpecificationError]) -> list[Rule]:
-    rules: list[Rule] = []
+def _rules(value: object, place: str, errors: list[SpecificationError]) -> list[tuple[Rule, ...]]:
+    scenarios: list[tuple[Rule, ...]] = []
     for number, text in enumerate(_texts(value, place, errors), start=1):
-        rules.extend(_collect(parse, errors, place, text, f"{place} number {number}") or [])
-    return rules
+        rules = _collect(parse, errors, place, text, f"{place} number {number}")
+        scenarios.extend([tuple(rules)] if rules else [])
+    return scenarios
 
 
 def _texts(value: object, place: str, errors: list[SpecificationError]) -> list[str]:

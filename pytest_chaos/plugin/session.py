@@ -9,7 +9,7 @@ import shlex
 import sys
 import threading
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +20,20 @@ from pytest_chaos.control import Chaos
 from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory, Watch
+from pytest_chaos.explorer import Scenario, Tally
+from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
+from pytest_chaos.notation import format_rule, format_scenario, has_text
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.plugin import compat, leaks, summary, xdist
+from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
+from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.exploring import Exploring, FreshRun, Run, TestPlan, note_outcome
 from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
-from pytest_chaos.plugin.options import Settings, read_settings
+from pytest_chaos.plugin.options import Settings, read_settings, replay_text
+from pytest_chaos.plugin.running import ARM, EXPERIMENT
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.lines import verdict_text
@@ -35,9 +41,9 @@ from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.resources.births import NOBODY, Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
+from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import check_all
 
-_EXPERIMENT: pytest.StashKey[Experiment] = pytest.StashKey()
 _SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
 
 
@@ -53,6 +59,7 @@ def start(config: pytest.Config) -> ChaosSession:
     """
     _refuse_unsupported(config)
     session = ChaosSession(config, read_settings(config))
+    session.wanted = wanted_scenarios(config)
     config.pluginmanager.register(session, "pytest-chaos session")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(xdist.Exchange(config, session), "pytest-chaos xdist")
@@ -67,6 +74,25 @@ def _refuse_unsupported(config: pytest.Config) -> None:
         raise pytest.UsageError("pytest-chaos does not work under gevent's patched threads: run without --chaos there")
     if str(config.getoption("parallel_threads", default=1) or 1) not in ("0", "1"):
         raise pytest.UsageError("pytest-chaos cannot attribute faults under pytest-run-parallel: run with one thread")
+
+
+def wanted_scenarios(config: pytest.Config) -> dict[str, set[str]]:
+    """Take the labels of scenarios off the ids that were asked for, and return them by the tests' ids."""
+    ids: list[str] = []
+    for index, argument in enumerate(config.args):
+        plain, label = split_id(argument)
+        if label:
+            config.args[index] = plain
+            path, separator, rest = plain.partition("::")
+            full = (config.invocation_params.dir / path).resolve()
+            if full.is_relative_to(config.rootpath):
+                ids.append(f"{full.relative_to(config.rootpath).as_posix()}{separator}{rest}[chaos: {label}]")
+    ids += compat.cut_cached_failures(config, lambda nodeid: split_id(nodeid)[0] if split_id(nodeid)[1] else "")
+    wanted: dict[str, set[str]] = {}
+    for nodeid in ids:
+        plain, label = split_id(nodeid)
+        wanted.setdefault(plain, set()).add(label)
+    return wanted
 
 
 class ChaosSession:
@@ -90,7 +116,14 @@ class ChaosSession:
         self.settings = settings
         self.records: list[Record] = []
         self.usage_errors: list[str] = []
-        self.waiting_markers = 0
+        self.wanted: dict[str, set[str]] = {}
+        self.exploring = Exploring(self, settings)
+        self.tallies: list[Tally] = [self.exploring.tally]
+        self.complaints: list[str] = []
+        self.deselected = 0
+        self._fresh: FreshRun | None = None
+        self._logged: set[str] = set()
+        self._last_started: dict[str, str] = {}
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
         self.running: Experiment | Watch | None = None
@@ -110,10 +143,11 @@ class ChaosSession:
         lines = [f"chaos: on, seed {self.settings.seed}, hang budget {self.settings.hang_budget_s:g} s"]
         if self.settings.leaks != "off":
             lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
-        waiting = len(self.settings.rules)
-        if waiting:
-            rules = "1 rule waits" if waiting == 1 else f"{waiting} rules wait"
-            lines.append(f"chaos: {rules} for explored tests, which are not in this version yet")
+        if self.settings.targets:
+            lines.append(f"chaos: sweeps {', '.join(target.text for target, _ in self.settings.targets)}")
+        if scenarios := len(self.settings.scenarios):
+            rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
+            lines.append(f"chaos: explores ordinary tests under {rules}")
         if reason := why_not_here() or why_not_now():
             lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
         if python.MISSING:
@@ -124,11 +158,15 @@ class ChaosSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check every marker and rule of what will run, and refuse all that is wrong at once."""
         self.laboratory = self._new_laboratory(session.items)
+        question = fresh.asked()
+        if question is not None:
+            self._fresh = FreshRun(self, question)
+            self._fresh.prepare(session.items)
+            self._config.pluginmanager.register(self._fresh, "pytest-chaos fresh run")
+            return
         errors: list[SpecificationError] = []
-        waiting: set[str] = set()
+        ordinary: list[pytest.Item] = []
         for item in session.items:
-            if item.get_closest_marker("chaos_explore"):
-                waiting.add(item.nodeid)
             try:
                 level = leak_level_of(item, self.settings.leaks)
             except SpecificationError as error:
@@ -137,6 +175,8 @@ class ChaosSession:
             if level != "off":
                 item.stash[leaks.LEVEL] = level
             if not self._is_fault_test(item):
+                if isinstance(item, pytest.Function) and item.get_closest_marker("no_chaos") is None:
+                    ordinary.append(item)
                 continue
             try:
                 found = specification_of(item, self.settings.contract)
@@ -149,11 +189,11 @@ class ChaosSession:
             errors.extend(wrong)
             item.stash[_SPECIFICATION] = found
         errors.extend(check_all(self.settings.rules)[1])
+        errors.extend([] if errors else self.exploring.prepare(ordinary, self.wanted))
         try:
             self.settings.contract.error_classes()
         except SpecificationError as error:
             errors.append(error.at("[tool.pytest_chaos]"))
-        self.waiting_markers = len(waiting)
         if errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, errors))))
@@ -163,15 +203,80 @@ class ChaosSession:
         for item in session.items:
             if _SPECIFICATION in item.stash:
                 self._adapters.prepare(item.stash[_SPECIFICATION].rules)
+        if self.exploring.explores:
+            self._adapters.prepare(self.exploring.watch_rules())
+            if not self._config.pluginmanager.hasplugin("pytest-chaos exploring"):
+                self._config.pluginmanager.register(self.exploring, "pytest-chaos exploring")
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports, unless nothing was meant to run."""
-        if not hasattr(self._config, "workerinput") and not self._config.option.collectonly:
-            summary.write_reports(session, self.settings, self.records)
+        """Write the reports, unless nothing was meant to run, and see whether what was asked for was there."""
+        if hasattr(self._config, "workerinput"):
+            self._config.workeroutput["chaos_exploring"] = self.exploring.told()  # type: ignore[attr-defined]  # xdist's
+            return
+        if self._config.option.collectonly:
+            return
+        self._settle_exit(session)
+        summary.write_reports(session, self.settings, self.records)
+
+    def _settle_exit(self, session: pytest.Session) -> None:
+        ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if session.exitstatus not in ended:
+            return
+        if self.settings.plans:
+            session.exitstatus = pytest.ExitCode.OK
+        elif self.settings.only and not self.exploring.matched and not self.exploring.is_cut_short:
+            globs = ", ".join(self.settings.only)
+            self.complaints.append(f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels")
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and self._ran_whole(session):
+            silent = self._silent_rules()
+            self.complaints += silent
+            if silent and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _ran_whole(self, session: pytest.Session) -> bool:
+        """Tell whether every test that there is was run, so that a rule that never fired will never fire."""
+        option = self._config.option
+        is_part = (
+            self.deselected
+            or session.shouldfail
+            or session.shouldstop
+            or any(split_id(one)[1] for one in self._config.args)
+            or self.settings.only
+            or self.settings.replay
+            or any(tally.left_out for tally in self.tallies)
+            or getattr(option, "lf", False)
+            or getattr(option, "stepwise", False)
+        )
+        return not is_part and self._config.args_source is not pytest.Config.ArgsSource.ARGS
+
+    def _silent_rules(self) -> list[str]:
+        """Return what is to be said of each rule for ordinary tests that had to fire, and did not in any test."""
+        fired = {rule["text"] for record in self.records for rule in record["rules"] if rule["activations"]}
+        return [
+            f"chaos: inconclusive: rule never fired: {format_rule(rule)} ({rule.source})"
+            for rule in self.settings.rules
+            if rule.is_sure and format_rule(rule) not in fired
+        ]
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note that not every test is run."""
+        self.deselected += len(items)
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take what a worker says of exploring as a whole."""
+        self.tallies.append(Tally.from_record(told["tally"]))
+        self.exploring.matched += told["matched"]
+        self.exploring.plan_lines += told["plan"]
+
+    def last_started(self, test: str) -> str:
+        """Return the scenario of a test that was started last, or an empty text."""
+        return self._last_started.get(test, "")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Print the table, the totals, and what never fired."""
-        if exitstatus == pytest.ExitCode.USAGE_ERROR and not self.usage_errors:
+        if exitstatus == pytest.ExitCode.USAGE_ERROR and not self.usage_errors and not self.complaints:
             return  # nothing was run, and pytest says why
         unused = [] if self.used_filters is None else self._filters.unused(self.used_filters)
         summary.write(
@@ -179,7 +284,9 @@ class ChaosSession:
             self.records,
             self.settings,
             self.usage_errors,
-            waiting_markers=self.waiting_markers,
+            exploring=self.exploring,
+            tallies=self.tallies,
+            complaints=self.complaints,
             leaks_judged=len(self.leaks_judged),
             unused_filters=unused,
         )
@@ -187,6 +294,7 @@ class ChaosSession:
     def pytest_unconfigure(self) -> None:
         """Take every tap out, and put every factory back."""
         self._adapters.close()
+        self.laboratory.guard.close()
         self.laboratory.census.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -204,7 +312,14 @@ class ChaosSession:
     # --- one test
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """What is made from now on is made for this test."""
+        """What is made from now on is made for this test; scenarios are counted when they are first heard of."""
+        plain, label = split_id(nodeid)
+        self._last_started[plain] = nodeid if label else ""
+        if label and nodeid not in self._logged:
+            self._logged.add(nodeid)
+            session = self._config.pluginmanager.get_plugin("session")
+            if session is not None:
+                compat.count_collected(session, 1)
         self.laboratory.census.owner = Owner(nodeid, "test")
 
     def pytest_runtest_logfinish(self) -> None:
@@ -217,7 +332,7 @@ class ChaosSession:
     ) -> Generator[None, object, object]:
         """What a wider fixture makes is its own; and while any fixture is set up, no fault acts."""
         census = self.laboratory.census
-        experiment = request.node.stash.get(_EXPERIMENT, None) or self.running
+        experiment = request.node.stash.get(EXPERIMENT, None) or self.running
         before = census.owner
         if fixturedef.scope != "function":
             # Of one name there may be several: in two modules, or set up once for each parameter.
@@ -249,40 +364,60 @@ class ChaosSession:
             self.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
             plain_leaks=item.stash.get(leaks.LEVEL, "off"),
         )
-        item.stash[_EXPERIMENT] = experiment
-        self.running = experiment
-        try:
-            experiment.begin()
+
+        def arm(experiment: Experiment) -> None:
+            for rule in found.rules:
+                # What a fixture injects by hand acts before a marker, and a near marker before a far one.
+                try:
+                    experiment.arm(rule, below=True)
+                except SpecificationError as error:
+                    raise error.at(rule.source) from None
+
+        with self.begun(item, experiment, arm):
             reports = compat.runtestprotocol(item, nextitem=nextitem, log=False)
             self._judge(item, experiment, reports)
-        finally:
-            experiment.close()
-            self.running = None
-            del item.stash[_EXPERIMENT]
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    @contextlib.contextmanager
+    def begun(self, item: pytest.Item, experiment: Experiment, arm: Callable[[Experiment], None]) -> Iterator[None]:
+        """Let an experiment be the one that is going on, from its baseline to its judgement.
+
+        Args:
+            item: What runs.
+            experiment: The experiment.
+            arm: Puts its faults in place, once the fixtures are set up.
+        """
+        item.stash[EXPERIMENT] = experiment
+        item.stash[ARM] = arm
+        self.running = experiment
+        try:
+            experiment.begin()
+            yield
+        finally:
+            experiment.close()
+            self.running = None
+            del item.stash[EXPERIMENT], item.stash[ARM]
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Arm the markers' rules once the fixtures are set up; an unknown attribute is an error of the set-up."""
+        """Arm the rules once the fixtures are set up; an unknown attribute is an error of the set-up."""
         result = yield
-        experiment = item.stash.get(_EXPERIMENT, None)
+        experiment = item.stash.get(EXPERIMENT, None)
         if experiment is not None:
             try:
-                for rule in item.stash[_SPECIFICATION].rules:
-                    # What a fixture injects by hand acts before a marker, and a near marker before a far one.
-                    experiment.arm(rule, below=True)
+                item.stash[ARM](experiment)
             except SpecificationError as error:
-                pytest.fail(f"chaos: {error.at(rule.source)}", pytrace=False)
+                pytest.fail(f"chaos: {error}", pytrace=False)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """The window: faults act in the body, and in nothing around it."""
         __tracebackhide__ = True
-        experiment = pyfuncitem.stash.get(_EXPERIMENT, None)
+        experiment = pyfuncitem.stash.get(EXPERIMENT, None)
         if experiment is None:
             return (yield)
         with self._window(pyfuncitem, experiment):
@@ -293,7 +428,7 @@ class ChaosSession:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """The window of a ``TestCase``, whose setUp and tearDown run inside the call."""
-        experiment = item.stash.get(_EXPERIMENT, None)
+        experiment = item.stash.get(EXPERIMENT, None)
         case = compat.unittest_case(item)
         if experiment is None or case is None:
             return (yield)
@@ -314,7 +449,8 @@ class ChaosSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note an injected error that comes out of the teardown."""
         report = yield
-        experiment = item.stash.get(_EXPERIMENT, None)
+        note_outcome(item, report)
+        experiment = item.stash.get(EXPERIMENT, None)
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
@@ -326,7 +462,7 @@ class ChaosSession:
         Raises:
             MisuseError: The test is never disturbed, or asked for the fixture too late to be judged.
         """
-        experiment = item.stash.get(_EXPERIMENT, None)
+        experiment = item.stash.get(EXPERIMENT, None)
         if experiment is None and item.get_closest_marker("no_chaos") is not None:
             raise MisuseError(
                 "this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away"
@@ -347,6 +483,35 @@ class ChaosSession:
             words.append(f"-ochaos_leaks={self.settings.leaks}")
         words.append(compat.cwd_relative_id(self._config, compat.plain_id(item)))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
+
+    def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None, plan: TestPlan) -> str:
+        """Return the command that runs a scenario again, or for a recovery run all that came before it."""
+        words = ["pytest", "--chaos"]
+        if self.settings.hang_budget_given:
+            words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
+        test = compat.plain_id(item)
+        if scenario is not None and all(has_text(rule) for rule in scenario.rules):
+            text = replay_text(test, scenario.text, seen.seed, spares_driver=scenario.spares_driver)
+            words.append(f"--chaos-replay={text}")
+        else:
+            words.append(f"--chaos-seed={self.settings.seed}")
+            words += [f"--chaos-target={target.text}" for target in plan.targets if not target.is_object]
+            words += [f"--chaos-rule={format_scenario(rules)}" for rules in plan.scenarios]
+        words.append(compat.cwd_relative_id(self._config, test))
+        return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
+
+    def conclude(self, item: pytest.Item, run: Run) -> None:
+        """Judge a run of an explored test, after its teardown."""
+        reports, experiment = run.reports, run.experiment
+        is_plain = experiment.kind == "session"
+        ran = leaks.body_of(reports) is not None and not leaks.is_skipped(reports)
+        seen, judgement = experiment.conclude(with_tests=ran)
+        if experiment.leaks != "off":
+            leaks.note_judged(reports, experiment.inventory, alone=ran and is_plain)
+        if ran:
+            run.seen, run.judgement = seen, judgement
+        if is_plain or not ran:
+            leaks.tell(self, item, reports, seen, judgement)
 
     # --- inside
 
@@ -372,6 +537,7 @@ class ChaosSession:
             (*ORACLES, *_flat(config.hook.pytest_chaos_oracles(config=config))),
             (watched_answers, *_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
             filters=self._filters,
+            guard=existing.guard if existing is not None else Guard(bystanders()),
         )
 
     def _is_fault_test(self, item: pytest.Item) -> bool:
@@ -414,7 +580,8 @@ class ChaosSession:
 
     def _recover(self, item: pytest.Item, experiment: Experiment) -> None:
         __tracebackhide__ = True
-        for probe, within in item.stash[_SPECIFICATION].recovers:
+        found = item.stash.get(_SPECIFICATION, None)
+        for probe, within in () if found is None else found.recovers:
             outcome = Chaos(experiment).recovers(probe, within)
             if asyncio.iscoroutine(outcome):
                 outcome.close()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_chaos.notation import format_rule
+from pytest_chaos.explorer import Tally
+from pytest_chaos.plugin.exploring import Exploring
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.report import lines
 from pytest_chaos.report.record import Record, document_of
@@ -22,7 +23,9 @@ def write(
     settings: Settings,
     usage_errors: list[str],
     *,
-    waiting_markers: int = 0,
+    exploring: Exploring | None = None,
+    tallies: Sequence[Tally] = (),
+    complaints: Sequence[str] = (),
     leaks_judged: int = 0,
     unused_filters: Sequence[str] = (),
 ) -> None:
@@ -33,9 +36,15 @@ def write(
             terminal.write_line(f"ERROR: {error}", red=True)
         return
     never = lines.never_fired(records)
-    if not (records or settings.rules or waiting_markers or leaks_judged or unused_filters):
+    explored = lines.exploration(tallies)
+    planned = exploring.plan_lines if exploring is not None else []
+    if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):
+        explored = exploring.candidates.lines() if any(tally.unreached for tally in tallies) else []
+    if not (records or leaks_judged or unused_filters or explored or planned or complaints):
         return
     terminal.section("chaos")
+    for line in planned:
+        terminal.write_line(line)
     for line, verdict in lines.table(records):
         terminal.write_line(line, **_colour(verdict))
     if any(record["kind"] != "session" for record in records):
@@ -46,11 +55,10 @@ def write(
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)
-    for rule in settings.rules:
-        terminal.write_line(f"waits for explored tests: {format_rule(rule)} ({rule.source})")
-    if waiting_markers:
-        tests = "1 test has" if waiting_markers == 1 else f"{waiting_markers} tests have"
-        terminal.write_line(f"{tests} a marker chaos_explore, which acts in a later version")
+    for line in explored:
+        terminal.write_line(line)
+    for line in complaints:
+        terminal.write_line(line, red=True)
 
 
 def write_reports(session: pytest.Session, settings: Settings, records: list[Record]) -> None:

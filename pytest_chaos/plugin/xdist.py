@@ -39,13 +39,28 @@ class Exchange:
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker the seed, which may have been drawn here."""
         node.workerinput["chaos_seed"] = self._session.settings.seed
+        node.workerinput["chaos_arguments"] = [str(word) for word in self._config.invocation_params.args]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take the errors of a worker."""
-        for error in getattr(node, "workeroutput", {}).get("chaos_errors", ()):
+        """Take the errors of a worker, and what it says of exploring as a whole."""
+        output = getattr(node, "workeroutput", {})
+        for error in output.get("chaos_errors", ()):
             if error not in self._session.usage_errors:
                 self._session.usage_errors.append(error)
+        if "chaos_exploring" in output:
+            self._session.hear(output["chaos_exploring"])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
+        """Name the scenario in which a worker died, and say that the others of that test did not run."""
+        scenario = self._session.last_started(crashitem)
+        if scenario:
+            report.nodeid = scenario
+            report.longrepr = (
+                f"{report.longrepr}\nchaos: it died in {scenario}; later scenarios of this test, and its recovery run, "
+                "did not run"
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from pytest_chaos.explorer import EXPLORATION, Tally
 from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
@@ -40,6 +41,8 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
         path, _, name = record["test"].partition("::")
         if not record["rules"] and record["kind"] == "session":
             rows.append((path, (record["verdict"], "-", name, "-", "none"), record["verdict"]))
+        if record["kind"] == "recovery" and record["verdict"] != "resilient":
+            rows.append((path, (record["verdict"], "-", name, "-", "all faults lifted"), record["verdict"]))
         for index, rule in enumerate(record["rules"]):
             first = index == 0
             fired = f"{rule['activations']}/{rule['calls']}"
@@ -81,17 +84,55 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
     return f"leaks without a fault: {tests} judged; {failing} failing{notes}"
 
 
+def exploration(tallies: Iterable[Tally]) -> list[str]:
+    """Return lines that say how much of what was planned was run, and why the rest was not."""
+    total = Tally()
+    for tally in tallies:
+        total.tests += tally.tests
+        total.keys += tally.keys
+        total.unreached += tally.unreached
+        for mine, other in (
+            (total.runs, tally.runs),
+            (total.pruned, tally.pruned),
+            (total.left_out, tally.left_out),
+            (total.checks, tally.checks),
+        ):
+            mine.update(other)
+    if not (total.tests or total.unreached):
+        return []
+    tests = "1 test" if total.tests == 1 else f"{total.tests} tests"
+    runs = sum(total.runs.values())
+    lines = [f"explored {tests}: {total.keys} keys, {runs} scenarios run{_parts(total.runs)}{_checks(total.checks)}"]
+    if total.unreached:
+        lines.append(f"{total.unreached} more reached no target")
+    if sum(total.pruned.values()):
+        lines.append(f"pruned {sum(total.pruned.values())}{_parts(total.pruned)}")
+    if sum(total.left_out.values()):
+        lines.append(f"left out {sum(total.left_out.values())}{_parts(total.left_out)}")
+    return lines
+
+
+def _parts(counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if count)
+    return f" ({shown})" if shown else ""
+
+
+def _checks(counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
+    return f", and {shown}" if shown else ""
+
+
 def never_fired(records: Iterable[Record]) -> list[str]:
     """Return a line for each rule that fired in no run of the session."""
     return [
         f"never fired: {rule['text']}{_source(rule)}: {_calls(rule['calls'])}"
         for rule in rules_of(records)
-        if not rule["activations"]
+        if not rule["activations"] and rule["source"] != EXPLORATION
     ]
 
 
 def _source(rule: Record) -> str:
-    return f" ({rule['source']})" if rule["source"] else ""
+    return f" ({rule['source']})" if rule["source"] not in ("", EXPLORATION) else ""
 
 
 def _calls(count: int) -> str:

@@ -68,7 +68,7 @@ def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["table", "body", "amplification", "deadline_s", "effects", "core", "optional"])
+@pytest.mark.parametrize("key", ["table", "body", "deadline_s", "effects", "core", "optional"])
 def test_key_of_a_later_version_is_refused_and_not_ignored(key: str) -> None:
     assert {key} <= LATER_KEYS
     with pytest.raises(SpecificationError, match="This version judges status, errors, leaks"):
@@ -83,7 +83,7 @@ def test_later_keys_win_and_others_stay() -> None:
 
 def test_contract_is_a_value() -> None:
     assert Contract((200,)) == Contract().with_keys({"status": [200]})
-    assert {"status", "errors", "leaks"} == set(KEYS)
+    assert {"status", "errors", "leaks", "amplification"} == set(KEYS)
 
 
 @pytest.mark.parametrize(

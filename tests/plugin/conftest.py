@@ -118,6 +118,7 @@ class Inner:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path = pytester.path
+        self.sweeps = False  # whether ordinary tests are swept that nobody asked to explore
 
     def write(self, name: str, source: str) -> Path:
         """Write a file of the project, and return its path."""
@@ -135,6 +136,8 @@ class Inner:
             words += ["-o", "asyncio_default_fixture_loop_scope=function"]  # unset, it warns
         if chaos:
             words.append("--chaos")
+            if not any(word.startswith(("--chaos-target", "--chaos-replay")) for word in args) and not self.sweeps:
+                words.append("--chaos-target=none")  # ordinary tests beside are not what these tests are about
         if report is None:
             report = chaos
         if report:

@@ -278,7 +278,11 @@ TABLES = {
         "suite 'nightly', rules number 1: cannot read the rule text",
         "Did you mean 'hang'?",
     ),
-    "wrong budget": ("[tool.pytest_chaos.suites.nightly]\nbudget = 10", "budget must be a duration, got 10", "'10m'"),
+    "wrong budget": (
+        "[tool.pytest_chaos.suites.nightly]\nbudget = 10",
+        "budget: a duration is wanted, got 10",
+        "'10m'",
+    ),
     "suites no table": ("[tool.pytest_chaos]\nsuites = 3", "suites must be tables, got 3", ""),
     "no table": ("[tool]\npytest_chaos = 3", "it must be a table, got 3", ""),
     "unknown error": ("[tool.pytest_chaos.contract]\nerrors = ['json:Dwn']", "json:Dwn: there is no 'Dwn'", ""),

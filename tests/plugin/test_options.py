@@ -1,4 +1,4 @@
-"""Options and tables for explored tests: read, checked and announced, though such tests come in a later version."""
+"""Options and tables for explored tests: read, checked and announced."""
 
 from __future__ import annotations
 
@@ -34,31 +34,30 @@ def shop(inner):
     return inner
 
 
-def waiting(done) -> list[str]:
-    """The rules that the summary says are waiting, by their sources."""
-    return [line.partition(": ")[2] for line in done.lines if line.startswith("waits for explored tests")]
+def scenarios(done) -> set[str]:
+    """The scenarios that ordinary tests were run under."""
+    return {result["scenario"] for result in done.document["results"] if result["kind"] == "explored"}
 
 
-def test_rules_of_options_wait(shop):
-    """The header counts the rules; they act on nothing yet, and the test passes undisturbed."""
+def test_each_rule_text_of_an_option_is_a_scenario(shop):
+    """The rules of one text act together; texts of their own are scenarios of their own."""
     one = shop.run("--chaos-rule=shop:charge = null")
-    two = shop.run("--chaos-rule=shop:charge = null", "--chaos-rule=shop:rows = hang; shop:charge = hang")
+    two = shop.run("--chaos-rule=shop:charge = null", "--chaos-rule=shop:rows = hang; shop:charge = return(1)")
 
-    one.result.stdout.fnmatch_lines(["chaos: 1 rule waits for explored tests, which are not in this version yet"])
-    two.result.stdout.fnmatch_lines(["chaos: 3 rules wait for explored tests, which are not in this version yet"])
-    assert one.outcomes == two.outcomes == {"passed": 1}
-    assert len(waiting(two)) == 3
-    assert one.document["results"] == []
+    one.result.stdout.fnmatch_lines(["chaos: explores ordinary tests under 1 rule"])
+    two.result.stdout.fnmatch_lines(["chaos: explores ordinary tests under 2 rules"])
+    assert scenarios(one) == {"shop:charge = null"}
+    assert scenarios(two) == {"shop:charge = null", "shop:rows = hang; shop:charge = return(1)"}
 
 
-def test_rules_of_the_table_wait(shop):
-    """``[tool.pytest_chaos] rules`` is the default suite."""
+def test_rules_of_the_table_are_the_default_suite(shop):
+    """``[tool.pytest_chaos] rules`` acts on ordinary tests where no suite is asked for."""
     shop.write("pyproject.toml", TABLE)
 
     done = shop.run()
 
-    done.result.stdout.fnmatch_lines(["chaos: 3 rules wait for explored tests*"])
-    assert done.outcomes == {"passed": 1}
+    done.result.stdout.fnmatch_lines(["chaos: explores ordinary tests under 2 rules"])
+    assert scenarios(done) == {"shop:charge = 20%raise(TimeoutError)", "shop:rows = hang; shop:* = null"}
 
 
 def test_a_suite_replaces_the_rules_of_the_table(shop):
@@ -66,12 +65,12 @@ def test_a_suite_replaces_the_rules_of_the_table(shop):
     shop.write("pyproject.toml", TABLE)
 
     suite = shop.run("--chaos-suite=nightly")
-    both = shop.run("--chaos-suite=nightly", "--chaos-rule=shop:rows = null")
+    both = shop.run("--chaos-suite=nightly", "--chaos-rule=shop:charge = null")
 
-    suite.result.stdout.fnmatch_lines(["chaos: 1 rule waits for explored tests*"])
-    both.result.stdout.fnmatch_lines(["chaos: 2 rules wait for explored tests*"])
-    assert any("nightly" in source for source in waiting(both))
-    assert any("--chaos-rule" in source for source in waiting(both))
+    suite.result.stdout.fnmatch_lines(["chaos: explores ordinary tests under 1 rule"])
+    both.result.stdout.fnmatch_lines(["chaos: explores ordinary tests under 2 rules"])
+    assert scenarios(suite) == set()  # no test calls what its rule is on
+    assert scenarios(both) == {"shop:charge = null"}
 
 
 def test_the_contract_of_the_suite_judges_fault_tests(shop):
@@ -94,56 +93,56 @@ def test_the_contract_of_the_suite_judges_fault_tests(shop):
     assert shop.run("--chaos-suite=nightly").only["verdict"] == "wrong error"
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        "--chaos-target=shop:*",
-        "--chaos-fault=null",
-        "--chaos-runs=3",
-        "--chaos-only=x",
-        "--chaos-plan",
-        "--chaos-budget=10m",
-        "--chaos-max=3",
-        "--chaos-shards=2",
-        "--chaos-replay=c1:abc",
-        "--chaos-fail-on=changed",
-        "--chaos-baseline=b.json",
-    ],
-)
+@pytest.mark.parametrize("option", ["--chaos-shards=2", "--chaos-fail-on=changed", "--chaos-baseline=b.json"])
 def test_options_of_later_versions_say_so(shop, option):
     """An option of the design that this version does not have is refused by name, and not ignored."""
     done = shop.run(option)
 
     assert done.code == pytest.ExitCode.USAGE_ERROR
-    name = option.partition("=")[0]
-    assert f"{name} belongs to explored tests, which are not in this version of pytest-chaos yet" in done.text
+    assert f"{option.partition('=')[0]} belongs to " in done.text
+    assert "which is not in this version of pytest-chaos yet" in done.text
 
 
-def test_no_sweep_can_be_asked_for_already(shop):
-    """``--chaos-target none`` asks for what this version does anyway."""
+WRONG = {
+    "--chaos-target=shop.chrge": ("has no attribute 'chrge'", "Did you mean 'charge'?"),
+    "--chaos-target=shpo:charge": ("there is no module 'shpo'", "Did you mean 'shop'?"),
+    "--chaos-target=shop:chrge": ("has no attribute 'chrge'", "Did you mean 'charge'?"),
+    "--chaos-target=shop :charge": ("a target ends here", ""),
+    "--chaos-target=": ("--chaos-target", ""),
+    "--chaos-fault=hagn": ("unknown fault 'hagn'", "Did you mean 'hang'?"),
+    "--chaos-fault=20%hang": ("a fault alone is wanted, got '20%hang'", "Rules go to --chaos-rule."),
+    "--chaos-runs=0": ("--chaos-runs: a whole number from 1 on is wanted, got '0'", ""),
+    "--chaos-max=many": ("--chaos-max: a whole number from 1 on is wanted, got 'many'", ""),
+    "--chaos-budget=10": ("--chaos-budget: a duration is wanted, got '10'", "Write for instance '90s'"),
+    "--chaos-scope=suit": ("the scope must be 'test' or 'suite', got 'suit'", "Did you mean 'suite'?"),
+    "--chaos-replay=c1:abc": ("no scenario can be read from 'c1:abc'", "Copy the whole text"),
+    "--chaos-replay=shop:charge = null": ("no scenario can be read from", "Copy the whole text"),
+}
+
+
+@pytest.mark.parametrize(("option", "words"), WRONG.items())
+def test_a_wrong_option_is_refused_before_anything_runs(shop, option, words):
+    """Exit code 4, what is wrong with which value, and what to write instead."""
+    done = shop.run(option)
+
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert all(word in done.text for word in words), done.text
+    assert " passed" not in done.text
+
+
+@pytest.mark.parametrize("option", ["--chaos-target=shop:charge", "--chaos-rule=shop:charge = null", "--chaos-plan"])
+def test_an_option_that_disturbs_needs_the_switch(shop, option):
+    """Without ``--chaos`` nothing is disturbed, and asking for it is an error."""
+    done = shop.run(option, chaos=False)
+
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "needs --chaos" in done.text
+
+
+def test_no_sweep_can_be_asked_for_in_the_ini_file(shop):
+    """``--chaos-target none`` may stand in ``addopts``: it does nothing without the switch."""
+    assert shop.run("--chaos-target=none", chaos=False).outcomes == {"passed": 1}
     assert shop.run("--chaos-target=none").outcomes == {"passed": 1}
-
-
-def test_later_markers_are_counted(shop):
-    """``chaos_explore`` runs plain; the summary says that it acts later."""
-    shop.write(
-        "test_it.py",
-        """
-        import pytest
-
-        @pytest.mark.chaos_explore("shop:*", faults=["null"])
-        def test_explored(): pass
-
-        @pytest.mark.no_leaks
-        @pytest.mark.chaos_explore("shop:*")
-        def test_both(): pass
-        """,
-    )
-
-    done = shop.run()
-
-    assert done.outcomes == {"passed": 2}
-    assert "2 tests have a marker chaos_explore, which acts in a later version" in done.lines
 
 
 def test_undisturbed_tests_print_nothing(shop):
@@ -164,11 +163,14 @@ def test_help_shows_what_there_is(shop):
         "--chaos-seed=N",
         "--chaos-report=FILE",
         "--chaos-require",
+        "--chaos-target=TARGET",
+        "--chaos-plan",
+        "--chaos-replay=TEXT",
     ):
         assert option in text
     for key in ("chaos_seed", "chaos_hang_budget", "chaos_leaks", "chaos_packages"):
         assert key in text
-    assert "--chaos-target" not in text
+    assert "--chaos-shards" not in text
 
 
 def test_packages_say_whose_code_it_is(shop):

@@ -1,0 +1,386 @@
+"""The explorer: from a recorded plain run to the scenarios worth running, one by one, pruned and in fair order.
+
+A *key* is a target, the line of the system that calls it, and a fault. For each key there are up to three shapes: the
+call fails every time from then on, the first time only, or the second time only. What a shape showed decides which
+others are worth a run, so the explorer is asked for one scenario at a time and told what came of it. Pure: it runs
+nothing and knows no test runner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.notation import format_fault, format_scenario, format_term, parse_target
+from pytest_chaos.observation import Observation
+from pytest_chaos.scenario import Rule, Term
+from pytest_chaos.trace import Calls, Spot, Trace
+from pytest_chaos.triggers import ALWAYS, Hits, Trigger
+from pytest_chaos.verdict import Judgement
+
+Shape = Literal["all", "first", "second", "pair", "rule"]
+"""Which calls fail: all from the first one of the line on, the first or second one only; two faults; a user's rule."""
+
+Key = tuple[str, str, str]
+"""Target, calling line and fault, as texts."""
+
+EXPLORATION = "exploration"
+"""The place of writing of rules that nobody wrote."""
+
+_LONGEST_LABEL = 80  # characters
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run under faults that is worth its time.
+
+    Attributes:
+        label: What its id shows.
+        rules: What goes wrong.
+        shape: Which calls fail.
+        key: What it is about.
+        seed: The seed of its chances, or ``None`` for the session's.
+        spares_driver: Whether the test's own calls are left alone.
+    """
+
+    label: str
+    rules: tuple[Rule, ...]
+    shape: Shape
+    key: Key
+    seed: int | None = None
+    spares_driver: bool = True
+
+    @property
+    def text(self) -> str:
+        """The canonical text of its rules."""
+        return format_scenario(self.rules)
+
+    @property
+    def lane(self) -> str:
+        """The target whose turn it is."""
+        return self.key[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run showed, as far as it decides over others.
+
+    Attributes:
+        fails: Whether its verdict fails.
+        activations: How often the fault fired.
+        spots: The calls of the run, in the order of their first one.
+        effect: What can be compared between two faults: verdict, ending, who caught, and who called how often.
+    """
+
+    fails: bool
+    activations: int
+    spots: Mapping[Spot, Calls]
+    effect: tuple[object, ...]
+
+    @classmethod
+    def of(cls, seen: Observation, judgement: Judgement, trace: Trace) -> Outcome:
+        """Return what counts of a run."""
+        ending = "" if seen.failure is None else _without_names(seen)
+        handlers = tuple(sorted(seen.handlers))
+        effect = (judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
+        return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
+
+
+def _without_names(seen: Observation) -> str:
+    failure = seen.failure
+    assert failure is not None, "asked only where there is one"
+    return "the fault" if failure.is_injected else f"{failure.text.partition(':')[0]} {failure.place}"
+
+
+Offered = Callable[[Spot, Calls], Iterable[Fault]]
+Keep = Callable[[Scenario], bool]
+
+
+class Explorer:
+    """The scenarios of one test.
+
+    Args:
+        plain: The trace of its plain run.
+        offered: The faults that a call can meet.
+        keep: What users' predicates say of a scenario; one that is not kept is pruned.
+        taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
+        with_driver: Whether the test's own calls are explored, too.
+        rules: Scenarios of the user's rules; they come first.
+        wanted: If only some scenarios are wanted, whether one is; then nothing else is pruned.
+
+    Attributes:
+        keys: How many keys the plain run has.
+        made: How many scenarios were handed out, by shape.
+        pruned: How many were not worth a run, by reason.
+    """
+
+    def __init__(
+        self,
+        plain: Trace,
+        offered: Offered,
+        *,
+        keep: Keep = lambda scenario: True,
+        taken: set[Key] | None = None,
+        with_driver: bool = False,
+        rules: Iterable[Scenario] = (),
+        wanted: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._wanted = wanted
+        self._plain = plain
+        self._offered = offered
+        self._keep = keep
+        self._taken = taken
+        self._with_driver = with_driver
+        self._lanes: dict[str, deque[Scenario]] = {}
+        self._turns: deque[str] = deque()
+        self._labels: Counter[str] = Counter()
+        self._followers: dict[Key, tuple[list[Scenario], list[Scenario]]] = {}
+        self._effects: dict[tuple[str, str, tuple[object, ...]], Key] = {}
+        self._paired: set[tuple[object, ...]] = set()
+        self.keys = 0
+        self.made: Counter[Shape] = Counter()
+        self.pruned: Counter[str] = Counter()
+        self._own_rules = deque(rule for rule in rules if wanted is None or wanted(rule.label))
+        self._plan()
+        if wanted is not None:
+            self._choose(wanted)
+
+    # --- asked by who runs them
+
+    def next(self) -> Scenario | None:
+        """Return the next scenario, or ``None`` when there is nothing left; each target gets its turn."""
+        if self._own_rules:
+            scenario = self._own_rules.popleft()
+            self.made[scenario.shape] += 1
+            return scenario
+        while self._turns:
+            lane = self._turns.popleft()
+            waiting = self._lanes[lane]
+            if not waiting:
+                del self._lanes[lane]
+                continue
+            scenario = waiting.popleft()
+            self._turns.append(lane)
+            self.made[scenario.shape] += 1
+            return scenario
+        return None
+
+    def saw(self, scenario: Scenario, outcome: Outcome) -> None:
+        """Take in what a run showed: it says which further ones are worth their time."""
+        if scenario.shape == "all":
+            self._saw_all(scenario, outcome)
+        if scenario.shape in ("all", "first") and not outcome.fails:
+            self._pair(scenario, outcome)
+
+    @property
+    def waiting(self) -> list[Scenario]:
+        """The scenarios that are planned and were not handed out."""
+        return [*self._own_rules, *(scenario for lane in self._lanes.values() for scenario in lane)]
+
+    @property
+    def planned(self) -> list[Scenario]:
+        """All that a plain run lets foresee: those that are waiting, and those that may follow them."""
+        followers = [one for first, second in self._followers.values() for one in (*first, *second)]
+        return [*self.waiting, *followers]
+
+    # --- inside
+
+    def _choose(self, wanted: Callable[[str], bool]) -> None:
+        """Leave only what is wanted, without waiting for what other shapes show."""
+        chosen = [scenario for scenario in self.planned if scenario.shape != "rule" and wanted(scenario.label)]
+        self._lanes.clear()
+        self._turns.clear()
+        self._followers.clear()
+        for scenario in chosen:
+            self._add(scenario)
+
+    def _plan(self) -> None:
+        several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
+        for spot, calls in self._plain.spots.items():
+            point, site = spot
+            if site.is_driver and not self._with_driver:
+                self.pruned["the test's own call"] += calls.count
+                continue
+            at = f"@{site.label}" if several[point] > 1 else ""
+            for fault in self._offered(spot, calls):
+                self._plan_key(spot, calls, fault, at)
+
+    def _plan_key(self, spot: Spot, calls: Calls, fault: Fault, at: str) -> None:
+        point, site = spot
+        key = (point, site.place, format_fault(fault))
+        if self._taken is not None:
+            if key in self._taken:
+                self.pruned["explored by another test"] += 1
+                return
+            self._taken.add(key)
+        self.keys += 1
+        first = calls.numbers[0]
+        lasting = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
+        if not self._add(self._scenario("all", key, (point, fault, lasting), at)):
+            return
+        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
+        again = []
+        if len(calls.numbers) > 1:
+            second = Trigger(hits=Hits.listed([calls.numbers[1]]))
+            again.append(self._scenario("second", key, (point, fault, second), at))
+        self._followers[key] = (once, again)
+
+    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], at: str) -> Scenario:
+        label = unique_label(f"{part[0]} {fault_label(part[1])} {shape}{at}", self._labels)
+        return Scenario(label, (_rule(*part),), shape, key, spares_driver=not self._with_driver)
+
+    def _add(self, scenario: Scenario) -> bool:
+        if not self._keep(scenario):
+            self.pruned["a predicate of yours"] += 1
+            return False
+        if scenario.lane not in self._lanes:
+            self._lanes[scenario.lane] = deque()
+            self._turns.append(scenario.lane)
+        self._lanes[scenario.lane].append(scenario)
+        return True
+
+    def _saw_all(self, scenario: Scenario, outcome: Outcome) -> None:
+        once, again = self._followers.pop(scenario.key, ([], []))
+        reason = self._why_no_more(scenario.key, outcome)
+        if reason:
+            self.pruned[reason] += len(once) + len(again)
+            return
+        if outcome.activations > 1:
+            for follower in once:
+                self._add(follower)
+        else:
+            self.pruned["it fires once anyway"] += len(once)
+        for follower in again:
+            self._add(follower)
+
+    def _why_no_more(self, key: Key, outcome: Outcome) -> str:
+        if outcome.fails:
+            return "its key fails already"
+        if not outcome.activations:
+            return "the call was not made this time"
+        target, place, _ = key
+        first = self._effects.setdefault((target, place, outcome.effect), key)
+        return "" if first == key else "another fault has the same effect"
+
+    def _pair(self, scenario: Scenario, outcome: Outcome) -> None:
+        """Add the faults on what was called for the first time under a fault: a fallback, a clean-up."""
+        target, place, _ = scenario.key
+        is_double = self._effects.get((target, place, outcome.effect), scenario.key) != scenario.key
+        if is_double or not outcome.activations:
+            return
+        known = {(point, site.place) for point, site in self._plain.spots}
+        for (point, site), calls in outcome.spots.items():
+            if (point, site.place) in known or (site.is_driver and not self._with_driver):
+                continue
+            first = calls.numbers[0]
+            trigger = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
+            for fault in self._offered((point, site), calls):
+                text = format_fault(fault)
+                if (scenario.key, point, site.place, text) in self._paired:
+                    continue
+                self._paired.add((scenario.key, point, site.place, text))
+                key = (target, place, f"{scenario.key[2]} + {text}")
+                label = unique_label(f"{scenario.label} + {point} {fault_label(fault)}", self._labels)
+                rules = (*scenario.rules, _rule(point, fault, trigger))
+                if self._wanted is not None and not self._wanted(label):
+                    continue
+                self._add(Scenario(label, rules, "pair", key, spares_driver=not self._with_driver))
+
+
+def _rule(point: str, fault: Fault, trigger: Trigger) -> Rule:
+    return Rule(parse_target(point), (Term(fault, trigger),), EXPLORATION)
+
+
+# --- labels
+
+
+def fault_label(fault: Fault) -> str:
+    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``."""
+    if isinstance(fault, RaisingFault):
+        return f"{fault.word} {getattr(fault.exc, '__name__', None) or type(fault.exc).__name__}"
+    word, bracket, arguments = format_fault(fault).partition("(")
+    return f"{word} {arguments.removesuffix(')')}" if bracket else word
+
+
+def rule_label(rules: Iterable[Rule], seed: int | None = None) -> str:
+    """Return the label of a user's scenario."""
+    parts = []
+    for rule in rules:
+        terms = "->".join(
+            format_term(term).replace(format_fault(term.fault), fault_label(term.fault)) for term in rule.chain
+        )
+        parts.append(f"{rule.target.text} {terms}")
+    return " + ".join(parts) + ("" if seed is None else f" seed={seed}")
+
+
+def unique_label(label: str, known: Counter[str]) -> str:
+    """Return a label fit for an id, and told apart from equal ones by a number."""
+    label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
+    if len(label) > _LONGEST_LABEL:
+        digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
+        label = f"{label[: _LONGEST_LABEL - 9]} {digest}"
+    known[label] += 1
+    return label if known[label] == 1 else f"{label} ({known[label]})"
+
+
+@dataclass
+class Tally:
+    """How much of what was planned was run, over the tests of a session.
+
+    Attributes:
+        tests: Tests that were explored.
+        unreached: Tests that called nothing to explore.
+        keys: Keys that their plain runs have.
+        runs: Scenarios that were run, by shape.
+        pruned: Scenarios that were not worth a run, by reason.
+        left_out: Scenarios that were worth one and not run, by reason.
+        checks: Runs that were made to be sure: confirmations, probes, fresh processes.
+    """
+
+    tests: int = 0
+    unreached: int = 0
+    keys: int = 0
+    runs: Counter[str] = field(default_factory=Counter)
+    pruned: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return plain values, which travel between processes."""
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Tally:
+        """Return the tally of a record."""
+        tally = cls()
+        for name, value in record.items():
+            setattr(tally, name, Counter(value) if isinstance(value, dict) else value)
+        return tally
+
+    def add(self, explorer: Explorer) -> None:
+        """Count a test that is done with."""
+        is_explored = bool(explorer.keys or explorer.made)
+        self.tests += is_explored
+        self.unreached += not is_explored
+        self.keys += explorer.keys
+        self.runs.update(explorer.made)
+        self.pruned.update(explorer.pruned)
+
+
+def seeds_of(seed: int, runs: int) -> Iterator[int]:
+    """Yield the seeds of repeated runs: the session's own first, the others derived from it."""
+    yield seed
+    for number in range(1, runs):
+        digest = hashlib.blake2b(f"{seed}|run {number}".encode(), digest_size=4).digest()
+        yield int.from_bytes(digest, "big")
+
+
+def is_random(rules: Iterable[Rule]) -> bool:
+    """Tell whether the seed decides over a scenario, so that runs with other seeds tell more."""
+    return any(term.trigger.rate < 1 for rule in rules for term in rule.chain)

@@ -1,0 +1,84 @@
+"""Candidates: what a first run names as targets, where no test reaches a boundary that we know."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from types import FrameType, ModuleType
+from typing import Any
+
+from pytest_chaos.boundaries import LIBRARIES
+from pytest_chaos.errors import SpecificationError
+from pytest_chaos.experiment import Experiment
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.target import Point, Target
+from pytest_chaos.target import resolve as resolve_target
+
+_MOST_FUNCTIONS = 2_000  # to be watched in one test, at some microseconds each
+_MOST_TESTS = 20  # whose calls are looked at: enough for an idea, and soon over
+_SHOWN = 5
+
+
+class Candidates:
+    """Counts calls between functions of the project in the first plain runs.
+
+    Args:
+        provenance: Tells the project's modules.
+    """
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+        self._counts: Counter[str] = Counter()
+        self._callers: dict[str, str] = {}
+        self._tests = 0
+
+    def watch(self, experiment: Experiment) -> None:
+        """Count the calls of one test, if not enough tests were looked at."""
+        self._tests += 1
+        if self._tests > _MOST_TESTS:
+            return
+        left = _MOST_FUNCTIONS
+        for target, points in self._of_project():
+            if len(points) <= left:
+                left -= len(points)
+                experiment.injector.watch(target, self._note, points)
+
+    def _of_project(self) -> list[tuple[Target, list[Point]]]:
+        found: list[tuple[Target, list[Point]]] = []
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(module, ModuleType) and isinstance(file, str) and self._provenance.of_file(file) == "project":
+                target = Target(name, "*")
+                try:
+                    found.append((target, resolve_target(target)))
+                except SpecificationError:
+                    continue  # a module that cannot be looked into names no candidates
+        return found
+
+    def _note(self, point: str, frame: FrameType | None, actor: str, call: Any) -> None:
+        caller, origin = self._provenance.caller_of(frame)
+        if caller is not None and origin == "project":
+            self._counts[point] += 1
+            self._callers.setdefault(point, str(caller.f_globals.get("__name__", "")))
+
+    def lines(self) -> list[str]:
+        """Return what to say where nothing was explored."""
+        known = ", ".join(LIBRARIES)
+        lines = [f"no test reached a boundary that is known without configuration ({known})"]
+        if not self._counts:
+            return [
+                *lines,
+                "and no function of the project was seen to call another one: is the system in another process, or "
+                "installed? Then name its packages in ini chaos_packages, or a target with --chaos-target.",
+            ]
+        # What another module calls is more of a dependency than what a module calls inside itself.
+        ordered = sorted(
+            self._counts,
+            key=lambda point: (self._callers[point] == point.partition(":")[0], -self._counts[point], point),
+        )
+        lines.append("calls that could fail, and the option to explore them:")
+        lines += [
+            f"  --chaos-target '{point}'    {self._counts[point]} calls, by {self._callers[point]}"
+            for point in ordered[:_SHOWN]
+        ]
+        return lines

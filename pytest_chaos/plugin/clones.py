@@ -1,0 +1,100 @@
+"""Clones: real items that run one test again, each with fixtures, reports and an id of its own.
+
+A clone has two identities. Reports, the terminal and the cache see the scenario's id. While it runs everybody sees the
+id of the plain test: plugins seed their chances with it, and tests read it, so that the n-th call stays the n-th.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+from pytest_chaos.plugin import compat
+
+_OPENING = "[chaos: "
+
+
+def clone_of(item: pytest.Item, label: str = "") -> pytest.Item:
+    """Return a clone of an item.
+
+    Args:
+        item: The test.
+        label: What its id shows; without one it has the id of the plain test.
+    """
+    twin = compat.twin_of(item)
+    twin.__class__ = _two_faced(type(item))
+    twin.chaos_id = scenario_id(item.nodeid, label) if label else ""
+    twin.chaos_parsed = compat.parsed_id(twin.chaos_id) if label and compat.HAS_STRUCTURED_ID else None
+    twin.chaos_is_masked = False
+    result: pytest.Item = twin
+    return result
+
+
+def scenario_id(nodeid: str, label: str) -> str:
+    """Return the id of a scenario of a test."""
+    return f"{nodeid}{_OPENING}{label}]"
+
+
+def split_id(nodeid: str) -> tuple[str, str]:
+    """Return the plain id and the label of a scenario's id; the label is empty for any other id."""
+    plain, opening, label = nodeid.rpartition(_OPENING)
+    if not opening or not label.endswith("]"):
+        return nodeid, ""
+    return plain, label[:-1]
+
+
+def mask(item: pytest.Item, is_masked: bool) -> None:
+    """Let an item show the id of the plain test, or its own."""
+    if hasattr(item, "chaos_is_masked"):
+        item.chaos_is_masked = is_masked
+
+
+@functools.cache
+def _two_faced(cls: type) -> type:
+    base: Any = cls
+
+    def nodeid(self: Any) -> str:
+        known: str = self.chaos_id
+        plain: str = base.nodeid.fget(self)
+        return known if known and not self.chaos_is_masked else plain
+
+    def parsed(self: Any) -> Any:
+        return base.id.fget(self) if self.chaos_parsed is None else self.chaos_parsed
+
+    namespace: dict[str, Any] = {
+        "nodeid": property(nodeid),
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+    }
+    if compat.HAS_STRUCTURED_ID:
+        namespace["id"] = property(parsed)
+    return type(cls.__name__, (cls,), namespace)
+
+
+class Following:
+    """Stands for the item that follows a plain run: whether scenarios follow is known only once it is torn down.
+
+    Args:
+        decide: Returns the item that follows, or ``None``; asked once.
+    """
+
+    def __init__(self, decide: Any) -> None:
+        self._decide = decide
+
+    @functools.cached_property
+    def item(self) -> pytest.Item | None:
+        """The item that follows."""
+        found: pytest.Item | None = self._decide()
+        return found
+
+    def listchain(self) -> list[Any]:
+        """The collectors that must stay for it."""
+        return self.item.listchain() if self.item is not None else []
+
+    def __bool__(self) -> bool:
+        return self.item is not None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.item, name)

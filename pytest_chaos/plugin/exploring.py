@@ -1,0 +1,888 @@
+"""Explored tests: the plain run, one clone for each scenario, and the recovery run."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_chaos.boundaries import loaded
+from pytest_chaos.contract import Contract
+from pytest_chaos.errors import SpecificationError
+from pytest_chaos.experiment import Experiment, Plain, Watched, judge
+from pytest_chaos.explorer import Explorer, Key, Outcome, Scenario, Tally, is_random, rule_label, seeds_of, unique_label
+from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.hanging import Hang
+from pytest_chaos.injector.injector import Patience
+from pytest_chaos.notation import parse, parse_target
+from pytest_chaos.observation import Observation, RunKind, Steady
+from pytest_chaos.offers import offers
+from pytest_chaos.oracles.recovery import recovery_trouble
+from pytest_chaos.plugin import compat, leaks
+from pytest_chaos.plugin.candidates import Candidates
+from pytest_chaos.plugin.clones import Following, clone_of, mask, split_id
+from pytest_chaos.plugin.fresh import Answer, Question, answer, ask
+from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
+from pytest_chaos.plugin.options import SWEEP_BUDGET_S, Settings
+from pytest_chaos.report.lines import verdict_text
+from pytest_chaos.report.record import Record, record_of
+from pytest_chaos.scenario import Rule, Term
+from pytest_chaos.schedule import stream
+from pytest_chaos.target import Point, Target
+from pytest_chaos.target import check as check_target
+from pytest_chaos.target import resolve as resolve_target
+from pytest_chaos.trace import Calls, Spot
+from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
+
+if TYPE_CHECKING:
+    from pytest_chaos.plugin.session import ChaosSession
+
+_RECOVERY = "recovery"
+_MOST_FIRINGS = 100  # a system that tries again so often has no cap
+_PATIENCE_S = 10.0
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.25
+_MOST_EXAMPLES = 25  # of a property test, in each scenario
+_GOOD = frozenset({"resilient", "degraded"})
+
+
+@dataclass
+class TestPlan:
+    """How one test is explored.
+
+    Attributes:
+        watched: Targets whose calls are traced, with their injection points.
+        swept: Texts of the points of a sweep.
+        scenarios: Rules of the user's that act together.
+        mark: What the test's marker says.
+        contract: What the system promises.
+        replays: Scenarios to run, and no others.
+        wanted: Labels that were asked for by id; all if there are none.
+    """
+
+    watched: Watched
+    targets: list[Target]
+    scenarios: list[tuple[Rule, ...]]
+    mark: Exploration
+    contract: Contract
+    replays: list[Scenario] = field(default_factory=list)
+    wanted: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Run:
+    """One run of a clone, and what came of it.
+
+    Attributes:
+        experiment: What runs.
+        reports: pytest's reports, not logged yet.
+        seen: What was seen.
+        judgement: What was said of it.
+    """
+
+    experiment: Experiment
+    reports: list[pytest.TestReport] = field(default_factory=list)
+    seen: Observation | None = None
+    judgement: Judgement | None = None
+    passed: bool = False
+
+    @property
+    def body(self) -> pytest.TestReport | None:
+        """The report of the body, if it ran and was not skipped."""
+        report = leaks.body_of(self.reports)
+        return None if report is None or report.skipped else report
+
+
+_RUN: pytest.StashKey[Callable[[pytest.Item, pytest.Item | None], None]] = pytest.StashKey()
+"""On a clone: what runs it, in the protocol and inside every other plugin's hooks."""
+
+
+class Exploring:
+    """The hooks of explored tests.
+
+    Args:
+        session: Our session.
+        settings: What this session runs with.
+
+    Attributes:
+        tally: How much of what was planned was run.
+        plan_lines: What ``--chaos-plan`` prints.
+        polluted: Tests that have not recovered from their scenarios in this process.
+        left_out: Scenarios that were worth a run and had none.
+        matched: How many scenarios were foreseen that ``--chaos-only`` and ids let through.
+    """
+
+    def __init__(self, session: ChaosSession, settings: Settings) -> None:
+        self.tally = Tally()
+        self.plan_lines: list[str] = []
+        self.polluted: list[str] = []
+        self.left_out: list[str] = []
+        self.matched = 0
+        self._session = session
+        self._settings = settings
+        self._plans: dict[pytest.Item, TestPlan] = {}
+        self._points: dict[str, list[Point]] = {}
+        self._by_text: dict[str, Point] = {}
+        self._taken: set[Key] | None = set() if settings.scope == "suite" else None
+        self._deferred: list[tuple[float, pytest.Item, Plain]] = []
+        self._spent_s = 0.0
+        self._running: pytest.Item | None = None
+        self._is_sweep = False
+        self.candidates: Candidates | None = None
+
+    # --- which tests
+
+    def prepare(self, items: list[pytest.Item], wanted: dict[str, set[str]]) -> list[SpecificationError]:
+        """Find out which tests are explored, and how.
+
+        Args:
+            items: The collected tests that are no fault tests.
+            wanted: Labels that were asked for, by plain id.
+        """
+        settings = self._settings
+        errors: list[SpecificationError] = []
+        marks: dict[pytest.Item, Exploration | None] = {}
+        for item in items:
+            try:
+                marks[item] = exploration_of(item)
+            except SpecificationError as error:
+                errors.append(error)
+        try:
+            targets = [check_target(target) for target, _ in settings.targets]
+        except SpecificationError:
+            targets = []
+            for target, place in settings.targets:
+                try:
+                    targets.append(check_target(target))
+                except SpecificationError as error:
+                    errors.append(error.at(place))
+        is_asked = bool(targets or settings.scenarios or settings.replay or any(marks.values()))
+        self._is_sweep = settings.sweeps and not is_asked
+        if self._is_sweep:
+            targets = [parse_target(boundary.target) for boundary in loaded()]
+            self.candidates = Candidates(self._session.laboratory.provenance)
+        replays: dict[str, list[Scenario]] = {}
+        for one in settings.replay:
+            label = unique_label(rule_label(one.rules), Counter())
+            found = Scenario(label, one.rules, "rule", ("", "", label), one.seed, one.spares_driver)
+            replays.setdefault(one.test, []).append(found)
+        for item, mark in marks.items():
+            test = compat.plain_id(item)
+            if settings.replay and test not in replays:
+                continue
+            try:
+                own = [check_target(target) for target, _ in mark.targets] if mark is not None else []
+                contract = specification_of(item, settings.contract).contract
+            except SpecificationError as error:
+                errors.append(error)
+                continue
+            scenarios = [] if settings.replay else settings.scenarios
+            chosen = [] if settings.replay else own or targets
+            if not chosen and mark is not None and not settings.replay:
+                chosen = [parse_target(boundary.target) for boundary in loaded()]
+            if not (chosen or scenarios or test in replays):
+                continue
+            rules = [rule for rules in (*scenarios, *(one.rules for one in replays.get(test, ()))) for rule in rules]
+            try:
+                watched = self.watched_of([*chosen, *(rule.target for rule in rules)])
+            except SpecificationError as error:
+                errors.append(error)
+                continue
+            self._plans[item] = TestPlan(
+                watched,
+                chosen,
+                scenarios,
+                mark or Exploration(),
+                contract,
+                replays.get(test, []),
+                wanted.get(test, set()) - {_RECOVERY} if _RECOVERY not in wanted.get(test, ()) else set(),
+            )
+        if missing := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
+            errors.append(
+                SpecificationError(
+                    f"there is no test {missing[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
+                )
+            )
+        return errors
+
+    @property
+    def explores(self) -> bool:
+        """Whether any test is explored."""
+        return bool(self._plans)
+
+    def watch_rules(self) -> list[Rule]:
+        """Return a rule for each watched target, for who must know of it before fixtures are set up."""
+        targets = {target.text: target for plan in self._plans.values() for target, _ in plan.watched}
+        return [Rule(target, (Term(Hang()),)) for target in targets.values()]
+
+    def watched_of(self, targets: list[Target]) -> Watched:
+        """Return targets with their injection points; a call that two of them stand for belongs to the first."""
+        watched: Watched = []
+        seen: set[str] = set()
+        taken: set[tuple[int, str]] = set()
+        for target in targets:
+            if target.text in seen:
+                continue
+            seen.add(target.text)
+            points = self._points.get(target.text)
+            if points is None:
+                points = self._points[target.text] = resolve_target(target)
+                self._by_text.update({point.text: point for point in points})
+            fresh = [point for point in points if point.identity not in taken]
+            taken.update(point.identity for point in fresh)
+            watched.append((target, fresh))
+        return watched
+
+    # --- hooks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Explore a test; its clones come here too, each inside every other plugin's hooks."""
+        run = item.stash.get(_RUN, None)
+        if run is not None:
+            run(item, nextitem)
+            return True
+        plan = self._plans.get(item)
+        if plan is None or not self._may_explore(item):
+            return None
+        compat.cancel_timer(item)
+        OneTest(self, self._session, item, plan).explore(nextitem)
+        return True
+
+    def _may_explore(self, item: pytest.Item) -> bool:
+        options = item.config.option
+        return not (options.setuponly or options.setupplan or item.get_closest_marker("xfail"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """While it runs, a clone has the id of its test."""
+        return (yield from self._masked(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """As above."""
+        return (yield from self._masked(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """As above."""
+        return (yield from self._masked(item))
+
+    def _masked(self, item: pytest.Item) -> Generator[None, object, object]:
+        mask(item, True)
+        self._running = item
+        try:
+            return (yield)
+        finally:
+            mask(item, False)
+            self._running = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
+        """Subtests are reported in the middle of the body, under the id of the run."""
+        running = self._running
+        if running is not None:
+            mask(running, False)
+        try:
+            return (yield)
+        finally:
+            if running is not None:
+                mask(running, True)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Show the verdict of a scenario that passes."""
+        record = getattr(report, "chaos", None)
+        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
+            return None
+        if not report.passed:
+            return None
+        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
+        return "passed", letter, record["verdict"].upper()
+
+    # --- budgets
+
+    @property
+    def budget_s(self) -> float | None:
+        """How long exploring may take, in seconds."""
+        if self._settings.budget_s is None and self._is_sweep:
+            return SWEEP_BUDGET_S
+        return self._settings.budget_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget is used up."""
+        return self.budget_s is not None and self._spent_s >= self.budget_s
+
+    def is_over_after(self, seconds: float) -> bool:
+        """Whether it will be, once these seconds are spent."""
+        return self.budget_s is not None and self._spent_s + seconds >= self.budget_s
+
+    def spend(self, seconds: float) -> None:
+        """Take time off the budget."""
+        self._spent_s += seconds
+
+    def told(self) -> dict[str, Any]:
+        """Return what a worker tells the controller, in plain values."""
+        return {"tally": self.tally.as_record(), "matched": self.matched, "plan": self.plan_lines}
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether something that was worth a run had none."""
+        return bool(self.left_out)
+
+    # --- for one test
+
+    def scenarios_of(self, plan: TestPlan) -> Iterator[Scenario]:
+        """Yield the scenarios of the user's rules, each with the seeds it is run with."""
+        settings = self._settings
+        known: Counter[str] = Counter()
+        if settings.swarm and settings.runs > 1 and len(plan.scenarios) > 1:
+            everything = [rule for rules in plan.scenarios for rule in rules]
+            for number in seeds_of(settings.seed, settings.runs):
+                draws = stream(number, "swarm")
+                rules = tuple(rule for rule in everything if draws.random() < 0.5) or (draws.choice(everything),)
+                label = unique_label(rule_label(rules, number), known)
+                yield Scenario(label, rules, "rule", ("", "", label), number, spares_driver=False)
+            return
+        for rules in plan.scenarios:
+            is_repeated = is_random(rules) and settings.runs > 1
+            seeds: Iterable[int | None] = seeds_of(settings.seed, settings.runs) if is_repeated else [None]
+            for seed in seeds:
+                label = unique_label(rule_label(rules, seed), known)
+                yield Scenario(label, rules, "rule", ("", "", label), seed, spares_driver=False)
+
+    def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:
+        """Return what finds the scenarios of a test whose plain run is over."""
+        swept = {point.text for target in plan.targets for point in self._points.get(target.text, ())}
+        sources = self._session.laboratory.sources
+        globs = [target for target in plan.targets if target.is_glob]
+
+        def offered(spot: Spot, calls: Calls) -> list[Fault]:
+            point = self._by_text.get(spot[0])
+            if point is None and globs:  # its module was imported while the test ran
+                point = next(iter(resolve_target(parse_target(spot[0]))), None)
+                if point is not None:
+                    self._by_text[spot[0]] = point
+                    swept.add(spot[0])
+            if point is None or spot[0] not in swept:
+                return []
+            chosen = plan.mark.faults if plan.mark.faults is not None else self._settings.faults
+            if chosen is not None:
+                return [fault for fault in chosen if not fault.refusal(point.kind)]
+            return offers(point, spot[1], calls.limit, sources)
+
+        def keep(scenario: Scenario) -> bool:
+            hook = item.ihook.pytest_chaos_keep_scenario
+            return hook(config=item.config, test=compat.plain_id(item), scenario=scenario) is not False
+
+        called = {point for point, _ in plain.trace.spots}
+        own = [
+            one
+            for one in self.scenarios_of(plan)
+            if any(point.text in called for rule in one.rules for point in self._points.get(rule.target.text, ()))
+        ]
+        return Explorer(
+            plain.trace,
+            offered,
+            keep=keep,
+            taken=self._taken,
+            with_driver=plan.mark.driver,
+            rules=[*own, *plan.replays],
+            wanted=self._wanted(plan),
+        )
+
+    def _wanted(self, plan: TestPlan) -> Callable[[str], bool] | None:
+        only = self._settings.only
+        if not only and not plan.wanted:
+            return None
+
+        def wanted(label: str) -> bool:
+            if plan.wanted and not any(one == label or one.startswith(f"{label} + ") for one in plan.wanted):
+                return False
+            return not only or any(fnmatch.fnmatchcase(label, glob) for glob in only)
+
+        return wanted
+
+    def defer(self, item: pytest.Item, plain: Plain) -> None:
+        """Keep a test for the end of the session, when it is known which is the quickest that reaches a call."""
+        self._deferred.append((plain.steady.duration_s, item, plain))
+
+    def foresee(self, explorer: Explorer) -> None:
+        """Note which scenarios were asked for by label, and whether there are any."""
+        self.matched += len(explorer.waiting)
+
+    def deferred(self) -> list[tuple[pytest.Item, Plain]]:
+        """Return the tests that wait for the end, the quickest first, and forget them."""
+        ordered = sorted(self._deferred, key=lambda one: (one[0], one[1].nodeid))
+        self._deferred = []
+        return [(item, plain) for _, item, plain in ordered]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
+        result = yield
+        waiting = self.deferred()
+        for index, (item, plain) in enumerate(waiting):
+            one = OneTest(self, self._session, item, self._plans[item], plain)
+            one.explore_later(None)
+            if index + 1 < len(waiting) and (item.session.shouldfail or item.session.shouldstop):
+                break
+        return result
+
+
+class OneTest:
+    """The exploration of one test, from its plain run to its recovery run.
+
+    Args:
+        exploring: What all explored tests share.
+        session: Our session.
+        item: The test.
+        plan: How it is explored.
+        plain: Its plain run, if that is over.
+    """
+
+    def __init__(
+        self,
+        exploring: Exploring,
+        session: ChaosSession,
+        item: pytest.Item,
+        plan: TestPlan,
+        plain: Plain | None = None,
+    ) -> None:
+        self._exploring = exploring
+        self._session = session
+        self._settings = session.settings
+        self._item = item
+        self._plan = plan
+        self._plain = plain
+        self._recovery = clone_of(item, _RECOVERY)
+        self._test = compat.plain_id(item)
+        self._explorer: Explorer | None = None
+        self._first: Scenario | None = None
+        self._ran: list[Scenario] = []
+        self._answer: Answer | None = None
+        self._seconds_of_plain = 0.0
+        self._is_deferred = False
+
+    # --- the whole
+
+    def explore(self, nextitem: pytest.Item | None) -> None:
+        """Run the test plainly; if it passed, run it under each scenario, and once more without."""
+        clone = clone_of(self._item)
+        run = self._new_run(None, "session")
+        after = Following(lambda: self._decide(run, nextitem))
+        self._run(clone, after, run)  # type: ignore[arg-type]  # it stands for the item that follows
+        if run.seen is not None and run.experiment.trace is not None:
+            self._plain = Plain.of(run.seen, run.experiment.trace)
+        self._say_polluted(run)
+        self._log(clone, run)
+        if after.item is self._recovery and not all(report.passed for report in run.reports):
+            self._recovery.add_marker(pytest.mark.skip(reason="not explored: the teardown of the plain run failed"))
+            self._run_plainly(self._recovery, nextitem)
+        elif after.item is self._recovery:
+            self._disturb(nextitem)
+        elif self._is_deferred and self._plain is not None:
+            self._exploring.defer(self._item, self._plain)
+
+    def explore_later(self, nextitem: pytest.Item | None) -> None:
+        """Explore a test whose plain run is over for long."""
+        assert self._plain is not None, "it was deferred with it"
+        if self._begin(self._plain):
+            self._disturb(nextitem)
+
+    def _decide(self, run: Run, nextitem: pytest.Item | None) -> pytest.Item | None:
+        """Return what follows the plain run, at its teardown: the first scenario, or the next test."""
+        trace = run.experiment.trace
+        if not run.passed or trace is None or self._is_stopping():
+            return nextitem
+        self._seconds_of_plain = run.experiment.duration_s
+        plain = Plain(Steady(trace.counts(), duration_s=run.experiment.duration_s), trace)
+        if self._settings.scope == "suite" and not self._settings.plans:
+            self._is_deferred = True
+            return nextitem
+        return self._recovery if self._begin(plain) else nextitem
+
+    def _say_polluted(self, run: Run) -> None:
+        """Say of a plain run that fails that faults on an earlier test may be the reason."""
+        body = next((report for report in run.reports if report.failed), None)
+        if body is not None and self._exploring.polluted:
+            by = ", ".join(self._exploring.polluted)
+            text = f"chaos: the process has not recovered from the faults in {by}; this may be why"
+            body.sections.append(("chaos", text))
+
+    def _begin(self, plain: Plain) -> bool:
+        explorer = self._explorer = self._exploring.explorer_of(self._item, self._plan, plain)
+        self._exploring.foresee(explorer)
+        if self._settings.plans:
+            self._exploring.tally.add(explorer)
+            if explorer.waiting:
+                self._exploring.plan_lines += plan_lines(self._test, explorer, self._seconds_of_plain)
+            return False
+        if self._exploring.is_over:
+            self._leave_out("the budget was used up", explorer)
+            self._exploring.tally.add(explorer)
+            return False
+        self._first = explorer.next()
+        if self._first is None:
+            self._exploring.tally.add(explorer)
+        return self._first is not None
+
+    def _disturb(self, nextitem: pytest.Item | None) -> None:
+        explorer, scenario = self._explorer, self._first
+        assert explorer is not None, "it was begun"
+        began = time.monotonic()
+        try:
+            while scenario is not None and not self._is_stopping():
+                if not self._run_scenario(explorer, scenario):
+                    self._leave_out("the process is polluted", explorer)
+                    break
+                if self._exploring.is_over_after(time.monotonic() - began):
+                    self._leave_out("the budget was used up", explorer)
+                    break
+                if self._settings.most is not None and len(self._ran) >= self._settings.most:
+                    self._leave_out(f"--chaos-max={self._settings.most}", explorer)
+                    break
+                scenario = explorer.next()
+            if not self._is_stopping():
+                self._recover(nextitem)
+        finally:
+            self._exploring.spend(time.monotonic() - began)
+            self._exploring.tally.add(explorer)
+
+    def _is_stopping(self) -> bool:
+        return bool(self._item.session.shouldfail or self._item.session.shouldstop)
+
+    def _leave_out(self, reason: str, explorer: Explorer) -> None:
+        left = explorer.waiting
+        if left:
+            self._exploring.tally.left_out[reason] += len(left)
+            self._exploring.left_out.extend(f"{self._test}: {scenario.label}" for scenario in left)
+
+    # --- scenarios
+
+    def _run_scenario(self, explorer: Explorer, scenario: Scenario) -> bool:
+        """Run one scenario, and tell whether the process is still fit for another."""
+        clone = clone_of(self._item, scenario.label)
+        clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
+        self._ran.append(scenario)
+        run = self._new_run(scenario, "explored")
+        self._run(clone, self._recovery, run)
+        is_fit = True
+        if run.seen is not None and run.judgement is not None:
+            if run.judgement.fails:
+                self._confirm(scenario, run)
+            if run.judgement.fails or not run.seen.fired:
+                is_fit = self._probe()
+                if self._answer is not None:
+                    self._blame(scenario, run)
+            explorer.saw(scenario, Outcome.of(run.seen, run.judgement, run.experiment.trace))  # type: ignore[arg-type]
+            self._tell(clone, run, scenario)
+        self._log_reports(clone, run)
+        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+        return is_fit
+
+    def _confirm(self, scenario: Scenario, run: Run) -> None:
+        """Run a scenario that fails once more; what does not come again is unstable."""
+        again = self._new_run(scenario, "explored")
+        self._run_silently(again)
+        self._exploring.tally.checks["confirmations"] += 1
+        assert run.judgement is not None, "it fails"
+        if again.judgement is not None and not again.judgement.fails:
+            found = f"unstable: {run.judgement.verdict} did not come again when the same faults were injected once more"
+            run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
+
+    def _probe(self) -> bool:
+        """Tell whether the test still does what its plain run did; else a fresh process says since when."""
+        trouble = self._trouble_without_faults()
+        if not trouble:
+            return True
+        if self._answer is None:
+            self._answer = self._ask_fresh()
+        return self._answer.plain == "varies"
+
+    def _trouble_without_faults(self) -> str:
+        deadline = time.monotonic() + self._plan.mark.recovery_within_s
+        pause = _FIRST_PAUSE_S
+        while True:
+            run = self._new_run(None, "recovery")
+            self._run_silently(run)
+            self._exploring.tally.checks["probes"] += 1
+            trouble = recovery_trouble(run.seen) if run.seen is not None else ("", "the set-up fails")
+            if trouble is None:
+                return ""
+            if time.monotonic() + pause > deadline:
+                return trouble[1]
+            time.sleep(pause)  # what the user allows the system for its recovery
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _ask_fresh(self) -> Answer:
+        self._exploring.tally.checks["fresh processes"] += 1
+        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
+        if any("‹" in text for text, _, _ in scenarios):
+            return Answer("unknown", None)
+        return ask(
+            self._item.config,
+            Question(self._test, self._settings.seed, self._settings.hang_budget_s, scenarios, self._plan_texts()),
+        )
+
+    def _plan_texts(self) -> list[str]:
+        return [target.text for target, _ in self._plan.watched if not target.is_object]
+
+    def _blame(self, scenario: Scenario, run: Run) -> None:
+        """Say of a scenario in a polluted process which one has polluted it."""
+        answer = self._answer
+        assert run.judgement is not None and answer is not None, "it was probed"
+        if answer.plain == "fails":
+            found = "unstable: the test fails in a fresh process too, where no fault ever acted"
+            run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
+        elif answer.plain == "varies":
+            return  # it does the same without faults: what it remembers is no pollution
+        elif answer.polluter is not None and self._ran[answer.polluter] is not scenario:
+            found = f"the process was polluted before, by {self._ran[answer.polluter].label}"
+            run.judgement = _doubted(run.judgement, "recovery", "polluted", found)
+
+    def _recover(self, nextitem: pytest.Item | None) -> None:
+        """Run the test with all faults lifted: it passes, and calls are what they were."""
+        clone = self._recovery
+        if self._plan.mark.recovery_within_s and self._answer is None:
+            self._trouble_without_faults()
+        clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
+        run = self._new_run(None, "recovery")
+        self._run(clone, nextitem, run)
+        seen = run.seen
+        if seen is not None:
+            trouble = recovery_trouble(seen)
+            if trouble is not None and self._answer is None:
+                self._answer = self._ask_fresh()
+            if trouble is not None and self._answer is not None:
+                polluter = self._answer.polluter
+                run.seen = replace(
+                    seen,
+                    fresh=self._answer.plain,
+                    polluter="" if polluter is None else self._ran[polluter].label,
+                )
+                run.judgement = judge(run.seen, self._session.laboratory.oracles)
+                if run.judgement.fails:
+                    self._exploring.polluted.append(self._test)
+            self._tell(clone, run, None)
+        self._log_reports(clone, run)
+        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+
+    def search(self, scenarios: list[Scenario]) -> Answer:
+        """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
+        run = self._new_run(None, "session")
+        self._run_silently(run)
+        if run.seen is None or run.experiment.trace is None or not run.passed:
+            return Answer("fails", None)
+        self._plain = Plain.of(run.seen, run.experiment.trace)
+        if self._trouble_without_faults():
+            return Answer("varies", None)
+        for number, scenario in enumerate(scenarios):
+            self._run_silently(self._new_run(scenario, "explored"))
+            if self._trouble_without_faults():
+                return Answer("passes", number)
+        return Answer("passes", None)
+
+    # --- one run
+
+    def _new_run(self, scenario: Scenario | None, kind: RunKind) -> Run:
+        seed = self._settings.seed if scenario is None or scenario.seed is None else scenario.seed
+        experiment = Experiment(
+            self._session.laboratory,
+            self._test,
+            seed,
+            self._plan.contract,
+            self._settings.hang_budget_s,
+            kind=kind,
+            plain_leaks=self._item.stash.get(leaks.LEVEL, "off") if kind == "session" else "off",
+            plain=self._plain,
+        )
+        experiment.is_transient = scenario is not None and scenario.shape in ("first", "second")
+        experiment.scenario = scenario
+        if self._plain is not None and not _hangs(scenario):
+            experiment.limit_s = 2 * self._patience_s
+        return Run(experiment)
+
+    @property
+    def _patience_s(self) -> float:
+        assert self._plain is not None, "asked only of runs that follow it"
+        return _PATIENCE_S + 20 * self._plain.steady.duration_s
+
+    def _arm(self, experiment: Experiment) -> None:
+        experiment.watch(self._plan.watched)
+        if experiment.kind == "session" and self._exploring.candidates is not None:
+            self._exploring.candidates.watch(experiment)
+        scenario: Scenario | None = experiment.scenario
+        if scenario is None:
+            return
+        assert self._plain is not None, "scenarios follow a plain run"
+        for rule in scenario.rules:
+            calls = sum(self._plain.trace.counts().values())
+            patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._patience_s)
+            experiment.explore(rule, spares_driver=scenario.spares_driver, patience=patience)
+
+    def _run(self, clone: pytest.Item, nextitem: pytest.Item | None, run: Run) -> None:
+        """Run a clone through the protocol, so that every other plugin's hooks see it."""
+
+        def in_protocol(item: pytest.Item, following: pytest.Item | None) -> None:
+            session = self._session
+            is_plain = run.experiment.kind == "session"
+            if is_plain:
+                item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            with ExitStack() as stack:
+                stack.enter_context(session.begun(item, run.experiment, self._arm))
+                stack.enter_context(compat.same_examples(item, None if is_plain else _MOST_EXAMPLES))
+                item.stash[_NOTE] = run
+                run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
+                session.conclude(item, run)
+
+        clone.stash[_RUN] = in_protocol
+        with compat.in_place(clone.session, clone):
+            clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=nextitem)
+
+    def _run_silently(self, run: Run) -> None:
+        """Run a clone of which nobody is told."""
+        clone = clone_of(self._item, "probe")
+        self._run(clone, self._recovery, run)
+
+    def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:
+        with compat.in_place(clone.session, clone):
+            clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=nextitem)
+
+    # --- reports
+
+    def _log(self, clone: pytest.Item, run: Run) -> None:
+        self._log_reports(clone, run)
+        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+
+    def _log_reports(self, clone: pytest.Item, run: Run) -> None:
+        with compat.in_place(clone.session, clone):
+            for report in run.reports:
+                clone.ihook.pytest_runtest_logreport(report=report)
+
+    def _tell(self, clone: pytest.Item, run: Run, scenario: Scenario | None) -> None:
+        """Put the verdict on the report of the body: it fails exactly when the verdict does."""
+        seen, judgement = run.seen, run.judgement
+        assert seen is not None and judgement is not None, "it was concluded"
+        record = self._record(clone, seen, judgement, scenario)
+        text = verdict_text(record)
+        body = run.body
+        for report in run.reports:
+            report.user_properties.append(("chaos", judgement.verdict.value))
+            path, line, domain = report.location
+            label = split_id(clone.nodeid)[1]
+            report.location = (path, line, f"{domain}[chaos: {label}]")
+        if body is None:
+            run.reports[0].chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, see session
+            run.reports[0].sections.append(("chaos", text))
+            return
+        body.chaos = record  # type: ignore[attr-defined]  # as above
+        if judgement.fails:
+            if body.passed or seen.failure is None or seen.failure.is_release:
+                body.longrepr = text
+            else:
+                compat.begin_message(body, text)
+                body.sections.append(("chaos", text))
+            body.outcome = "failed"
+        else:
+            body.outcome = "passed"
+            body.longrepr = None
+            if judgement.evidence:
+                body.sections.append(("chaos", text))
+
+    def _record(self, clone: pytest.Item, seen: Observation, judgement: Judgement, scenario: Scenario | None) -> Record:
+        replay = self._session.replay_of(self._item, seen, scenario, self._plan)
+        record = record_of(seen, judgement, replay)
+        record["id"] = clone.nodeid
+        record["label"] = split_id(clone.nodeid)[1]
+        return record
+
+
+_NOTE: pytest.StashKey[Run] = pytest.StashKey()
+
+
+def note_outcome(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Note, for the plain run, whether set-up and body have passed: then scenarios follow at its teardown."""
+    run = item.stash.get(_NOTE, None)
+    if run is None:
+        return
+    if report.when == "setup":
+        run.passed = report.passed
+    elif report.when == "call":
+        run.passed = run.passed and report.passed and not hasattr(report, "wasxfail")
+
+
+def _hangs(scenario: Scenario | None) -> bool:
+    """Tell whether a scenario parks calls: then the ward says when nothing ends them."""
+    return scenario is not None and any(isinstance(term.fault, Hang) for rule in scenario.rules for term in rule.chain)
+
+
+def _doubted(judgement: Judgement, oracle: str, kind: str, text: str) -> Judgement:
+    """Return a judgement that proves nothing any more; its evidence stays."""
+    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, text), fails=False)
+    return Judgement(Verdict.INCONCLUSIVE, False, (doubt.evidence, *judgement.evidence))
+
+
+def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:
+    """Return what ``--chaos-plan`` says of one test."""
+    waiting = explorer.waiting
+    more = len(explorer.planned) - len(waiting)
+    lines = [
+        f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')} and up to {more} more that depend "
+        f"on those, about {estimate_s(len(waiting), seconds):.1f} s"
+    ]
+    lines += [f"  {scenario.label}    {scenario.text}" for scenario in waiting]
+    return lines
+
+
+def estimate_s(scenarios: int, seconds: float) -> float:
+    """Return about how long so many scenarios take, in seconds; each is about as long as the plain run."""
+    return scenarios * (seconds + 0.002)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+class FreshRun:
+    """The hooks of a process that was started to answer a question about one test.
+
+    Args:
+        session: Our session.
+        question: The question.
+    """
+
+    def __init__(self, session: ChaosSession, question: Question) -> None:
+        self._session = session
+        self._question = question
+        self._exploring = Exploring(session, session.settings)
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Leave only the test in question."""
+        items[:] = [item for item in items if compat.plain_id(item) == self._question.test]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run the test plainly, and after each scenario again."""
+        run = item.stash.get(_RUN, None)
+        if run is not None:
+            run(item, nextitem)
+            return True
+        rules = [(tuple(parse(text)), seed, spares) for text, seed, spares in self._question.scenarios]
+        targets = [parse_target(text) for text in self._question.targets]
+        contract = specification_of(item, self._session.settings.contract).contract
+        watched = self._exploring.watched_of(targets)
+        plan = TestPlan(watched, targets, [], exploration_of(item) or Exploration(), contract)
+        scenarios = [
+            Scenario(f"scenario {number}", one, "rule", ("", "", ""), seed, spares)
+            for number, (one, seed, spares) in enumerate(rules)
+        ]
+        answer(OneTest(self._exploring, self._session, item, plan).search(scenarios))
+        return True

@@ -1,0 +1,182 @@
+"""The trace of one body run: which watched calls were made, and from which lines of the system.
+
+It is what makes exploration systematic: a plain run's trace says which faults can reach a test at all, and the trace
+of a run under a fault says what the system did about it: called again, called somebody else, or gave up.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from types import CodeType, FrameType
+from typing import Any, Protocol
+
+from pytest_chaos.faults.base import Limit
+from pytest_chaos.provenance import Provenance
+
+_MOST_NUMBERS = 1_000  # numbers of calls that are kept for each place; the count goes on
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A line of code that makes watched calls: the innermost one of the system, or of the test where there is none.
+
+    Attributes:
+        path: File, below the project.
+        line: Line, from 1.
+        function: Qualified name of the function.
+        offset: How many lines below the function's first line.
+        is_driver: Whether it is the test's own call, with no frame of the system between.
+        code: The code of the function, from which it is told what the caller catches. Not compared.
+        module: The globals of its module. Not compared.
+    """
+
+    path: str
+    line: int
+    function: str
+    offset: int
+    is_driver: bool
+    code: CodeType | None = field(default=None, compare=False, repr=False)
+    module: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def place(self) -> str:
+        """``path:line function``."""
+        return f"{self.path}:{self.line} {self.function}"
+
+    @property
+    def label(self) -> str:
+        """``function+offset``, which stays when lines above the function change."""
+        return f"{self.function}+{self.offset}"
+
+
+Spot = tuple[str, CallSite]
+"""An injection point's text, and a place that calls it."""
+
+
+@dataclass
+class Calls:
+    """The calls of one spot.
+
+    Attributes:
+        numbers: Numbers of the first calls among all calls at the point, from 1, the test's own included.
+        times: When they were made, in seconds since the body began.
+        actors: Which threads and tasks made them.
+        count: How many there were.
+        limit: The timeout of the first one, if its function takes one.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    actors: list[str] = field(default_factory=list)
+    count: int = 0
+    limit: Limit | None = None
+
+
+class AskedCall(Protocol):
+    """A call as the trace sees it."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What is called."""
+
+    def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Positional arguments without the receiver, and all by name."""
+
+
+class Trace:
+    """Notes every watched call. Filled from any thread.
+
+    Args:
+        provenance: Tells the system's frames from the test's.
+        limit_of: Tells the timeout that a call was given; ``None`` if nobody wants to know.
+
+    Attributes:
+        spots: The calls of each spot, in the order of their first call.
+        actors: Every thread and task that made a watched call.
+    """
+
+    def __init__(self, provenance: Provenance, limit_of: Callable[[AskedCall], Limit | None] | None = None) -> None:
+        self.spots: dict[Spot, Calls] = {}
+        self._provenance = provenance
+        self._limit_of = limit_of
+        self._numbers: dict[str, int] = {}
+        self._sites: dict[tuple[CodeType, int], CallSite] = {}
+        self._lock = threading.Lock()
+        self._began = monotonic()
+
+    def begin(self) -> None:
+        """Number calls from 1 again, as at the start of a body and of each example of a property test."""
+        with self._lock:
+            self._numbers.clear()
+            self._began = monotonic()
+
+    def note(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+        """Note one call.
+
+        Args:
+            point: The injection point.
+            frame: The calling frame.
+            actor: The thread or task that calls.
+            call: The call.
+        """
+        site = self.site_of(frame)
+        now = monotonic()
+        with self._lock:
+            number = self._numbers[point] = self._numbers.get(point, 0) + 1
+            spot = (point, site)
+            calls = self.spots.get(spot)
+            is_first = calls is None
+            if calls is None:
+                calls = self.spots[spot] = Calls()
+            calls.count += 1
+            if len(calls.numbers) < _MOST_NUMBERS:
+                calls.numbers.append(number)
+                calls.times.append(now - self._began)
+                calls.actors.append(actor)
+        if is_first and self._limit_of is not None:
+            calls.limit = self._limit_of(call)
+
+    def site_of(self, frame: FrameType | None) -> CallSite:
+        """Return the place that makes a call: the innermost frame of the system, else the test's, else the caller."""
+        found, origin = self._provenance.caller_of(frame)
+        if found is None:
+            return _NOWHERE
+        key = (found.f_code, found.f_lineno)
+        known = self._sites.get(key)
+        if known is None:
+            code = found.f_code
+            known = self._sites[key] = CallSite(
+                self._provenance.shorten(code.co_filename).replace(os.sep, "/"),
+                found.f_lineno,
+                code.co_qualname,
+                found.f_lineno - code.co_firstlineno,
+                origin == "test",
+                code,
+                found.f_globals,
+            )
+        return known
+
+    def count(self, point: str, *, with_driver: bool = False) -> int:
+        """Return how many calls were made at a point, by the system or by anybody."""
+        return sum(
+            calls.count for (name, site), calls in self.spots.items() if name == point and with_driver >= site.is_driver
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many calls the system made at each point."""
+        counts: dict[str, int] = {}
+        for (point, site), calls in self.spots.items():
+            if not site.is_driver:
+                counts[point] = counts.get(point, 0) + calls.count
+        return counts
+
+    def shape(self) -> dict[tuple[str, str], int]:
+        """Return how many calls each line of the system made at each point, in plain values that can be compared."""
+        return {(point, site.place): calls.count for (point, site), calls in self.spots.items() if not site.is_driver}
+
+
+_NOWHERE = CallSite("", 0, "", 0, False)
