@@ -78,7 +78,11 @@ class Candidates:
         )
         lines.append("calls that could fail, and the option to explore them:")
         lines += [
-            f"  --chaos-target '{point}'    {self._counts[point]} calls, by {self._callers[point]}"
+            f"  --chaos-target '{point}'    {_calls(self._counts[point])} from {self._callers[point]}"
             for point in ordered[:_SHOWN]
         ]
         return lines
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"

@@ -39,7 +39,8 @@ def write(
     explored = lines.exploration(tallies)
     planned = exploring.plan_lines if exploring is not None else []
     if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):
-        explored = exploring.candidates.lines() if any(tally.unreached for tally in tallies) else []
+        is_first_run = not records and any(tally.unreached for tally in tallies)
+        explored = exploring.candidates.lines() if is_first_run else []
     if not (records or leaks_judged or unused_filters or explored or planned or complaints):
         return
     terminal.section("chaos")
