@@ -1,4 +1,8 @@
-"""The corpus, read and written out: its systems and their ordinary tests as one project that any pytest can run."""
+"""The corpus, read and written out: its systems and their ordinary tests as one project that any pytest can run.
+
+Beside the specimens there are cases: public packages with a release that has a weakness and a later one that has not.
+Each needs environments of its own, for which its folder lists the pinned requirements.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +95,78 @@ def read_corpus() -> dict[str, Specimen]:
     for name, table in tables.items():
         table = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
         found[name] = Specimen(name=name, kind=table.pop("class"), **table)
+    return found
+
+
+@dataclass(frozen=True)
+class Case:
+    """A weakness that a public package had.
+
+    Attributes:
+        name: Of its folder, which holds ``app.py``, ``test_case.py`` and the requirements of both releases.
+        weakness: What the package did, in a sentence.
+        package: Its name in the index.
+        buggy: The release with the weakness.
+        fixed: The release without.
+        reference: Where it was reported or mended.
+        kind: One of :data:`CLASSES`.
+        targets: What is explored.
+        faults: Texts of the faults to explore with.
+        reveals: The smallest scenario that shows the weakness, in rule notation.
+        needs: One of :data:`NEEDS`.
+        verdict: The worst verdict with the buggy release.
+        twin: The worst verdict with the fixed release, whatever the scenario.
+        contract: Keys of ``chaos_contract``.
+        packages: Value of the ini key ``chaos_packages``; empty where the application's own frames do.
+    """
+
+    name: str
+    weakness: str
+    package: str
+    buggy: str
+    fixed: str
+    reference: str
+    kind: str
+    targets: tuple[str, ...]
+    faults: tuple[str, ...]
+    reveals: str
+    needs: str
+    verdict: str
+    twin: str = "resilient"
+    contract: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its application, its test and its requirements lie."""
+        return HERE / "cases" / self.name
+
+    def requirements(self, release: str) -> Path:
+        """Return the file of pinned requirements of the ``buggy`` or the ``fixed`` release."""
+        return self.folder / f"{release}.txt"
+
+    def write(self, folder: Path, marks: Iterable[Mark] = ()) -> None:
+        """Write the application and its test as a project.
+
+        Args:
+            folder: Where to; it must exist.
+            marks: What the project's conftest puts on the test.
+        """
+        for name in ("app.py", "test_case.py"):
+            (folder / name).write_text((self.folder / name).read_text(encoding="utf-8"), encoding="utf-8")
+        packages = f"chaos_packages = {' '.join(self.packages)}\n" if self.packages else ""
+        (folder / "pytest.ini").write_text(f"[pytest]\n{packages}", encoding="utf-8")
+        if marks := list(marks):
+            (folder / "conftest.py").write_text(_CONFTEST.format(marks={"test_case": marks}), encoding="utf-8")
+
+
+def read_cases() -> dict[str, Case]:
+    """Return the cases by name."""
+    found = {}
+    for path in sorted(HERE.glob("cases/*/case.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        found[path.parent.name] = Case(name=path.parent.name, kind=table.pop("class"), **table)
     return found
 
 
