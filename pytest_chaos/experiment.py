@@ -278,7 +278,8 @@ class Experiment:
         return injection
 
     def watch(self, watched: Watched) -> None:
-        """Trace the calls at targets, in the window."""
+        """Trace the calls at targets, in the window; a test that is run again is traced anew."""
+        self.injector.lift_watches()
         self.trace = Trace(self.laboratory.provenance, None if self.plain is not None else _limit_of)
         for target, points in watched:
             self.injector.watch(target, self.trace.note, points)

@@ -207,7 +207,7 @@ class Explorer:
         for spot, calls in self._plain.spots.items():
             point, site = spot
             if site.is_driver and not self._with_driver:
-                self.pruned["the test's own call"] += calls.count
+                self.pruned["not made by the system"] += calls.count
                 continue
             at = f"@{site.label}" if several[point] > 1 else ""
             for fault in self._offered(spot, calls):
@@ -352,6 +352,19 @@ class Tally:
     pruned: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_all(cls, tallies: Iterable[Tally]) -> Tally:
+        """Return what several processes have done together."""
+        total = cls()
+        for tally in tallies:
+            for name, value in vars(tally).items():
+                mine = getattr(total, name)
+                if isinstance(value, Counter):
+                    mine.update(value)
+                else:
+                    setattr(total, name, mine + value)
+        return total
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""

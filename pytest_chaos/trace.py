@@ -29,7 +29,8 @@ class CallSite:
         line: Line, from 1.
         function: Qualified name of the function.
         offset: How many lines below the function's first line.
-        is_driver: Whether it is the test's own call, with no frame of the system between.
+        is_driver: Whether no frame of the system stands behind the call: it is the test's own, or that of a library's
+            thread or an event loop on nobody's behalf.
         code: The code of the function, from which it is told what the caller catches. Not compared.
         module: The globals of its module. Not compared.
     """
@@ -154,7 +155,7 @@ class Trace:
                 found.f_lineno,
                 code.co_qualname,
                 found.f_lineno - code.co_firstlineno,
-                origin == "test",
+                origin != "project",
                 code,
                 found.f_globals,
             )
@@ -179,4 +180,4 @@ class Trace:
         return {(point, site.place): calls.count for (point, site), calls in self.spots.items() if not site.is_driver}
 
 
-_NOWHERE = CallSite("", 0, "", 0, False)
+_NOWHERE = CallSite("", 0, "", 0, True)

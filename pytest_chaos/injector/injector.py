@@ -75,7 +75,7 @@ class Injection:
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
         observer: Who is told of the calls, for a watch, which no fault belongs to.
-        spares_driver: Whether the test's own calls are counted and never disturbed.
+        spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
     """
@@ -353,6 +353,12 @@ class Injector:
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
         self._armory.imports.forget(self._module_loaded)
+
+    def lift_watches(self) -> None:
+        """End every watch."""
+        for watch in self.watches:
+            self.lift(watch)
+        self.watches = []
 
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
@@ -642,7 +648,7 @@ class Injector:
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
-        return self._provenance.caller_of(frame)[1] == "test"
+        return self._provenance.caller_of(frame)[1] != "project"
 
     def _activation(
         self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int

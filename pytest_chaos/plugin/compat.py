@@ -130,6 +130,21 @@ def is_run_by_another(item: pytest.Item, nextitem: pytest.Item | None, ours: obj
     )
 
 
+def has_other_runner(item: pytest.Item, ours: object) -> bool:
+    """Tell whether some plugin may run tests in a way of its own.
+
+    Args:
+        item: The test.
+        ours: The plugin that asks.
+    """
+    return any(
+        not (implementation.wrapper or implementation.hookwrapper)
+        and implementation.plugin not in (runner, ours)
+        and not type(implementation.plugin).__module__.startswith("pytest_chaos.")
+        for implementation in item.ihook.pytest_runtest_protocol.get_hookimpls()
+    )
+
+
 def forget_arguments(item: pytest.Item) -> None:
     """Let go of what fixtures handed out, as pytest does a moment after the teardown."""
     if getattr(item, "funcargs", None):

@@ -254,6 +254,10 @@ class Exploring:
         plan = self._plans.get(item)
         if plan is None or not self._may_explore(item):
             return None
+        if item.stash.get(leaks.LEVEL, "off") != "off" and compat.has_other_runner(item, self):
+            # Its attempts are judged one by one for what they leave, see the leak hooks.
+            self.tally.left_out["tests that another plugin may run again"] += 1
+            return None
         compat.cancel_timer(item)
         OneTest(self, self._session, item, plan).explore(nextitem)
         return True
@@ -745,7 +749,9 @@ class OneTest:
                 stack.enter_context(session.begun(item, run.experiment, self._arm))
                 stack.enter_context(compat.same_examples(item, None if is_plain else _MOST_EXAMPLES))
                 item.stash[_NOTE] = run
-                run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
+                # A plugin that runs tests again does so with the plain run, and tells of it itself.
+                if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
+                    run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
                 session.conclude(item, run)
 
         clone.stash[_RUN] = in_protocol

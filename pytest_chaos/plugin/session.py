@@ -217,7 +217,7 @@ class ChaosSession:
         if self._config.option.collectonly:
             return
         self._settle_exit(session)
-        summary.write_reports(session, self.settings, self.records)
+        summary.write_reports(session, self.settings, self.records, self.tallies)
 
     def _settle_exit(self, session: pytest.Session) -> None:
         ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -467,7 +467,7 @@ class ChaosSession:
             raise MisuseError(
                 "this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away"
             )
-        if experiment is None:
+        if experiment is None or experiment.kind != "fault":
             raise MisuseError(
                 "ask for the chaos fixture as an argument of the test or of a fixture: with getfixturevalue it comes "
                 "too late to see what was there before the test"
@@ -504,13 +504,14 @@ class ChaosSession:
         """Judge a run of an explored test, after its teardown."""
         reports, experiment = run.reports, run.experiment
         is_plain = experiment.kind == "session"
-        ran = leaks.body_of(reports) is not None and not leaks.is_skipped(reports)
+        has_body = leaks.body_of(reports) is not None
+        ran = not leaks.is_skipped(reports) and (has_body or is_plain)
         seen, judgement = experiment.conclude(with_tests=ran)
-        if experiment.leaks != "off":
+        if experiment.leaks != "off" and reports:
             leaks.note_judged(reports, experiment.inventory, alone=ran and is_plain)
         if ran:
             run.seen, run.judgement = seen, judgement
-        if is_plain or not ran:
+        if (is_plain or not ran) and reports:
             leaks.tell(self, item, reports, seen, judgement)
 
     # --- inside

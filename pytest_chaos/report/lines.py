@@ -86,21 +86,11 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
 
 def exploration(tallies: Iterable[Tally]) -> list[str]:
     """Return lines that say how much of what was planned was run, and why the rest was not."""
-    total = Tally()
-    for tally in tallies:
-        total.tests += tally.tests
-        total.keys += tally.keys
-        total.unreached += tally.unreached
-        for mine, other in (
-            (total.runs, tally.runs),
-            (total.pruned, tally.pruned),
-            (total.left_out, tally.left_out),
-            (total.checks, tally.checks),
-        ):
-            mine.update(other)
-    if not (total.tests or total.unreached):
-        return []
-    tests = "1 test" if total.tests == 1 else f"{total.tests} tests"
+    total = Tally.of_all(tallies)
+    if not total.tests:
+        reached = f"explored nothing: no target was reached by {_tests(total.unreached)}"
+        return [reached] if total.unreached else []
+    tests = _tests(total.tests)
     runs = sum(total.runs.values())
     lines = [f"explored {tests}: {total.keys} keys, {runs} scenarios run{_parts(total.runs)}{_checks(total.checks)}"]
     if total.unreached:
@@ -110,6 +100,10 @@ def exploration(tallies: Iterable[Tally]) -> list[str]:
     if sum(total.left_out.values()):
         lines.append(f"left out {sum(total.left_out.values())}{_parts(total.left_out)}")
     return lines
+
+
+def _tests(count: int) -> str:
+    return "1 test" if count == 1 else f"{count} tests"
 
 
 def _parts(counts: Mapping[str, int]) -> str:

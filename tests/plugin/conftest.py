@@ -118,7 +118,7 @@ class Inner:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path = pytester.path
-        self.sweeps = False  # whether ordinary tests are swept that nobody asked to explore
+        self.sweeps = bool(os.environ.get("SWEEPS"))  # whether ordinary tests are swept that nobody asked to explore
 
     def write(self, name: str, source: str) -> Path:
         """Write a file of the project, and return its path."""
