@@ -3,5 +3,5 @@ import asyncio
 import app
 
 
-def test_a_hundred_cents_are_changed():
-    assert asyncio.run(app.Desk().change(100, "EUR")) == 110
+def test_an_order_of_two_lines_is_added_up():
+    assert asyncio.run(app.total([100, 200], "EUR")) == 330
