@@ -488,9 +488,9 @@ def _points_of_glob(target: Target) -> Iterator[Point]:
 
 def _matching_points(target: Target) -> Iterator[Point]:
     matches = _name_matcher(target.name)
+    seen: set[tuple[int, str]] = set()
     for module_name in _modules_of_glob(target.module):
         module = sys.modules[module_name]
-        seen: set[tuple[int, str]] = set()
         for name, owner, attribute, raw in _named_callables(module):
             if not matches(name):
                 continue
@@ -543,7 +543,8 @@ def _looks_like_test(module: str) -> bool:
 def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
     """Yield name, owner, attribute and raw object of what a module itself defines."""
     for name, value in list(vars(module).items()):
-        if _defining_module(value) not in (module.__name__, _SAME_MODULE.get(module.__name__)):
+        home = _defining_module(value)
+        if home not in (module.__name__, _SAME_MODULE.get(module.__name__)) and not _is_lent_to(home, value, module):
             continue
         if issubclass(type(value), type):
             if value.__qualname__ != name:
@@ -584,6 +585,14 @@ def _defining_module(value: Any) -> Any:
     if issubclass(type(value), type | types.FunctionType | types.BuiltinFunctionType):
         return value.__module__
     return inspect.getattr_static(value, "__module__", None)
+
+
+def _is_lent_to(home: Any, value: Any, module: types.ModuleType) -> bool:
+    """Tell whether a module defines what says that it is of a package above, as public names of httpx and trio do."""
+    if not isinstance(home, str) or not module.__name__.startswith(home + "."):
+        return False
+    functions = vars(value).values() if issubclass(type(value), type) else [value]
+    return any(type(one) is types.FunctionType and one.__globals__ is vars(module) for one in functions)
 
 
 def _name_matcher(pattern: str) -> Callable[[str], bool]:

@@ -475,6 +475,24 @@ def test_glob_takes_each_function_once(lab: Any) -> None:
     assert ["twice:f", "twice:C"] == texts("twice:*")
 
 
+def test_glob_takes_what_says_that_it_is_of_the_package_above(lab: Any) -> None:
+    behind = lab.module(
+        "facade.behind",
+        """
+        class Client:
+            def send(self): ...
+        class Empty: ...
+        def get(): ...
+        """,
+    )
+    for public in (behind.Client, behind.Empty, behind.get):
+        public.__module__ = "facade"
+
+    assert ["facade.behind:Client", "facade.behind:Client.send", "facade.behind:get"] == texts("facade.behind:*")
+    vars(sys.modules["facade"]).update(Client=behind.Client, get=behind.get)
+    assert ["facade:Client", "facade:Client.send", "facade:get"] == texts("facade.**:*")
+
+
 def test_glob_on_a_missing_module_is_refused() -> None:
     with pytest.raises(TargetError, match="there is no module"):
         resolve(parse_target("no_such_module:*"))
