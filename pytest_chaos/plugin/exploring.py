@@ -749,7 +749,7 @@ class OneTest:
 
     def _run_silently(self, run: Run) -> None:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe")
+        clone = clone_of(self._item, "probe", is_silent=True)
         self._run(clone, self._recovery, run)
 
     def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -447,10 +447,16 @@ class ChaosSession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note an injected error that comes out of the teardown."""
+        """Note an injected error that comes out of the teardown, and what a subtest ended with."""
         report = yield
         note_outcome(item, report)
         experiment = item.stash.get(EXPERIMENT, None)
+        if experiment is not None and experiment.injector.is_open and report.failed and call.excinfo is not None:
+            # A subtest, reported while the body runs; like the body's own failure, a clone's is an observation.
+            if experiment.failure is None:
+                experiment.ended_with(call.excinfo.value)
+            if experiment.kind in ("explored", "recovery"):
+                report.outcome, report.longrepr = "passed", None
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
