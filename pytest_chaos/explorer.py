@@ -226,8 +226,9 @@ class Explorer:
             return
         once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
         again = []
-        if len(calls.numbers) > 1:
-            second = Trigger(hits=Hits.listed([calls.numbers[1]]))
+        numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
+        if len(numbers) > 1:
+            second = Trigger(hits=Hits.listed([numbers[1]]))
             again.append(self._scenario("second", key, (point, fault, second), at))
         self._followers[key] = (once, again)
 
@@ -251,13 +252,23 @@ class Explorer:
         if reason:
             self.pruned[reason] += len(once) + len(again)
             return
-        if outcome.activations > 1:
+        if outcome.activations > 1 and self._is_called_again(scenario.key[0], outcome):
             for follower in once:
                 self._add(follower)
         else:
             self.pruned["it fires once anyway"] += len(once)
         for follower in again:
             self._add(follower)
+
+    def _is_called_again(self, target: str, outcome: Outcome) -> bool:
+        """Tell whether a body calls a point more than once; a property test runs its body for each example."""
+        numbers = {
+            number
+            for (point, site), calls in outcome.spots.items()
+            if point == target and (self._with_driver or not site.is_driver)
+            for number in calls.numbers
+        }
+        return len(numbers) > 1
 
     def _why_no_more(self, key: Key, outcome: Outcome) -> str:
         if outcome.fails:

@@ -259,7 +259,7 @@ def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
     names = ("_hypothesis_internal_use_seed", "_hypothesis_internal_use_settings")
     known = {name: function.__dict__[name] for name in names if name in function.__dict__}
     limits: dict[str, Any] = {} if most is None else {"max_examples": min(most, before.max_examples)}
-    function._hypothesis_internal_use_seed = known.get(names[0], 0)
+    function._hypothesis_internal_use_seed = known.get(names[0]) or 0  # it may be there, and not be set
     function._hypothesis_internal_use_settings = hypothesis.settings(before, database=None, **limits)
     try:
         yield
