@@ -207,7 +207,9 @@ def in_place(session: pytest.Session, twin: pytest.Item) -> Iterator[None]:
 
 
 def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> list[str]:
-    """Let ``--lf``, ``--ff`` and ``--sw`` find the test of each scenario that failed; return the scenarios' ids.
+    """Let ``--lf``, ``--ff`` and ``--sw`` find the test of each scenario that failed.
+
+    Returns the scenarios' ids if nothing else is to be run: ``--ff`` and ``--sw`` go on with everything.
 
     Args:
         config: pytest's configuration.
@@ -227,7 +229,7 @@ def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> lis
     last = getattr(info, "last_failed", None)
     if info is not None and last is not None and (plain := cut(str(last))):
         info.last_failed = _like(last, plain)
-    return found
+    return found if config.getoption("lf", default=False) else []
 
 
 def _like(key: Any, text: str) -> Any:

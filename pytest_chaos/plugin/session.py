@@ -59,7 +59,6 @@ def start(config: pytest.Config) -> ChaosSession:
     """
     _refuse_unsupported(config)
     session = ChaosSession(config, read_settings(config))
-    session.wanted = wanted_scenarios(config)
     config.pluginmanager.register(session, "pytest-chaos session")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(xdist.Exchange(config, session), "pytest-chaos xdist")
@@ -137,6 +136,11 @@ class ChaosSession:
         self._warned_of_foreign = False
 
     # --- the session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
+        self.wanted = wanted_scenarios(self._config)
 
     def pytest_report_header(self) -> list[str]:
         """Say that chaos is on, and what does not act yet."""
