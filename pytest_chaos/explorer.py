@@ -112,7 +112,7 @@ class Explorer:
         taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
-        wanted: If only some scenarios are wanted, whether one is; then nothing else is pruned.
+        wanted: If only some scenarios are wanted, whether one is.
 
     Attributes:
         keys: How many keys the plain run has.
@@ -192,13 +192,19 @@ class Explorer:
     # --- inside
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:
-        """Leave only what is wanted, without waiting for what other shapes show."""
-        chosen = [scenario for scenario in self.planned if scenario.shape != "rule" and wanted(scenario.label)]
+        """Leave only what is wanted; a shape does not wait for what another one shows that is not wanted."""
+        lasting = [scenario for lane in self._lanes.values() for scenario in lane]
         self._lanes.clear()
         self._turns.clear()
-        self._followers.clear()
-        for scenario in chosen:
-            self._add(scenario)
+        for scenario in lasting:
+            shapes = self._followers.pop(scenario.key)
+            once, again = ([follower for follower in shape if wanted(follower.label)] for shape in shapes)
+            if wanted(scenario.label):
+                self._followers[scenario.key] = (once, again)
+                self._add(scenario)
+                continue
+            for follower in (*once, *again):
+                self._add(follower)
 
     def _plan(self) -> None:
         several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
