@@ -34,6 +34,7 @@ EXPLORATION = "exploration"
 """The place of writing of rules that nobody wrote."""
 
 _LONGEST_LABEL = 80  # characters
+_SEED = re.compile(r" seed=-?\d+$")
 
 
 @dataclass(frozen=True)
@@ -341,7 +342,9 @@ def unique_label(label: str, known: Counter[str]) -> str:
     label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
     if len(label) > _LONGEST_LABEL:
         digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
-        label = f"{label[: _LONGEST_LABEL - 9]} {digest}"
+        ending = _SEED.search(label)
+        kept = ending[0] if ending else ""
+        label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
     known[label] += 1
     return label if known[label] == 1 else f"{label} ({known[label]})"
 
