@@ -89,7 +89,9 @@ class Outcome:
         """Return what counts of a run."""
         ending = "" if seen.failure is None else _without_names(seen)
         handlers = tuple(sorted(seen.handlers))
-        effect = (judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
+        # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
+        kinds = tuple(sorted({activation.fault.partition("(")[0] for activation in seen.activations}))
+        effect = (kinds, judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
         return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
 
 
