@@ -34,6 +34,7 @@ EXPLORATION = "exploration"
 """The place of writing of rules that nobody wrote."""
 
 _LONGEST_LABEL = 80  # characters
+_SEED = re.compile(r" seed=-?\d+$")
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Explorer:
         taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
-        wanted: If only some scenarios are wanted, whether one is; then nothing else is pruned.
+        wanted: If only some scenarios are wanted, whether one is.
 
     Attributes:
         keys: How many keys the plain run has.
@@ -194,13 +195,19 @@ class Explorer:
     # --- inside
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:
-        """Leave only what is wanted, without waiting for what other shapes show."""
-        chosen = [scenario for scenario in self.planned if scenario.shape != "rule" and wanted(scenario.label)]
+        """Leave only what is wanted; a shape does not wait for what another one shows that is not wanted."""
+        lasting = [scenario for lane in self._lanes.values() for scenario in lane]
         self._lanes.clear()
         self._turns.clear()
-        self._followers.clear()
-        for scenario in chosen:
-            self._add(scenario)
+        for scenario in lasting:
+            shapes = self._followers.pop(scenario.key)
+            once, again = ([follower for follower in shape if wanted(follower.label)] for shape in shapes)
+            if wanted(scenario.label):
+                self._followers[scenario.key] = (once, again)
+                self._add(scenario)
+                continue
+            for follower in (*once, *again):
+                self._add(follower)
 
     def _plan(self) -> None:
         several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
@@ -228,8 +235,9 @@ class Explorer:
             return
         once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
         again = []
-        if len(calls.numbers) > 1:
-            second = Trigger(hits=Hits.listed([calls.numbers[1]]))
+        numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
+        if len(numbers) > 1:
+            second = Trigger(hits=Hits.listed([numbers[1]]))
             again.append(self._scenario("second", key, (point, fault, second), at))
         self._followers[key] = (once, again)
 
@@ -253,13 +261,23 @@ class Explorer:
         if reason:
             self.pruned[reason] += len(once) + len(again)
             return
-        if outcome.activations > 1:
+        if outcome.activations > 1 and self._is_called_again(scenario.key[0], outcome):
             for follower in once:
                 self._add(follower)
         else:
             self.pruned["it fires once anyway"] += len(once)
         for follower in again:
             self._add(follower)
+
+    def _is_called_again(self, target: str, outcome: Outcome) -> bool:
+        """Tell whether a body calls a point more than once; a property test runs its body for each example."""
+        numbers = {
+            number
+            for (point, site), calls in outcome.spots.items()
+            if point == target and (self._with_driver or not site.is_driver)
+            for number in calls.numbers
+        }
+        return len(numbers) > 1
 
     def _why_no_more(self, key: Key, outcome: Outcome) -> str:
         if outcome.fails:
@@ -326,7 +344,9 @@ def unique_label(label: str, known: Counter[str]) -> str:
     label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
     if len(label) > _LONGEST_LABEL:
         digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
-        label = f"{label[: _LONGEST_LABEL - 9]} {digest}"
+        ending = _SEED.search(label)
+        kept = ending[0] if ending else ""
+        label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
     known[label] += 1
     return label if known[label] == 1 else f"{label} ({known[label]})"
 

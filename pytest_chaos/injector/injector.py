@@ -477,6 +477,11 @@ class Injector:
 
     # --- the window
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the body is running."""
+        return self._is_open
+
     def open(self) -> None:
         """Let armed rules act from now on.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,7 +181,7 @@ class Exploring:
             if settings.replay and test not in replays:
                 continue
             try:
-                own = [check_target(target) for target, _ in mark.targets] if mark is not None else []
+                own = [_checked(target, place) for target, place in mark.targets] if mark is not None else []
                 contract = specification_of(item, settings.contract).contract
             except SpecificationError as error:
                 errors.append(error)
@@ -192,8 +193,10 @@ class Exploring:
             if not (chosen or scenarios or test in replays):
                 continue
             rules = [rule for rules in (*scenarios, *(one.rules for one in replays.get(test, ()))) for rule in rules]
+            places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
+            places.update((rule.target.text, rule.source) for rule in rules)
             try:
-                watched = self.watched_of([*chosen, *(rule.target for rule in rules)])
+                watched = self.watched_of([*chosen, *(rule.target for rule in rules)], places)
             except SpecificationError as error:
                 errors.append(error)
                 continue
@@ -224,8 +227,16 @@ class Exploring:
         targets = {target.text: target for plan in self._plans.values() for target, _ in plan.watched}
         return [Rule(target, (Term(Hang()),)) for target in targets.values()]
 
-    def watched_of(self, targets: list[Target]) -> Watched:
-        """Return targets with their injection points; a call that two of them stand for belongs to the first."""
+    def watched_of(self, targets: list[Target], places: Mapping[str, str] = MappingProxyType({})) -> Watched:
+        """Return targets with their injection points; a call that two of them stand for belongs to the first.
+
+        Args:
+            targets: The targets.
+            places: Where they are written, by text.
+
+        Raises:
+            SpecificationError: One of them names nothing; the error names its place.
+        """
         watched: Watched = []
         seen: set[str] = set()
         taken: set[tuple[int, str]] = set()
@@ -235,7 +246,10 @@ class Exploring:
             seen.add(target.text)
             points = self._points.get(target.text)
             if points is None:
-                points = self._points[target.text] = resolve_target(target)
+                try:
+                    points = self._points[target.text] = resolve_target(target)
+                except SpecificationError as error:
+                    raise error.at(places.get(target.text, "")) from None
                 self._by_text.update({point.text: point for point in points})
             fresh = [point for point in points if point.identity not in taken]
             taken.update(point.identity for point in fresh)
@@ -760,7 +774,7 @@ class OneTest:
 
     def _run_silently(self, run: Run) -> None:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe")
+        clone = clone_of(self._item, "probe", is_silent=True)
         self._run(clone, self._recovery, run)
 
     def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -828,6 +842,13 @@ def note_outcome(item: pytest.Item, report: pytest.TestReport) -> None:
         run.passed = report.passed
     elif report.when == "call":
         run.passed = run.passed and report.passed and not hasattr(report, "wasxfail")
+
+
+def _checked(target: Target, place: str) -> Target:
+    try:
+        return check_target(target)
+    except SpecificationError as error:
+        raise error.at(place) from None
 
 
 def _hangs(scenario: Scenario | None) -> bool:

@@ -59,7 +59,6 @@ def start(config: pytest.Config) -> ChaosSession:
     """
     _refuse_unsupported(config)
     session = ChaosSession(config, read_settings(config))
-    session.wanted = wanted_scenarios(config)
     config.pluginmanager.register(session, "pytest-chaos session")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(xdist.Exchange(config, session), "pytest-chaos xdist")
@@ -137,6 +136,11 @@ class ChaosSession:
         self._warned_of_foreign = False
 
     # --- the session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
+        self.wanted = wanted_scenarios(self._config)
 
     def pytest_report_header(self) -> list[str]:
         """Say that chaos is on, and what does not act yet."""
@@ -447,10 +451,16 @@ class ChaosSession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note an injected error that comes out of the teardown."""
+        """Note an injected error that comes out of the teardown, and what a subtest ended with."""
         report = yield
         note_outcome(item, report)
         experiment = item.stash.get(EXPERIMENT, None)
+        if experiment is not None and experiment.injector.is_open and report.failed and call.excinfo is not None:
+            # A subtest, reported while the body runs; like the body's own failure, a clone's is an observation.
+            if experiment.failure is None:
+                experiment.ended_with(call.excinfo.value)
+            if experiment.kind in ("explored", "recovery"):
+                report.outcome, report.longrepr = "passed", None
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
