@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from pytest_chaos import Verdict
 
 ROOT = Path(__file__).parents[2]
