@@ -33,6 +33,9 @@ Key = tuple[str, str, str]
 EXPLORATION = "exploration"
 """The place of writing of rules that nobody wrote."""
 
+TAKEN = "explored by another test"
+"""Why a key is not explored again where each is explored once per suite."""
+
 _LONGEST_LABEL = 80  # characters
 _SEED = re.compile(r" seed=-?\d+$")
 
@@ -225,7 +228,7 @@ class Explorer:
         key = (point, site.place, format_fault(fault))
         if self._taken is not None:
             if key in self._taken:
-                self.pruned["explored by another test"] += 1
+                self.pruned[TAKEN] += 1
                 return
             self._taken.add(key)
         self.keys += 1
@@ -362,7 +365,7 @@ class Tally:
         runs: Scenarios that were run, by shape.
         pruned: Scenarios that were not worth a run, by reason.
         left_out: Scenarios that were worth one and not run, by reason.
-        checks: Runs that were made to be sure: confirmations, probes, fresh processes.
+        checks: Runs that were made to be sure: each confirmation, probe and fresh process.
     """
 
     tests: int = 0
@@ -402,7 +405,7 @@ class Tally:
         """Count a test that is done with."""
         is_explored = bool(explorer.keys or explorer.made)
         self.tests += is_explored
-        self.unreached += not is_explored
+        self.unreached += not (is_explored or explorer.pruned[TAKEN])
         self.keys += explorer.keys
         self.runs.update(explorer.made)
         self.pruned.update(explorer.pruned)

@@ -53,6 +53,7 @@ _MOST_EXAMPLES = 25  # of a property test, in each scenario
 _LASTING = frozenset({"lock", "permit"})
 """Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
 
+_SHORTEST_TOLD_S = 0.1
 _GOOD = frozenset({"resilient", "degraded"})
 
 
@@ -616,7 +617,7 @@ class OneTest:
             return
         again = self._new_run(scenario, "explored")
         self._run_silently(again)
-        self._exploring.tally.checks["confirmations"] += 1
+        self._exploring.tally.checks["confirmation"] += 1
         if again.judgement is not None and not again.judgement.fails:
             found = f"unstable: {run.judgement.verdict} did not come again when the same faults were injected once more"
             run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
@@ -636,7 +637,7 @@ class OneTest:
         while True:
             run = self._new_run(None, "recovery")
             self._run_silently(run)
-            self._exploring.tally.checks["probes"] += 1
+            self._exploring.tally.checks["probe"] += 1
             trouble = recovery_trouble(run.seen) if run.seen is not None else ("", "the set-up fails")
             if trouble is None:
                 return ""
@@ -646,7 +647,7 @@ class OneTest:
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _ask_fresh(self) -> Answer:
-        self._exploring.tally.checks["fresh processes"] += 1
+        self._exploring.tally.checks["fresh process"] += 1
         scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
         if any("‹" in text for text, _, _ in scenarios):
             return Answer("unknown", None)
@@ -866,10 +867,10 @@ def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:
     """Return what ``--chaos-plan`` says of one test."""
     waiting = explorer.waiting
     more = len(explorer.planned) - len(waiting)
-    lines = [
-        f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')} and up to {more} more that depend "
-        f"on those, about {estimate_s(len(waiting), seconds):.1f} s"
-    ]
+    maybe = f" and up to {more} more that depend on those" if more else ""
+    estimate = estimate_s(len(waiting), seconds)
+    duration = f"about {estimate:.1f} s" if estimate >= _SHORTEST_TOLD_S else f"less than {_SHORTEST_TOLD_S} s"
+    lines = [f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')}{maybe}, {duration}"]
     lines += [f"  {scenario.label}    {scenario.text}" for scenario in waiting]
     return lines
 

@@ -84,36 +84,47 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
     return f"leaks without a fault: {tests} judged; {failing} failing{notes}"
 
 
-def exploration(tallies: Iterable[Tally]) -> list[str]:
-    """Return lines that say how much of what was planned was run, and why the rest was not."""
+def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list[str]:
+    """Return lines that say how much of what was planned was run, and why the rest was not.
+
+    Args:
+        tallies: Those of all processes.
+        only_planned: Whether nothing was meant to run.
+    """
     total = Tally.of_all(tallies)
     if not total.tests:
-        reached = f"explored nothing: no target was reached by {_tests(total.unreached)}"
+        reached = f"explored nothing: no target was reached by {_many(total.unreached, 'test')}"
         return [reached] if total.unreached else []
-    tests = _tests(total.tests)
-    runs = sum(total.runs.values())
-    lines = [f"explored {tests}: {total.keys} keys, {runs} scenarios run{_parts(total.runs)}{_checks(total.checks)}"]
+    found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
+    if only_planned:
+        lines = [f"planned for {found}; nothing of it was run"]
+    else:
+        runs = _many(sum(total.runs.values()), "scenario")
+        lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
     if total.unreached:
         lines.append(f"{total.unreached} more reached no target")
-    if sum(total.pruned.values()):
-        lines.append(f"pruned {sum(total.pruned.values())}{_parts(total.pruned)}")
-    if sum(total.left_out.values()):
-        lines.append(f"left out {sum(total.left_out.values())}{_parts(total.left_out)}")
+    for word, counts in (("pruned", total.pruned), ("left out", total.left_out)):
+        if sum(counts.values()):
+            lines.append(f"{word} {sum(counts.values())}: {_reasons(counts)}")
     return lines
 
 
-def _tests(count: int) -> str:
-    return "1 test" if count == 1 else f"{count} tests"
-
-
 def _parts(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if count)
+    shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
     return f" ({shown})" if shown else ""
 
 
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} ({count})" for reason, count in sorted(counts.items()) if count)
+
+
 def _checks(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
+    shown = ", ".join(_many(count, what) for what, count in sorted(counts.items()) if count)
     return f", and {shown}" if shown else ""
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def never_fired(records: Iterable[Record]) -> list[str]:
