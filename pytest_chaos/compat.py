@@ -178,6 +178,12 @@ def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Cal
     return undo
 
 
+def closing_class() -> type[asyncio.AbstractEventLoop]:
+    """Return the class whose ``close`` a loop of asyncio passes while everything on it is still in place."""
+    base = selector_events.BaseSelectorEventLoop
+    return base if "close" in vars(base) else asyncio.base_events.BaseEventLoop
+
+
 def is_executor_worker(thread: threading.Thread) -> bool:
     """Tell whether a thread is a worker of a ``ThreadPoolExecutor``."""
     # The table of queues is filled only after the start, so a young worker is told by what it runs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, Protocol
@@ -67,7 +68,7 @@ class Census:
         self._children = Children(self.births)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
-            Tasks(self.births, self.loops_in_use),
+            Tasks(self.births, self.loops_in_use, self._deaths.task_is_reported),
             self._deaths,  # after those whose waiting may see the last ones die
             AsyncGenerators(self.births, self.loops_in_use),
             LoopTimers(self.births, self.loops_in_use),
@@ -84,6 +85,7 @@ class Census:
         self.streams: Streams | None = None
         self.before_loop_closes: Callable[[asyncio.AbstractEventLoop], None] | None = None
         self._baselines: list[Baseline] = []
+        self._cancelled: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._undo: Callable[[], None] | None = None
 
     # --- births
@@ -169,16 +171,25 @@ class Census:
         """Look at what is on a loop before it is cancelled without a word."""
         if self.before_loop_closes is not None:
             self.before_loop_closes(loop)
+        self._cancelled.add(loop)
+        self._look_at(loop, by_hand=False)
+
+    def loop_is_closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at what is on a loop that is closed with nothing cancelled before."""
+        if loop not in self._cancelled:
+            self._look_at(loop, by_hand=True)
+
+    def _look_at(self, loop: asyncio.AbstractEventLoop, *, by_hand: bool) -> None:
         if not self._baselines:
             return
         is_projects = self._runs_loop() == "project"
         for kind in self.kinds:
             look = getattr(kind, "loop_closes", None)
             if look is not None:
-                look(loop, is_projects=is_projects)
+                look(loop, is_projects=is_projects, by_hand=by_hand)
 
     def _runs_loop(self) -> str:
-        for frame in frames_from(compat.get_frame(2)):
+        for frame in frames_from(compat.get_frame(3)):
             origin = self.provenance.of_frame(frame)
             if origin not in ("stdlib", "chaos", "passage", "generated"):
                 return origin

@@ -104,6 +104,12 @@ class Deaths:
         """Follow a task to its end."""
         self._lives[id(task)] = _Life(task, self._births.of(task), next(self._numbers))
 
+    def task_is_reported(self, task: asyncio.Future[Any], told: Leftover) -> None:
+        """Note that a task was reported as left: what becomes of it says nothing new."""
+        life = self._lives.get(id(task))
+        if life is not None and life.told is None:
+            life.told = told
+
     def snapshot(self) -> Before:
         """Return what is there now."""
         if self._lives:

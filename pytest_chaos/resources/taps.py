@@ -47,6 +47,9 @@ class Listener(Protocol):
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """A loop is about to cancel what is left on it."""
 
+    def loop_is_closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A loop is about to close, whether or not what was left on it was cancelled."""
+
     def child_started(self, pid: int) -> None:
         """A child process was started."""
 
@@ -58,6 +61,7 @@ def install(listener: Listener) -> Callable[[], None]:
         _replace(asyncio.base_events.BaseEventLoop, "create_task", lambda original: _create_task(original, listener)),
         _replace(asyncio.base_events.BaseEventLoop, "__init__", lambda original: _make_loop(original, listener)),
         compat.tap_loop_closing(listener.loop_closes),
+        _replace(compat.closing_class(), "close", lambda original: _close_loop(original, listener)),
         _replace(subprocess.Popen, "__init__", lambda original: _start_child(original, listener)),
         _replace(multiprocessing.process.BaseProcess, "start", lambda original: _start_child(original, listener)),
     ]
@@ -111,6 +115,16 @@ def _make_loop(original: Callable[..., Any], listener: Listener) -> Callable[...
         listener.loop_made(self)
 
     return __init__
+
+
+def _close_loop(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def close(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        if not self.is_closed() and not self.is_running():
+            listener.loop_is_closed(self)
+        original(self, *args, **kwargs)
+
+    return close
 
 
 def _start_child(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pytest_chaos.resources import stacks
@@ -24,12 +25,20 @@ class Tasks:
     Args:
         births: Who made which.
         loops: The loops in use.
+        reported: Is told each task that nothing will end, and what is said of it.
         grace_s: How long they may take to end, in seconds.
     """
 
-    def __init__(self, births: Births, loops: Loops, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        births: Births,
+        loops: Loops,
+        reported: Callable[[asyncio.Task[Any], Leftover], None],
+        grace_s: float = GRACE_S,
+    ) -> None:
         self._births = births
         self._loops = loops
+        self._reported = reported
         self.grace_s = grace_s
         self._found: list[tuple[Birth | None, Leftover]] = []
         self._known: frozenset[asyncio.Task[Any]] = frozenset()
@@ -56,18 +65,19 @@ class Tasks:
                 tasks = [task for task in tasks if not task.done()]
             elif tasks:
                 tasks = poll(tasks, lambda task: not task.done(), self.grace_s)
-            left.extend(self._leftover(task) for task in tasks)
+            left.extend(self._report(task) for task in tasks)
         return left
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
-        """Look at a loop's tasks before it cancels them without a word."""
+    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
+        """Look at a loop's tasks before it cancels them without a word, or closes over them."""
         # A wider fixture's were known before this test, and are looked at here for the last time.
         tasks = self._new(loop, frozenset(task for task in self._known if is_tests(self._births.of(task))))
         if tasks and not is_projects:
             settle(loop, tasks, self.grace_s)
         for task in tasks:
             if not task.done():
-                self._found.append((self._births.of(task), self._leftover(task, is_note=is_projects)))
+                told = self._report(task) if by_hand else self._leftover(task, is_note=is_projects)
+                self._found.append((self._births.of(task), told))
 
     def _new(self, loop: asyncio.AbstractEventLoop, before: frozenset[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
         return [
@@ -85,6 +95,11 @@ class Tasks:
             return False
         # The framework's task that carries the test body is made below its own frames, with none of the test's.
         return "project" in origins or "test" in origins or own in ("project", "test")
+
+    def _report(self, task: asyncio.Task[Any]) -> Leftover:
+        told = self._leftover(task)
+        self._reported(task, told)
+        return told
 
     def _leftover(self, task: asyncio.Task[Any], *, is_note: bool = False) -> Leftover:
         coroutine = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
