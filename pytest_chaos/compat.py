@@ -218,6 +218,13 @@ def thread_target_module(thread: threading.Thread) -> str:
     return getattr(target, "__module__", "") or type(thread).__module__
 
 
+def given_to(thread: threading.Thread) -> list[object]:
+    """Return what a thread works with: the arguments of the function it runs, and the object whose method that is."""
+    target = getattr(thread, "_target", None)
+    given = [*(getattr(thread, "_args", None) or ()), *(getattr(thread, "_kwargs", None) or {}).values()]
+    return [one for one in (getattr(target, "__self__", None), *given) if one is not None]
+
+
 def is_dummy(thread: threading.Thread) -> bool:
     """Tell whether a thread object only stands for a foreign thread."""
     return type(thread).__name__ == "_DummyThread"

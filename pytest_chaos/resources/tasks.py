@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.births import Birth, Births, Mine, is_tests
+from pytest_chaos.resources.holders import Holders
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
 from pytest_chaos.resources.loops import Loops, settle
+from pytest_chaos.resources.whose import is_made_by_own, is_own
 
 
 class Before(NamedTuple):
@@ -101,18 +103,28 @@ class Tasks:
         self._reported(task, told)
         return told
 
+    def _singleton(self, task: asyncio.Task[Any]) -> str:
+        """Return what keeps a task that a library made for itself."""
+        provenance = self._births.provenance
+        birth = self._births.of(task)
+        code = getattr(task.get_coro(), "cr_code", None)
+        if birth is None or is_made_by_own(birth, provenance) or is_own(code, provenance):
+            return ""
+        return Holders(provenance).singleton_of(task)
+
     def _leftover(self, task: asyncio.Task[Any], *, is_note: bool = False) -> Leftover:
         coroutine = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
         what = f"task {task.get_name()!r} ({coroutine})"
         if is_note:
             what += ", cancelled by the project's own asyncio.run"
+        keeper = self._singleton(task)
         return leftover(
             self._births,
             "task",
             what,
             self._births.of(task),
             verb="created",
-            where=stacks.place_of_task(task, self._births.provenance),
-            is_note=is_note,
+            where=f"{stacks.place_of_task(task, self._births.provenance)}{f'; kept by {keeper}' if keeper else ''}",
+            is_note=is_note or bool(keeper),
             stack=[frame.f_code for frame in reversed(stacks.coroutine_frames(task))],
         )
