@@ -11,6 +11,7 @@ import asyncio
 import asyncio.base_events
 import asyncio.runners
 import asyncio.selector_events as selector_events
+import concurrent.futures
 import concurrent.futures.thread as executor_threads
 import contextlib
 import dis
@@ -23,6 +24,7 @@ import sys
 import threading
 import tracemalloc
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -39,6 +41,24 @@ def _note(name: str, present: bool) -> bool:
 _HAS_CANCEL_ALL = _note("asyncio.runners._cancel_all_tasks", hasattr(asyncio.runners, "_cancel_all_tasks"))
 _HAS_FRAMES = _note("sys._current_frames", hasattr(sys, "_current_frames"))
 _HAS_QUEUES = _note("concurrent.futures.thread._threads_queues", hasattr(executor_threads, "_threads_queues"))
+
+
+def _note_attributes(maker: Any, *names: str) -> None:
+    """Test attributes that instances have, by the code that makes these; what replaced it tells nothing."""
+    code = getattr(maker, "__code__", None)
+    for name in names:
+        _note(f"{maker.__module__}.{maker.__qualname__.partition('.')[0]}.{name}", not code or name in code.co_names)
+
+
+_note_attributes(threading.Thread.__init__, "_target", "_args", "_kwargs")
+_note_attributes(concurrent.futures.Future.__init__, "_done_callbacks")
+_note_attributes(concurrent.futures.ThreadPoolExecutor.__init__, "_shutdown")
+_note_attributes(asyncio.base_events.BaseEventLoop.__init__, "_thread_id", "_default_executor")
+_note_attributes(selector_events.BaseSelectorEventLoop.__init__, "_transports", "_selector")
+for _name in ("_callback", "_args", "_run"):
+    _note(f"asyncio.Handle.{_name}", hasattr(asyncio.Handle, _name))
+for _name in ("_worker", "_WorkItem"):
+    _note(f"concurrent.futures.thread.{_name}", hasattr(executor_threads, _name))
 
 MONITORING: Any = getattr(sys, "monitoring", None)
 """The interpreter's events, from 3.12 on."""
@@ -259,6 +279,54 @@ def is_gil_enabled() -> bool:
     """Tell whether threads take turns; interpreters before 3.13 have no other way."""
     told = getattr(sys, "_is_gil_enabled", None)
     return told is None or bool(told())
+
+
+def foreign_loop_class() -> Any:
+    """Return the class of event loops that are made in C, once uvloop is imported; ``None`` where it is not.
+
+    Python's class stands above that of C, so methods can be put in their way, and what a loop keeps to itself in C
+    can be kept again in its attributes, under the names of asyncio.
+    """
+    found = getattr(sys.modules.get("uvloop"), "Loop", None)
+    return found if isinstance(found, type) and hasattr(found, "create_task") else None
+
+
+def open_pipe_of_foreign_loops(loop_class: Any) -> None:
+    """Let a library of C open what nothing closes: the pipe of signals that its first loop makes for the process."""
+    loop_class().close()
+
+
+class ForeignTimer:
+    """A timer of a loop that is made in C, as one of asyncio's is seen."""
+
+    __slots__ = ("__weakref__", "_args", "_callback", "_handle", "_loop")
+
+    def __init__(self, loop: Any, handle: Any, callback: Any, args: tuple[Any, ...]) -> None:
+        self._loop = loop
+        self._handle = handle
+        self._callback = callback
+        self._args = args
+
+    def cancelled(self) -> bool:
+        """Tell whether it was cancelled, or is over."""
+        return bool(self._handle.cancelled()) or self._handle.when() <= self._loop.time()
+
+
+def note_foreign_timer(loop: Any, handle: Any, callback: Any, args: tuple[Any, ...]) -> ForeignTimer:
+    """Keep a pending timer with its loop, and let go of those that are over."""
+    timer = ForeignTimer(loop, handle, callback, args)
+    loop._scheduled = [*scheduled(loop), timer]
+    return timer
+
+
+def note_foreign_generator(loop: Any, generator: Any) -> None:
+    """Keep with a loop which asynchronous generators were begun on it."""
+    vars(loop).setdefault("_asyncgens", weakref.WeakSet()).add(generator)
+
+
+def note_foreign_executor(loop: Any, executor: Any) -> None:
+    """Keep with a loop which executor it uses by default."""
+    loop._default_executor = executor
 
 
 def scheduled(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:

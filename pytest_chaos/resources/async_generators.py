@@ -42,7 +42,7 @@ class AsyncGenerators:
 
     def open(self) -> None:
         """Note who begins one."""
-        self._undo = taps.hear_of_async_generators(self._begun)
+        self._undo = taps.hear_of_async_generators(self.generator_begun)
 
     def close(self) -> None:
         """Take the tap out, and forget what was found."""
@@ -51,7 +51,8 @@ class AsyncGenerators:
             self._undo = None
         self._found.clear()
 
-    def _begun(self, generator: Any) -> None:
+    def generator_begun(self, generator: Any) -> None:
+        """Note who begins one."""
         self._births.note(generator, above=2)
 
     def snapshot(self) -> Before:

@@ -43,7 +43,7 @@ class LoopTimers:
 
     def open(self) -> None:
         """Note who sets one."""
-        self._undo = taps.hear_of_timers(self._set)
+        self._undo = taps.hear_of_timers(self.timer_set)
 
     def close(self) -> None:
         """Take the tap out, and forget what was found."""
@@ -53,7 +53,8 @@ class LoopTimers:
         self._found.clear()
         self._births_of.clear()
 
-    def _set(self, timer: asyncio.TimerHandle) -> None:
+    def timer_set(self, timer: asyncio.TimerHandle) -> None:
+        """Note who sets a timer."""
         if not compat.is_own_timer(timer):
             key = id(timer)
             self._births_of[key] = weakref.ref(timer), self._births.here(above=2)
