@@ -275,6 +275,18 @@ def thread_of_loop(loop: asyncio.AbstractEventLoop) -> int | None:
     return getattr(loop, "_thread_id", None)
 
 
+# From 3.14 on the interpreter keeps its tasks in a list of its own, and in this set only those of other classes.
+_TASKS: Any = getattr(asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks, "_all_tasks", None))
+if sys.version_info >= (3, 14):
+    _TASKS = None
+_EAGER_TASKS: Any = getattr(asyncio.tasks, "_eager_tasks", ())
+
+
+def may_have_tasks() -> bool:
+    """Tell whether there may be a task on any loop: to ask whether there is none costs a tenth of asking a loop."""
+    return _TASKS is None or bool(len(_TASKS)) or bool(_EAGER_TASKS)
+
+
 def is_gil_enabled() -> bool:
     """Tell whether threads take turns; interpreters before 3.13 have no other way."""
     told = getattr(sys, "_is_gil_enabled", None)
@@ -574,7 +586,10 @@ def _ends_tls(transport: Any) -> bool:
 def readers(loop: asyncio.AbstractEventLoop) -> list[tuple[Any, asyncio.Handle]]:
     """Return the files on which a loop waits, with what it calls; the transports' own and the loop's left out."""
     try:
-        keys = list((loop._selector.get_map() or {}).values())  # type: ignore[attr-defined]  # tested by the except
+        files = loop._selector.get_map() or {}  # type: ignore[attr-defined]  # tested by the except
+        if len(files) <= 1:
+            return []  # the loop's own, with which other threads wake it
+        keys = list(files.values())
     except (AttributeError, RuntimeError):  # no loop of selectors, or one that is being closed
         return []
     own = (getattr(loop, "_ssock", None), getattr(loop, "_csock", None))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pytest_chaos import compat
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.births import Birth, Births, Mine, is_tests
 from pytest_chaos.resources.holders import Holders
@@ -54,12 +55,15 @@ class Tasks:
 
     def snapshot(self) -> Before:
         """Return the tasks that are on open loops."""
-        self._known = frozenset(task for loop in self._loops.open() for task in stacks.tasks_of(loop))
+        loops = self._loops.open() if compat.may_have_tasks() else ()
+        self._known = frozenset(task for loop in loops for task in stacks.tasks_of(loop))
         return Before(self._known, len(self._found))
 
     def left(self, before: Before, mine: Mine) -> list[Leftover]:
         """Return what was left."""
         left = [found for birth, found in self._found[before.found :] if mine(birth)]
+        if not compat.may_have_tasks():
+            return left
         for loop in self._loops.open():
             tasks = [task for task in self._new(loop, before.tasks) if mine(self._births.of(task))]
             if tasks and not loop.is_running():

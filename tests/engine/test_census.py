@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos import compat
 from pytest_chaos.contract import Contract
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.births import NOBODY, Owner
@@ -327,6 +329,24 @@ def test_loop_is_closed_as_ever(shop: Any, lab: Any) -> None:
 
 def test_default_executor_that_asyncio_run_ends_is_no_leak(shop: Any, lab: Any) -> None:
     assert [] == left(lab, lambda: asyncio.run(shop.uses_the_default_executor()))
+
+
+def test_a_task_is_known_to_be_there_from_its_making_to_its_end() -> None:
+    """Whether there is any is asked before loops are looked through."""
+
+    async def main() -> bool:
+        return compat.may_have_tasks()
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(main())
+    task = loop.create_task(asyncio.sleep(0))
+    assert compat.may_have_tasks()
+    loop.run_until_complete(task)
+    loop.close()
+    if sys.version_info >= (3, 12):
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_task_factory(asyncio.eager_task_factory)
+            assert runner.run(main())
 
 
 # --- owners
