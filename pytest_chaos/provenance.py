@@ -191,6 +191,8 @@ class Provenance:
             return "installed"
         if real.startswith(_STDLIB) or filename.startswith(_STDLIB):
             return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
+        if not Path(filename).is_absolute() and not Path(real).exists():
+            return "installed"  # compiled elsewhere: Cython keeps the names that its sources had there
         if real in self._test_files or os.path.basename(real) == "conftest.py":
             return "test"
         if real.startswith(self._root):
