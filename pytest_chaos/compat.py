@@ -587,6 +587,11 @@ _count_threads = getattr(_thread, "_count", None)
 _note("_thread._count", _count_threads is not None)
 
 
+def is_only_thread() -> bool:
+    """Tell whether no thread was started but the main one; a C library's are not known."""
+    return _count_threads is not None and not _count_threads()
+
+
 def raw_thread_count() -> int:
     """Return how many threads run that ``_thread`` started and ``threading`` does not know; a C library's are none."""
     if _count_threads is None:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
+from pytest_chaos.injector.bytecode import Entry
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
 from pytest_chaos.injector.passage import Act, Passage
@@ -43,9 +44,6 @@ def take() -> Any:
 class Hook(ABC):
     """What the prologue of one function calls.
 
-    Args:
-        called_by: The code in which the prologue stands, or will.
-
     Attributes:
         entries: The entry that each running thread or task asks.
         passage: What decides, or ``None`` while no fault stands here.
@@ -53,22 +51,29 @@ class Hook(ABC):
         held: What :meth:`real` needs, while a fault stands here.
     """
 
-    __slots__ = ("_called_by", "_layout", "entries", "has_receiver", "held", "passage")
+    __slots__ = ("_layout", "entries", "has_receiver", "held", "passage")
 
-    def __init__(self, called_by: CodeType) -> None:
+    _layout: Layout
+
+    def __init__(self) -> None:
         self.entries: Entries = ContextVar("pytest-chaos", default=ALWAYS)
         self.passage: Passage | None = None
         self.has_receiver = False
         self.held: Any = None
-        self._called_by = called_by
-        self._layout: Layout | None = None
 
     @property
     def layout(self) -> Layout:
         """The parameter slots of the function."""
-        if self._layout is None:
-            self._layout = Layout(self._called_by)
-        return self._layout
+        try:
+            return self._layout
+        except AttributeError:  # not asked for yet
+            self._layout = layout = Layout(self.called_by)
+            return layout
+
+    @property
+    @abstractmethod
+    def called_by(self) -> CodeType:
+        """The code in which the prologue stands, or will."""
 
     def fire(self, *slots: Any) -> bool:
         """Tell whether a fault acts on the call with these parameter slots."""
@@ -87,3 +92,24 @@ class Hook(ABC):
     @abstractmethod
     def real(self, held: Any) -> Callable[..., Any]:
         """Return the function as it is without the prologue; also when the fault is lifted since."""
+
+
+class LoneHook(Hook):
+    """A hook whose callers need not be told apart while there is only one.
+
+    Attributes:
+        alone: The entry over the verdicts that all ask then, or ``None`` while each asks its own.
+    """
+
+    __slots__ = ("alone",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alone: Entry | None = None
+
+    def fire_alone(self, *slots: Any) -> bool:
+        """Do as :meth:`fire` where the entry that was asked is the one of all."""
+        alone = self.alone
+        if alone is not None:
+            self.entries.set(alone)  # also in a context in which nothing was asked yet
+        return self.fire(*slots)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.injector.call import AnyCall, RealCall
@@ -20,10 +20,8 @@ Act = tuple[Callable[[], Any], BaseException | None]
 """What a fault does to a call, and the error to raise instead where that is all."""
 
 
-class Decide(Protocol):
-    """Returns the strike that hits a call, or ``None`` to let it pass."""
-
-    def __call__(self, call: AnyCall, entries: Entries | None) -> Strike | None: ...
+Decide = Callable[[Any, AnyCall, Entries | None], Strike | None]
+"""Returns the strike that hits a call at a place, or ``None`` to let it pass."""
 
 
 class Passage:
@@ -34,21 +32,25 @@ class Passage:
     Args:
         kind: What sort of callable stands there.
         decide: Decides over each call.
-
-    Attributes:
+        place: What is told to ``decide``.
         receivers: If only calls on certain receivers are meant: one predicate for each rule, any of which may hold.
     """
 
-    def __init__(self, kind: Kind, decide: Decide) -> None:
-        self.receivers: tuple[Callable[[Any], bool], ...] = ()
+    __slots__ = ("_decide", "_place", "_shape", "receivers")
+
+    def __init__(
+        self, kind: Kind, decide: Decide, place: Any, receivers: tuple[Callable[[Any], bool], ...] = ()
+    ) -> None:
+        self.receivers = receivers
         self._shape = _SHAPES.get(kind, _call)
         self._decide = decide
+        self._place = place
 
     def __call__(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         __tracebackhide__ = True
-        strike = self._decide(RealCall(wrapped, args, kwargs), None)
+        strike = self._decide(self._place, RealCall(wrapped, args, kwargs), None)
         if strike is None:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
@@ -67,7 +69,7 @@ class Passage:
             call: The call.
             entries: Where the entry stands that asked.
         """
-        strike = self._decide(call, entries)
+        strike = self._decide(self._place, call, entries)
         if strike is None:
             return None
         if self._shape is _call:
