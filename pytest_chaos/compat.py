@@ -58,7 +58,7 @@ class ErrorHold:
 
     def is_alone(self) -> bool:
         """Tell whether nothing but this hold refers to the error; where references are not counted, never."""
-        return _references(self) <= _REFERENCES_OF_ONE
+        return _count_references(self.error) <= _REFERENCES_OF_ONE
 
 
 _count_references: Callable[[object], int] = getattr(sys, "getrefcount", lambda obj: 1)
@@ -68,7 +68,7 @@ def _references(hold: ErrorHold) -> int:
     return _count_references(hold.error)
 
 
-# How a call counts its own argument differs between versions, so it is measured.
+# How a call counts its own argument differs between versions, so it is measured, in the words of ``is_alone``.
 _REFERENCES_OF_ONE = _references(ErrorHold(Exception())) if hasattr(sys, "getrefcount") else 0
 
 

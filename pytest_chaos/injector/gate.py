@@ -188,8 +188,9 @@ class Gates:
         if gate is self._shared:
             if passed:
                 self._cursor.skip(passed)
-            self._cursor.set_actor_calls(way.actor, way.calls_before(call))
-        else:
+            if passed or self._has_many:  # else the one actor made no call that is not counted yet
+                self._cursor.set_actor_calls(way.actor, way.calls_before(call))
+        elif passed:
             self._cursor.skip_of(way.term, way.point, way.actor, passed)
         return call
 

@@ -16,14 +16,14 @@ from typing import Any
 from pytest_chaos.injector.bytecode import Entry
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
-from pytest_chaos.injector.passage import Act, Passage
+from pytest_chaos.injector.passage import Passage
 
 
 class _Handover(threading.local):
     """From ``fire`` to ``take``, of the same call: nested calls come and go in between, so it is a stack."""
 
     def __init__(self) -> None:
-        self.acts: list[Act] = []
+        self.acts: list[Any] = []  # what to call; or an error and then None, if raising that is all there is to do
 
 
 _HANDOVER = _Handover()
@@ -32,12 +32,12 @@ _HANDOVER = _Handover()
 def take() -> Any:
     """Let the fault act for which ``fire`` said yes just now."""
     __tracebackhide__ = True
-    act, error = _HANDOVER.acts.pop()
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error  # a frame that holds what it raised keeps both alive, with all the frames above
+    acts = _HANDOVER.acts
+    act = acts.pop()
+    if act is None:
+        # By no name: a frame that holds what it raised keeps both alive, with all the frames above; and to delete a
+        # name afterwards takes a handler, in which the error would be seen to stop.
+        raise acts.pop()
     return act()
 
 
@@ -83,10 +83,15 @@ class Hook(ABC):
             return False
         if passage.receivers and self.layout.has_positional and not passage.means(slots[0]):
             return False
-        act = passage.act_on(SplicedCall(self, slots, held), self.entries)
-        if act is None:
+        strike = passage.decide(passage.place, SplicedCall(self, slots, held), self.entries)
+        if strike is None:
             return False
-        _HANDOVER.acts.append(act)
+        acts = _HANDOVER.acts
+        if strike.error is not None:
+            acts.append(strike.error)
+            acts.append(None)
+        else:
+            acts.append(passage.act_of(strike))
         return True
 
     @abstractmethod

@@ -72,6 +72,7 @@ class Injection:
         self._earlier_fired = 0
         self.recorded: list[Activation] = []
         self._fault_texts: dict[int, str] = {}
+        self._only_fault = format_fault(rule.chain[0].fault) if len(rule.chain) == 1 else ""
         self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
         self.is_planned = False
         self.gates: Gates | None = None
@@ -131,6 +132,8 @@ class Injection:
 
     def text_of(self, fault: Fault) -> str:
         """Return the text of a fault of the chain."""
+        if self._only_fault:
+            return self._only_fault
         known = self._fault_texts.get(id(fault))
         if known is None:
             known = self._fault_texts[id(fault)] = format_fault(fault)
@@ -176,6 +179,7 @@ class _Site:
 
 
 _Key = int | tuple[int, str]
+_this_thread = threading.get_ident
 
 
 class Injector:
@@ -218,6 +222,7 @@ class Injector:
         _INJECTORS.add(self)
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._entered: set[Entries] = set()  # where some actor has an entry of its own
+        self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
         self._alone: list[StandIn] = []  # those that ask the verdicts of the one actor that there is
         self._decides_each_call = False
 
@@ -309,6 +314,7 @@ class Injector:
         """Count every rule from its first call again, as for another run of the body."""
         self.actors = actors
         actors.before_birth = self._no_more_alone
+        self._main = (_this_thread(), threading.current_thread().name)
         self._began = monotonic()
         with self._lock:
             for injection in self.injections:
@@ -474,12 +480,18 @@ class Injector:
             return None
         GUARD.inside = True
         try:
-            frame = compat.get_frame(2 if entries is None else 3)  # of the call, or of the passage of ours around it
+            frame = compat.get_frame(2)  # of the call, or of a passage of ours around it
             is_ours = self._provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:
-                return self._decide_planned(site, planned, call, entries, is_ours)
-            return self._count(site, frame, call) if is_ours else None
+                strike = self._decide_planned(site, planned, call, entries, is_ours)
+            elif is_ours:
+                strike = self._count(site, frame, call)
+            else:
+                return None
+            if strike is not None and entries is not None and site.passage is not None and site.passage.is_plain:
+                strike.error = strike.fault.error_at_once(strike)
+            return strike
         finally:
             GUARD.inside = False
 
@@ -500,9 +512,11 @@ class Injector:
     def _decide_planned(
         self, site: _Site, planned: _Entry, call: AnyCall, entries: Entries, is_ours: bool
     ) -> Strike | None:
-        injection, point = planned.injection, planned.point
+        injection, point, _ = planned
         elapsed_s = monotonic() - self._began
-        with self._lock:
+        lock = self._lock
+        lock.acquire()  # and not by "with", which takes as long as all that is done meanwhile
+        try:
             if not injection.is_planned:
                 return None  # it was lifted, or another rule was armed here, at this very moment
             if injection.gates is None:
@@ -534,6 +548,8 @@ class Injector:
                 injection.retire_gates()  # another rate draws from other streams
             elif call_of_gate >= way.gate.tail:
                 way.gate.extend()
+        finally:
+            lock.release()
         return None if fault is None else Strike(fault, point.kind, call, activation, self)
 
     def _enter(self, gates: Gates, site: _Site, point: Point, entries: Entries, injection: Injection) -> Way:
@@ -606,13 +622,19 @@ class Injector:
             actor,
             index,
             elapsed_s,
-            threading.current_thread().name,
+            self._name_of_thread(),
             injection.token(actor, index),
             injection.cursor.term_number,
         )
         injection.recorded.append(activation)
         self.journal.activations.append(activation)
         return activation
+
+    def _name_of_thread(self) -> str:
+        ident = _this_thread()
+        if ident == self._main[0]:
+            return self._main[1]  # nearly always
+        return threading.current_thread().name
 
     def draws(self, activation: Activation) -> Callable[[], float]:
         """Return the draws in [0, 1) of one activation: its jitter, its texts, its choice."""

@@ -140,7 +140,7 @@ class _Leg:
 
     def _of_kind(self, passage: Passage, kind: Kind) -> Passage:
         """Return a passage for calls of a kind that is known only now; a fault that cannot act on it does not."""
-        decide = passage._decide
+        decide = passage.decide
 
         def decide_as(place: Any, call: AnyCall, entries: Entries | None) -> Strike | None:
             strike = decide(place, call, entries)
@@ -157,7 +157,7 @@ class _Leg:
             strike.kind = kind
             return strike
 
-        return Passage(kind, decide_as, passage._place)
+        return Passage(kind, decide_as, passage.place)
 
     def _complain(self, what: str) -> None:
         point = self._trail.point
