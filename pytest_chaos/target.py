@@ -376,11 +376,18 @@ def _point_on_instance(text: str, owner: Any, name: str) -> Point:
     if kind is None:
         raise TargetError(f"target {text} is not callable: {bound!r}")
     if not hasattr(owner, "__dict__"):
-        raise TargetError(
-            f"target {text}: attributes of this {type(owner).__name__} cannot be replaced",
-            remedy=f"Put the fault on the class: '{type(owner).__module__}:{type(owner).__qualname__}.{name}'.",
-        )
+        if type(bound) is types.MethodType and type(bound.__func__) is types.FunctionType:
+            return Point(text, owner, name, bound, True, kind)  # its function may be spliced, and looks who is called
+        raise irreplaceable(text, owner, name)
     return Point(text, owner, name, bound, name not in vars(owner), kind)
+
+
+def irreplaceable(text: str, owner: Any, name: str) -> TargetError:
+    """Return the refusal of a fault on one instance whose attributes cannot be replaced."""
+    return TargetError(
+        f"target {text}: attributes of this {type(owner).__name__} cannot be replaced",
+        remedy=f"Put the fault on the class: '{type(owner).__module__}:{type(owner).__qualname__}.{name}'.",
+    )
 
 
 def _point_of_object(target: Target) -> Point:

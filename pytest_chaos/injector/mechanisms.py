@@ -15,7 +15,7 @@ from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.returned import ReturnedMechanism
 from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
-from pytest_chaos.target import Point
+from pytest_chaos.target import Point, irreplaceable
 
 
 class Mechanism(Protocol):
@@ -76,6 +76,9 @@ def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, c
         function: The Python function behind it, if there is one.
         armory: What the injectors of a session share.
         covered: Where replacements stand.
+
+    Raises:
+        TargetError: It stands on one instance whose attributes cannot be replaced, and is not spliced.
     """
     if point.through:
         return ReturnedMechanism(point, armory.aliases, covered)
@@ -85,6 +88,8 @@ def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, c
         twin = armory.twins.twin_of(function)
         if twin is not None:
             return SpliceMechanism(function, twin, has_receiver(point))
+    if not hasattr(point.owner, "__dict__"):
+        raise irreplaceable(point.text, point.owner, point.name)
     return JoiningMechanism(point, AttributeMechanism(point, armory.aliases, armory.stand_ins, covered))
 
 

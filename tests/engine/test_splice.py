@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import Delay, Null
+from pytest_chaos.errors import TargetError
 from pytest_chaos.injector import trial
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.mechanisms import Armory
@@ -171,6 +172,38 @@ def test_one_instance_is_hit(lab: Any) -> None:
     with lab.window(rule(mine.go, Null())):
         kept = mine.go
         assert (None, None, 1) == (mine.go(), kept(), other.go())
+
+
+SLOTTED = """
+class Base:
+    __slots__ = ("price",)
+    def go(self): return 1
+class Child(Base):
+    __slots__ = ()
+class Point(tuple):
+    __slots__ = ()
+    def go(self): return 1
+"""
+
+
+@pytest.mark.parametrize("kind", ["Base", "Child", "Point"])
+def test_one_instance_without_a_dict_is_hit(lab: Any, kind: str) -> None:
+    cls = getattr(lab.module("slotted", SLOTTED), kind)
+    mine, other = cls(), cls()
+    kept, code = mine.go, cls.go.__code__
+    with lab.window(rule(mine.go, Null())) as chaos:
+        assert (None, None, 1) == (mine.go(), kept(), other.go())
+        assert 2 == chaos._experiment.injector.injections[0].calls
+    assert (1, code) == (mine.go(), cls.go.__code__)
+
+
+def test_one_instance_without_a_dict_is_refused_where_functions_are_not_spliced(lab: Any) -> None:
+    mine = lab.module("slotted", SLOTTED).Base()
+    lab.laboratory = lab.laboratory.__class__(
+        lab.laboratory.provenance, lab.laboratory.census, Armory(can_splice=False)
+    )
+    with pytest.raises(TargetError, match="attributes of this Base cannot be replaced"):
+        lab.experiment(rule(mine.go, Null()))
 
 
 def test_a_rule_armed_and_lifted_between_calls_loses_no_count(shop: Any, lab: Any) -> None:
