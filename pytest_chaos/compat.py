@@ -78,7 +78,7 @@ class ErrorHold:
 
     def is_alone(self) -> bool:
         """Tell whether nothing but this hold refers to the error; where references are not counted, never."""
-        return _references(self) <= _REFERENCES_OF_ONE
+        return _count_references(self.error) <= _REFERENCES_OF_ONE
 
 
 _count_references: Callable[[object], int] = getattr(sys, "getrefcount", lambda obj: 1)
@@ -88,7 +88,7 @@ def _references(hold: ErrorHold) -> int:
     return _count_references(hold.error)
 
 
-# How a call counts its own argument differs between versions, so it is measured.
+# How a call counts its own argument differs between versions, so it is measured, in the words of ``is_alone``.
 _REFERENCES_OF_ONE = _references(ErrorHold(Exception())) if hasattr(sys, "getrefcount") else 0
 
 
@@ -681,6 +681,11 @@ RAW_THREADS = _thread
 
 _count_threads = getattr(_thread, "_count", None)
 _note("_thread._count", _count_threads is not None)
+
+
+def is_only_thread() -> bool:
+    """Tell whether no thread was started but the main one; a C library's are not known."""
+    return _count_threads is not None and not _count_threads()
 
 
 def raw_thread_count() -> int:

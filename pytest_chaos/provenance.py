@@ -113,11 +113,13 @@ class Provenance:
         The nearest caller outside the standard library decides. A callback that asyncio runs has no such caller, nor
         has the first function of a thread: both may be disturbed.
         """
+        known = self._by_file.get
         while frame is not None:
-            origin = self.of_file(frame.f_code.co_filename)
+            code = frame.f_code
+            origin = known(code.co_filename) or self.of_file(code.co_filename)
             if origin not in _LOOK_PAST:
                 return origin not in _NOT_OURS_TO_DISTURB
-            if frame.f_code.co_name == "_run" and frame.f_code.co_filename.endswith(_ASYNCIO_EVENTS):
+            if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
                 return True
             frame = frame.f_back
         return True
