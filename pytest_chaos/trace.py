@@ -88,11 +88,15 @@ class AskedCall(Protocol):
         """Positional arguments without the receiver, and all by name."""
 
 
+CallerOf = Callable[[FrameType | None], tuple[FrameType | None, bool]]
+
+
 class Trace:
     """Notes every watched call. Filled from any thread.
 
     Args:
-        provenance: Tells the system's frames from the test's.
+        provenance: Tells how files are named.
+        caller_of: Tells the frame that answers for a call, and whether the system makes it.
         limit_of: Tells the timeout that a call was given; ``None`` if nobody wants to know.
 
     Attributes:
@@ -100,12 +104,18 @@ class Trace:
         actors: Every thread and task that made a watched call.
     """
 
-    def __init__(self, provenance: Provenance, limit_of: Callable[[AskedCall], Limit | None] | None = None) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        caller_of: CallerOf,
+        limit_of: Callable[[AskedCall], Limit | None] | None = None,
+    ) -> None:
+        self._caller_of = caller_of
         self.spots: dict[Spot, Calls] = {}
         self._provenance = provenance
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
-        self._sites: dict[tuple[CodeType, int], CallSite] = {}
+        self._sites: dict[tuple[CodeType, int, bool], CallSite] = {}
         self._lock = threading.Lock()
         self._began = monotonic()
 
@@ -142,11 +152,11 @@ class Trace:
             calls.limit = self._limit_of(call)
 
     def site_of(self, frame: FrameType | None) -> CallSite:
-        """Return the place that makes a call: the innermost frame of the system, else the test's, else the caller."""
-        found, origin = self._provenance.caller_of(frame)
+        """Return the place that makes a call."""
+        found, is_systems = self._caller_of(frame)
         if found is None:
             return _NOWHERE
-        key = (found.f_code, found.f_lineno)
+        key = (found.f_code, found.f_lineno, is_systems)
         known = self._sites.get(key)
         if known is None:
             code = found.f_code
@@ -155,7 +165,7 @@ class Trace:
                 found.f_lineno,
                 code.co_qualname,
                 found.f_lineno - code.co_firstlineno,
-                origin != "project",
+                not is_systems,
                 code,
                 found.f_globals,
             )

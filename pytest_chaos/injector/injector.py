@@ -244,6 +244,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self.caller_of: Callable[[FrameType | None], tuple[FrameType | None, bool]] | None = None
         self.journal = journal
         self.ward = ward
         self.actors = actors
@@ -697,7 +698,7 @@ class Injector:
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
-        return self._provenance.caller_of(frame)[1] != "project"
+        return self.caller_of is not None and not self.caller_of(frame)[1]
 
     def _activation(
         self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int

@@ -352,7 +352,21 @@ class Exploring:
 
     def told(self) -> dict[str, Any]:
         """Return what a worker tells the controller, in plain values."""
-        return {"tally": self.tally.as_record(), "matched": self.matched, "plan": self.plan_lines}
+        candidates = None if self.candidates is None else self.candidates.told()
+        return {
+            "tally": self.tally.as_record(),
+            "matched": self.matched,
+            "plan": self.plan_lines,
+            "candidates": candidates,
+        }
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take what a worker says; its tally is kept apart."""
+        self.matched += told["matched"]
+        self.plan_lines += told["plan"]
+        if told["candidates"] is not None:
+            self.candidates = self.candidates or Candidates(self._session.laboratory.provenance)
+            self.candidates.hear(told["candidates"])
 
     @property
     def is_cut_short(self) -> bool:

@@ -271,8 +271,7 @@ class ChaosSession:
     def hear(self, told: dict[str, Any]) -> None:
         """Take what a worker says of exploring as a whole."""
         self.tallies.append(Tally.from_record(told["tally"]))
-        self.exploring.matched += told["matched"]
-        self.exploring.plan_lines += told["plan"]
+        self.exploring.hear(told)
 
     def last_started(self, test: str) -> str:
         """Return the scenario of a test that was started last, or an empty text."""
