@@ -49,6 +49,7 @@ _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
+_LONGEST_SILENCE_S = 5.0
 _MOST_EXAMPLES = 25  # of a property test, in each scenario
 _LASTING = frozenset({"lock", "permit"})
 """Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
@@ -573,6 +574,7 @@ class OneTest:
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
+        self._say_how_long(explorer)
         began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
@@ -591,6 +593,15 @@ class OneTest:
         finally:
             self._exploring.spend(time.monotonic() - began)
             self._exploring.tally.add(explorer)
+
+    def _say_how_long(self, explorer: Explorer) -> None:
+        """Say once what is to come, where that takes longer than a reader waits without a word."""
+        scenarios = 1 + len(explorer.planned)
+        seconds = estimate_s(scenarios, self._seconds_of_plain)
+        terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
+            terminal.ensure_newline()
+            terminal.write_line(f"chaos: {self._test}: up to {scenarios} scenarios, about {seconds:.0f} s")
 
     def _is_stopping(self) -> bool:
         return bool(self._item.session.shouldfail or self._item.session.shouldstop)
