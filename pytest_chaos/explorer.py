@@ -149,6 +149,7 @@ class Explorer:
         self._followers: dict[Key, tuple[list[Scenario], list[Scenario]]] = {}
         self._effects: dict[tuple[str, str, tuple[object, ...]], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
+        self._texts: set[str] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
         self.pruned: Counter[str] = Counter()
@@ -202,6 +203,7 @@ class Explorer:
         lasting = [scenario for lane in self._lanes.values() for scenario in lane]
         self._lanes.clear()
         self._turns.clear()
+        self._texts.clear()
         for scenario in lasting:
             shapes = self._followers.pop(scenario.key)
             once, again = ([follower for follower in shape if wanted(follower.label)] for shape in shapes)
@@ -252,6 +254,10 @@ class Explorer:
         if not self._keep(scenario):
             self.pruned["a predicate of yours"] += 1
             return False
+        if scenario.text in self._texts:  # in examples of a property test, calls of two lines have the same number
+            self.pruned["the same faults are run already"] += 1
+            return False
+        self._texts.add(scenario.text)
         if scenario.lane not in self._lanes:
             self._lanes[scenario.lane] = deque()
             self._turns.append(scenario.lane)
@@ -344,14 +350,17 @@ def rule_label(rules: Iterable[Rule], seed: int | None = None) -> str:
 
 def unique_label(label: str, known: Counter[str]) -> str:
     """Return a label fit for an id, and told apart from equal ones by a number."""
-    label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
+    label = re.sub(r"::+", ":", label.replace(";", ",").replace("[chaos:", "[chaos"))
+    label = re.sub(r"\s+", " ", label).strip().rstrip("@ ")
     if len(label) > _LONGEST_LABEL:
         digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
         ending = _SEED.search(label)
         kept = ending[0] if ending else ""
         label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
     known[label] += 1
-    return label if known[label] == 1 else f"{label} ({known[label]})"
+    if known[label] == 1:
+        return label
+    return unique_label(f"{label} ({known[label]})", known)
 
 
 @dataclass
