@@ -163,7 +163,12 @@ class Exploring:
                     targets.append(check_target(target))
                 except SpecificationError as error:
                     errors.append(error.at(place))
-        is_asked = bool(targets or settings.scenarios or settings.replay or any(marks.values()))
+        imported = loaded()
+        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        if missing and items:
+            self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
+        is_asked = bool(targets or missing or settings.scenarios or settings.replay or any(marks.values()))
         self._is_sweep = settings.sweeps and not is_asked
         if self._is_sweep:
             targets = [parse_target(boundary.target) for boundary in loaded()]
@@ -204,10 +209,10 @@ class Exploring:
                 replays.get(test, []),
                 wanted.get(test, set()) - {_RECOVERY} if _RECOVERY not in wanted.get(test, ()) else set(),
             )
-        if missing := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
+        if unknown := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
             errors.append(
                 SpecificationError(
-                    f"there is no test {missing[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
+                    f"there is no test {unknown[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
                 )
             )
         return errors

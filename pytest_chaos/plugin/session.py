@@ -143,8 +143,8 @@ class ChaosSession:
         lines = [f"chaos: on, seed {self.settings.seed}, hang budget {self.settings.hang_budget_s:g} s"]
         if self.settings.leaks != "off":
             lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
-        if self.settings.targets:
-            lines.append(f"chaos: sweeps {', '.join(target.text for target, _ in self.settings.targets)}")
+        if swept := [*(target.text for target, _ in self.settings.targets), *self.settings.libraries]:
+            lines.append(f"chaos: sweeps {', '.join(swept)}")
         if scenarios := len(self.settings.scenarios):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
