@@ -50,7 +50,6 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
 _MOST_EXAMPLES = 25  # of a property test, in each scenario
 _SHORTEST_TOLD_S = 0.1
-_GOOD = frozenset({"resilient", "degraded"})
 
 
 @dataclass
@@ -300,17 +299,6 @@ class Exploring:
         finally:
             if running is not None:
                 mask(running, True)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show the verdict of a scenario that passes."""
-        record = getattr(report, "chaos", None)
-        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
-            return None
-        if not report.passed:
-            return None
-        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
-        return "passed", letter, record["verdict"].upper()
 
     # --- budgets
 

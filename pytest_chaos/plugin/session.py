@@ -45,6 +45,7 @@ from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import check_all
 
 _SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
+_GOOD = frozenset({"resilient", "degraded"})
 
 
 class ChaosWarning(pytest.PytestWarning):
@@ -308,6 +309,17 @@ class ChaosSession:
             if judged["alone"]:
                 self.leaks_judged.add(report.nodeid)
             self.used_filters = (self.used_filters or set()) | set(judged["filters"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Show the verdict of a scenario that passes; under xdist the controller does, which explores nothing."""
+        record = getattr(report, "chaos", None)
+        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
+            return None
+        if not report.passed:
+            return None
+        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
+        return "passed", letter, record["verdict"].upper()
 
     # --- one test
 
