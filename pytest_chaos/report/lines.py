@@ -106,13 +106,15 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     if not (total.tests or total.unreached):
         return []
     found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
-    if only_planned:
+    if not total.tests:
+        lines = ["no test reached a target"]
+    elif only_planned:
         lines = [f"planned for {found}; nothing of it was run"]
     else:
         runs = _many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
-    if total.unreached:
-        lines.append(f"{total.unreached} more reached no target" if total.tests else "no test reached a target")
+    if total.tests and total.unreached:
+        lines.append(f"{total.unreached} more reached no target")
     for word, counts in (("pruned", total.pruned), ("left out", total.left_out)):
         if sum(counts.values()):
             lines.append(f"{word} {sum(counts.values())}: {_reasons(counts)}")
