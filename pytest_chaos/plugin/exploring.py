@@ -55,7 +55,6 @@ _LASTING = frozenset({"lock", "permit"})
 """Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
 
 _SHORTEST_TOLD_S = 0.1
-_GOOD = frozenset({"resilient", "degraded"})
 
 
 @dataclass
@@ -168,7 +167,12 @@ class Exploring:
                     targets.append(check_target(target))
                 except SpecificationError as error:
                     errors.append(error.at(place))
-        is_asked = bool(targets or settings.scenarios or settings.replay or any(marks.values()))
+        imported = loaded()
+        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        if missing and items:
+            self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
+        is_asked = bool(targets or missing or settings.scenarios or settings.replay or any(marks.values()))
         self._is_sweep = settings.sweeps and not is_asked
         if self._is_sweep:
             targets = [parse_target(boundary.target) for boundary in loaded()]
@@ -211,10 +215,10 @@ class Exploring:
                 replays.get(test, []),
                 wanted.get(test, set()) - {_RECOVERY} if _RECOVERY not in wanted.get(test, ()) else set(),
             )
-        if missing := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
+        if unknown := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
             errors.append(
                 SpecificationError(
-                    f"there is no test {missing[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
+                    f"there is no test {unknown[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
                 )
             )
         return errors
@@ -317,17 +321,6 @@ class Exploring:
         finally:
             if running is not None:
                 mask(running, True)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show the verdict of a scenario that passes."""
-        record = getattr(report, "chaos", None)
-        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
-            return None
-        if not report.passed:
-            return None
-        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
-        return "passed", letter, record["verdict"].upper()
 
     # --- budgets
 

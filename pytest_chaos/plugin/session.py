@@ -47,6 +47,7 @@ from pytest_chaos.scenario import check_all
 _SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
 _SEED: pytest.StashKey[int] = pytest.StashKey()
 """On a clone of a fault test: the seed of this run."""
+_GOOD = frozenset({"resilient", "degraded"})
 
 
 class ChaosWarning(pytest.PytestWarning):
@@ -150,8 +151,8 @@ class ChaosSession:
         lines = [f"chaos: on, seed {self.settings.seed}, hang budget {self.settings.hang_budget_s:g} s"]
         if self.settings.leaks != "off":
             lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
-        if self.settings.targets:
-            lines.append(f"chaos: sweeps {', '.join(target.text for target, _ in self.settings.targets)}")
+        if swept := [*(target.text for target, _ in self.settings.targets), *self.settings.libraries]:
+            lines.append(f"chaos: sweeps {', '.join(swept)}")
         if scenarios := len(self.settings.scenarios):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
@@ -314,6 +315,17 @@ class ChaosSession:
             if judged["alone"]:
                 self.leaks_judged.add(report.nodeid)
             self.used_filters = (self.used_filters or set()) | set(judged["filters"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Show the verdict of a scenario that passes; under xdist the controller does, which explores nothing."""
+        record = getattr(report, "chaos", None)
+        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
+            return None
+        if not report.passed:
+            return None
+        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
+        return "passed", letter, record["verdict"].upper()
 
     # --- one test
 

@@ -92,16 +92,17 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
         only_planned: Whether nothing was meant to run.
     """
     total = Tally.of_all(tallies)
-    if not total.tests:
-        reached = f"explored nothing: no target was reached by {_many(total.unreached, 'test')}"
-        return [reached] if total.unreached else []
+    if not (total.tests or total.unreached):
+        return []
     found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
-    if only_planned:
+    if not total.tests:
+        lines = ["no test reached a target"]
+    elif only_planned:
         lines = [f"planned for {found}; nothing of it was run"]
     else:
         runs = _many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
-    if total.unreached:
+    if total.tests and total.unreached:
         lines.append(f"{total.unreached} more reached no target")
     for word, counts in (("pruned", total.pruned), ("left out", total.left_out)):
         if sum(counts.values()):

@@ -370,6 +370,16 @@ def test_internal_links_lead_somewhere(path):
         assert not anchor or anchor in anchors(goal), link
 
 
+def test_every_module_is_in_the_table_of_the_architecture():
+    """Each stage of the river, and each room."""
+    package = Path(pytest_chaos.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} | {f"{path.parent.name}/" for path in package.glob("*/*.py")}
+    table = section((DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8"), "## The river")
+    named = {name for cells in rows_of(table)[1:] for name in re.findall(r"`([\w/]+)`", cells[0])}
+
+    assert named == modules - {"__init__"}
+
+
 def test_every_page_is_in_a_table_of_contents():
     """No page is an orphan."""
     named = set()
