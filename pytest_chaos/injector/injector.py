@@ -9,7 +9,6 @@ import gc
 import os
 import sys
 import threading
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -125,6 +124,8 @@ class Injection:
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
+        if not self.cursor.calls:
+            return  # nothing has been counted
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
 
@@ -187,6 +188,9 @@ class Injection:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
 
 
+_WATCHING = (Term(Remember()),)
+
+
 class _Entry(NamedTuple):
     """One rule at one site: the point by which it came here, and which receivers it means."""
 
@@ -247,11 +251,10 @@ class Injector:
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
         self._shadowed: list[Mechanism] = []
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
-        _INJECTORS.add(self)
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._drawn_entries: set[Entries] = set()
         self._decides_each_call = False
@@ -274,7 +277,7 @@ class Injector:
         if not rule.can_fire:
             return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
         try:
-            with _collector_paused():
+            with _collector_paused(len(injection.points)):
                 self._attach(injection, injection.points, below=below)
         except BaseException:
             self._detach(injection)
@@ -296,12 +299,12 @@ class Injector:
         Raises:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
-        rule = Rule(target, (Term(Remember()),))
+        rule = Rule(target, _WATCHING)
         points = rule.points() if points is None else points
         watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
         watch.observer = observer
         try:
-            with _collector_paused():
+            with _collector_paused(len(watch.points)):
                 self._attach(watch, watch.points, below=False)
         except BaseException:
             self._detach(watch)
@@ -343,6 +346,8 @@ class Injector:
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
+        if injection.is_lifted and not injection.sites:
+            return
         injection.is_lifted = True
         self._detach(injection)
 
@@ -484,11 +489,13 @@ class Injector:
         except BaseException:
             self.close()
             raise
+        _INJECTORS.add(self)
         self._is_open = True
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         self._is_open = False
+        _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):
             site.mechanism.remove()
         with self._lock:
@@ -698,8 +705,7 @@ class Injector:
 
 
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again."""
+def _paused_collector() -> Iterator[None]:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -709,7 +715,15 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-_INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
+def _collector_paused(points: int) -> contextlib.AbstractContextManager[None]:
+    """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again."""
+    return contextlib.nullcontext() if points < _FEW_POINTS else _paused_collector()
+
+
+_FEW_POINTS = 50
+
+_INJECTORS: set[Injector] = set()
+"""Those whose window is open."""
 
 
 def _close_in_child() -> None:
