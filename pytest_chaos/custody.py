@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from operator import length_hint
 
+from pytest_chaos import compat
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.exception_events import ExceptionEvents, Flight
 
@@ -73,7 +74,7 @@ class Custody:
         self._numbers = itertools.count()
         self._ways: dict[Absorption, _Way] = {}
         self._ways_by_id: dict[int, _Way] = {}  # the same: comparing ways costs more than all the rest
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
 
     def take(self, error: BaseException, point: str) -> None:
         """Hold an error that is about to be raised at a point, and let go of those whose story is over."""

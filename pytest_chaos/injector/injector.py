@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 import threading
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -126,6 +125,8 @@ class Injection:
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
+        if not self.cursor.calls:
+            return  # nothing has been counted
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
 
@@ -188,6 +189,9 @@ class Injection:
 
     def __repr__(self) -> str:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
+
+
+_WATCHING = (Term(Remember()),)
 
 
 class _Entry(NamedTuple):
@@ -253,11 +257,10 @@ class Injector:
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
         self._shadowed: list[Mechanism] = []
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
-        _INJECTORS.add(self)
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._entered: set[Entries] = set()  # where some actor has an entry of its own
         self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
@@ -277,7 +280,7 @@ class Injector:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
         text = format_rule(rule)
-        with _collector_paused():
+        with _collector_paused(rule.target.is_glob):
             points = rule.points()
             if self._covered:
                 points = [uncovered(point, self._covered) for point in points]
@@ -306,12 +309,12 @@ class Injector:
         Raises:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
-        rule = Rule(target, (Term(Remember()),))
+        rule = Rule(target, _WATCHING)
         points = rule.points() if points is None else points
         watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
         watch.observer = observer
         try:
-            with _collector_paused():
+            with _collector_paused(target.is_glob):
                 self._attach(watch, watch.points, below=False)
         except BaseException:
             self._detach(watch)
@@ -363,6 +366,8 @@ class Injector:
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
+        if injection.is_lifted and not injection.sites:
+            return
         injection.is_lifted = True
         self._detach(injection)
 
@@ -515,17 +520,19 @@ class Injector:
         """
         self._began = monotonic()
         try:
-            with _collector_paused():
+            with _collector_paused(len(self._sites) > 50):
                 for site in list(self._sites.values()):
                     self._install(site)
         except BaseException:
             self.close()
             raise
+        _INJECTORS.add(self)
         self._is_open = True
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         self._is_open = False
+        _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):
             site.mechanism.remove()
         with self._lock:
@@ -770,7 +777,7 @@ def _receivers(site: _Site) -> tuple[Callable[[Any], bool], ...]:
 
 
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
+def _paused_collector() -> Iterator[None]:
     """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again.
 
     Nor right afterwards: where much was made it is counted among what is old, as if it had been searched already.
@@ -791,7 +798,13 @@ def _collector_paused() -> Iterator[None]:
 _MUCH = 4  # times as many new objects as the collector waits for
 
 
-_INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
+def _collector_paused(may_be_many: bool) -> contextlib.AbstractContextManager[None]:
+    """Pause the collector where thousands of functions may be armed; a few are not worth it."""
+    return _paused_collector() if may_be_many else contextlib.nullcontext()
+
+
+_INJECTORS: set[Injector] = set()
+"""Those whose window is open."""
 
 
 def _close_in_child() -> None:
