@@ -26,7 +26,7 @@ from pytest_chaos.injector.closures import StandIn, is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
-from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.passage import PLAIN, Passage
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
@@ -573,7 +573,7 @@ class Injector:
                 strike = self._count(site, frame, call)
             else:
                 return None
-            if strike is not None and entries is not None and site.passage is not None and site.passage.is_plain:
+            if strike is not None and entries is not None and strike.kind in PLAIN:
                 strike.error = strike.fault.error_at_once(strike)
             return strike
         finally:
@@ -620,14 +620,13 @@ class Injector:
             cursor = injection.cursor
             call_of_gate = gates.arrive(way)
             actor, term, is_counted = way.actor, cursor.term_number, cursor.is_counted
-            fault = cursor.count(point.text, actor, elapsed_s)
+            fault = cursor.decide(point.text, actor, elapsed_s)
             if fault is not None:
                 number, index = cursor.calls, cursor.actor_calls(actor)
                 if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
                     number += gates.passed
                     index += gates.passed_of(actor)
-                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index)
-            cursor.settle(fault is not None)
+                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index, term)
             if cursor.term_number != term and not is_counted:
                 injection.retire_gates()  # another rate draws from other streams
             elif call_of_gate >= way.gate.tail:
@@ -694,7 +693,7 @@ class Injector:
                     winner = (
                         fault,
                         point,
-                        self._activation(injection, fault, point, actor, elapsed_s, number, index),
+                        self._activation(injection, fault, point, actor, elapsed_s, number, index, cursor.term_number),
                     )
                 cursor.settle(acts)
                 injection.shadowed += fault is not None and not acts and winner is not None
@@ -708,7 +707,15 @@ class Injector:
         return self.caller_of is not None and not self.caller_of(frame)[1]
 
     def _activation(
-        self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int
+        self,
+        injection: Injection,
+        fault: Fault,
+        point: Point,
+        actor: str,
+        elapsed_s: float,
+        number: int,
+        index: int,
+        term: int,
     ) -> Activation:
         activation = Activation(
             injection.text,
@@ -720,7 +727,7 @@ class Injector:
             elapsed_s,
             self._name_of_thread(),
             injection.token(actor, index),
-            injection.cursor.term_number,
+            term,
         )
         injection.recorded.append(activation)
         self.journal.activations.append(activation)
