@@ -42,6 +42,7 @@ from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
+from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
@@ -278,8 +279,12 @@ class Experiment:
         return injection
 
     def watch(self, watched: Watched) -> None:
-        """Trace the calls at targets, in the window."""
-        self.trace = Trace(self.laboratory.provenance, None if self.plain is not None else _limit_of)
+        """Trace the calls at targets, in the window; a test that is run again is traced anew."""
+        self.injector.lift_watches()
+        callers = Callers(self.laboratory.provenance, self.laboratory.census.births)
+        self.injector.caller_of = callers.caller_of
+        limit_of = None if self.plain is not None else _limit_of
+        self.trace = Trace(self.laboratory.provenance, callers.caller_of, limit_of)
         for target, points in watched:
             self.injector.watch(target, self.trace.note, points)
 

@@ -37,6 +37,7 @@ TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
 
 _LONGEST_LABEL = 80  # characters
+_SEED = re.compile(r" seed=-?\d+$")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ class Outcome:
         """Return what counts of a run."""
         ending = "" if seen.failure is None else _without_names(seen)
         handlers = tuple(sorted(seen.handlers))
-        effect = (judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
+        # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
+        kinds = tuple(sorted({activation.fault.partition("(")[0] for activation in seen.activations}))
+        effect = (kinds, judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
         return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
 
 
@@ -115,7 +118,7 @@ class Explorer:
         taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
-        wanted: If only some scenarios are wanted, whether one is; then nothing else is pruned.
+        wanted: If only some scenarios are wanted, whether one is.
 
     Attributes:
         keys: How many keys the plain run has.
@@ -146,6 +149,7 @@ class Explorer:
         self._followers: dict[Key, tuple[list[Scenario], list[Scenario]]] = {}
         self._effects: dict[tuple[str, str, tuple[object, ...]], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
+        self._texts: set[str] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
         self.pruned: Counter[str] = Counter()
@@ -195,20 +199,27 @@ class Explorer:
     # --- inside
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:
-        """Leave only what is wanted, without waiting for what other shapes show."""
-        chosen = [scenario for scenario in self.planned if scenario.shape != "rule" and wanted(scenario.label)]
+        """Leave only what is wanted; a shape does not wait for what another one shows that is not wanted."""
+        lasting = [scenario for lane in self._lanes.values() for scenario in lane]
         self._lanes.clear()
         self._turns.clear()
-        self._followers.clear()
-        for scenario in chosen:
-            self._add(scenario)
+        self._texts.clear()
+        for scenario in lasting:
+            shapes = self._followers.pop(scenario.key)
+            once, again = ([follower for follower in shape if wanted(follower.label)] for shape in shapes)
+            if wanted(scenario.label):
+                self._followers[scenario.key] = (once, again)
+                self._add(scenario)
+                continue
+            for follower in (*once, *again):
+                self._add(follower)
 
     def _plan(self) -> None:
         several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
         for spot, calls in self._plain.spots.items():
             point, site = spot
             if site.is_driver and not self._with_driver:
-                self.pruned["the test's own call"] += calls.count
+                self.pruned["not made by the system"] += calls.count
                 continue
             at = f"@{site.label}" if several[point] > 1 else ""
             for fault in self._offered(spot, calls):
@@ -229,8 +240,9 @@ class Explorer:
             return
         once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
         again = []
-        if len(calls.numbers) > 1:
-            second = Trigger(hits=Hits.listed([calls.numbers[1]]))
+        numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
+        if len(numbers) > 1:
+            second = Trigger(hits=Hits.listed([numbers[1]]))
             again.append(self._scenario("second", key, (point, fault, second), at))
         self._followers[key] = (once, again)
 
@@ -242,6 +254,10 @@ class Explorer:
         if not self._keep(scenario):
             self.pruned["a predicate of yours"] += 1
             return False
+        if scenario.text in self._texts:  # in examples of a property test, calls of two lines have the same number
+            self.pruned["the same faults are run already"] += 1
+            return False
+        self._texts.add(scenario.text)
         if scenario.lane not in self._lanes:
             self._lanes[scenario.lane] = deque()
             self._turns.append(scenario.lane)
@@ -254,13 +270,23 @@ class Explorer:
         if reason:
             self.pruned[reason] += len(once) + len(again)
             return
-        if outcome.activations > 1:
+        if outcome.activations > 1 and self._is_called_again(scenario.key[0], outcome):
             for follower in once:
                 self._add(follower)
         else:
             self.pruned["it fires once anyway"] += len(once)
         for follower in again:
             self._add(follower)
+
+    def _is_called_again(self, target: str, outcome: Outcome) -> bool:
+        """Tell whether a body calls a point more than once; a property test runs its body for each example."""
+        numbers = {
+            number
+            for (point, site), calls in outcome.spots.items()
+            if point == target and (self._with_driver or not site.is_driver)
+            for number in calls.numbers
+        }
+        return len(numbers) > 1
 
     def _why_no_more(self, key: Key, outcome: Outcome) -> str:
         if outcome.fails:
@@ -324,12 +350,17 @@ def rule_label(rules: Iterable[Rule], seed: int | None = None) -> str:
 
 def unique_label(label: str, known: Counter[str]) -> str:
     """Return a label fit for an id, and told apart from equal ones by a number."""
-    label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
+    label = re.sub(r"::+", ":", label.replace(";", ",").replace("[chaos:", "[chaos"))
+    label = re.sub(r"\s+", " ", label).strip().rstrip("@ ")
     if len(label) > _LONGEST_LABEL:
         digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
-        label = f"{label[: _LONGEST_LABEL - 9]} {digest}"
+        ending = _SEED.search(label)
+        kept = ending[0] if ending else ""
+        label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
     known[label] += 1
-    return label if known[label] == 1 else f"{label} ({known[label]})"
+    if known[label] == 1:
+        return label
+    return unique_label(f"{label} ({known[label]})", known)
 
 
 @dataclass
@@ -353,6 +384,19 @@ class Tally:
     pruned: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_all(cls, tallies: Iterable[Tally]) -> Tally:
+        """Return what several processes have done together."""
+        total = cls()
+        for tally in tallies:
+            for name, value in vars(tally).items():
+                mine = getattr(total, name)
+                if isinstance(value, Counter):
+                    mine.update(value)
+                else:
+                    setattr(total, name, mine + value)
+        return total
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""

@@ -144,6 +144,7 @@ class Cursor:
         self._actor_calls: dict[str, int] = {}
         self.calls = 0
         self.firings = 0
+        self._matches = [None if term.trigger.hits == ALL_CALLS else term.trigger.hits.match for term in chain]
         self.is_counted = all(term.trigger.rate >= 1 for term in chain)
         self.is_separate = len(chain) == 1 and chain[0].trigger.rate < 1 and chain[0].trigger.times is None
         self.is_drawn = all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in chain)
@@ -166,9 +167,10 @@ class Cursor:
         self._term_calls += 1
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
         term = self._chain[self.term_number]
-        trigger = term.trigger
-        if trigger.hits is not ALL_CALLS and not trigger.hits.match(self._term_calls):
+        matches = self._matches[self.term_number]
+        if matches is not None and not matches(self._term_calls):
             return None
+        trigger = term.trigger
         if trigger.rate < 1 and not self._stream(self.term_number, point, actor).fires():
             return None
         if trigger.times is not None and self._term_firings >= trigger.times:
@@ -179,12 +181,12 @@ class Cursor:
 
     def settle(self, fired: bool) -> None:
         """Record whether the fault acted on the call just counted, and go on to the next term where one drained."""
-        trigger = self._chain[self.term_number].trigger
         if fired:
             self.firings += 1
             self._term_firings += 1
         if self.term_number + 1 == len(self._chain):
             return
+        trigger = self._chain[self.term_number].trigger
         if self._term_calls >= trigger.hits.end or (trigger.times is not None and self._term_firings >= trigger.times):
             self._before_drain = self._term_calls, self._term_firings
             self.term_number += 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,7 +49,11 @@ _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
+_LONGEST_SILENCE_S = 5.0
 _MOST_EXAMPLES = 25  # of a property test, in each scenario
+_LASTING = frozenset({"lock", "permit"})
+"""Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
+
 _SHORTEST_TOLD_S = 0.1
 
 
@@ -182,7 +187,7 @@ class Exploring:
             if settings.replay and test not in replays:
                 continue
             try:
-                own = [check_target(target) for target, _ in mark.targets] if mark is not None else []
+                own = [_checked(target, place) for target, place in mark.targets] if mark is not None else []
                 contract = specification_of(item, settings.contract).contract
             except SpecificationError as error:
                 errors.append(error)
@@ -194,8 +199,10 @@ class Exploring:
             if not (chosen or scenarios or test in replays):
                 continue
             rules = [rule for rules in (*scenarios, *(one.rules for one in replays.get(test, ()))) for rule in rules]
+            places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
+            places.update((rule.target.text, rule.source) for rule in rules)
             try:
-                watched = self.watched_of([*chosen, *(rule.target for rule in rules)])
+                watched = self.watched_of([*chosen, *(rule.target for rule in rules)], places)
             except SpecificationError as error:
                 errors.append(error)
                 continue
@@ -226,8 +233,16 @@ class Exploring:
         targets = {target.text: target for plan in self._plans.values() for target, _ in plan.watched}
         return [Rule(target, (Term(Hang()),)) for target in targets.values()]
 
-    def watched_of(self, targets: list[Target]) -> Watched:
-        """Return targets with their injection points; a call that two of them stand for belongs to the first."""
+    def watched_of(self, targets: list[Target], places: Mapping[str, str] = MappingProxyType({})) -> Watched:
+        """Return targets with their injection points; a call that two of them stand for belongs to the first.
+
+        Args:
+            targets: The targets.
+            places: Where they are written, by text.
+
+        Raises:
+            SpecificationError: One of them names nothing; the error names its place.
+        """
         watched: Watched = []
         seen: set[str] = set()
         taken: set[tuple[int, str]] = set()
@@ -237,7 +252,10 @@ class Exploring:
             seen.add(target.text)
             points = self._points.get(target.text)
             if points is None:
-                points = self._points[target.text] = resolve_target(target)
+                try:
+                    points = self._points[target.text] = resolve_target(target)
+                except SpecificationError as error:
+                    raise error.at(places.get(target.text, "")) from None
                 self._by_text.update({point.text: point for point in points})
             fresh = [point for point in points if point.identity not in taken]
             taken.update(point.identity for point in fresh)
@@ -255,6 +273,10 @@ class Exploring:
             return True
         plan = self._plans.get(item)
         if plan is None or not self._may_explore(item):
+            return None
+        if item.stash.get(leaks.LEVEL, "off") != "off" and compat.has_other_runner(item, self):
+            # Its attempts are judged one by one for what they leave, see the leak hooks.
+            self.tally.left_out["tests that another plugin may run again"] += 1
             return None
         compat.cancel_timer(item)
         OneTest(self, self._session, item, plan).explore(nextitem)
@@ -324,7 +346,21 @@ class Exploring:
 
     def told(self) -> dict[str, Any]:
         """Return what a worker tells the controller, in plain values."""
-        return {"tally": self.tally.as_record(), "matched": self.matched, "plan": self.plan_lines}
+        candidates = None if self.candidates is None else self.candidates.told()
+        return {
+            "tally": self.tally.as_record(),
+            "matched": self.matched,
+            "plan": self.plan_lines,
+            "candidates": candidates,
+        }
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take what a worker says; its tally is kept apart."""
+        self.matched += told["matched"]
+        self.plan_lines += told["plan"]
+        if told["candidates"] is not None:
+            self.candidates = self.candidates or Candidates(self._session.laboratory.provenance)
+            self.candidates.hear(told["candidates"])
 
     @property
     def is_cut_short(self) -> bool:
@@ -531,6 +567,7 @@ class OneTest:
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
+        self._say_how_long(explorer)
         began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
@@ -549,6 +586,15 @@ class OneTest:
         finally:
             self._exploring.spend(time.monotonic() - began)
             self._exploring.tally.add(explorer)
+
+    def _say_how_long(self, explorer: Explorer) -> None:
+        """Say once what is to come, where that takes longer than a reader waits without a word."""
+        scenarios = 1 + len(explorer.planned)
+        seconds = estimate_s(scenarios, self._seconds_of_plain)
+        terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
+            terminal.ensure_newline()
+            terminal.write_line(f"chaos: {self._test}: up to {scenarios} scenarios, about {seconds:.0f} s")
 
     def _is_stopping(self) -> bool:
         return bool(self._item.session.shouldfail or self._item.session.shouldstop)
@@ -584,10 +630,12 @@ class OneTest:
 
     def _confirm(self, scenario: Scenario, run: Run) -> None:
         """Run a scenario that fails once more; what does not come again is unstable."""
+        assert run.judgement is not None, "it fails"
+        if run.judgement.verdict is Verdict.LEAKED and run.judgement.evidence[0].kind in _LASTING:
+            return
         again = self._new_run(scenario, "explored")
         self._run_silently(again)
         self._exploring.tally.checks["confirmation"] += 1
-        assert run.judgement is not None, "it fails"
         if again.judgement is not None and not again.judgement.fails:
             found = f"unstable: {run.judgement.verdict} did not come again when the same faults were injected once more"
             run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
@@ -734,7 +782,9 @@ class OneTest:
                 stack.enter_context(session.begun(item, run.experiment, self._arm))
                 stack.enter_context(compat.same_examples(item, None if is_plain else _MOST_EXAMPLES))
                 item.stash[_NOTE] = run
-                run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
+                # A plugin that runs tests again does so with the plain run, and tells of it itself.
+                if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
+                    run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
                 session.conclude(item, run)
 
         clone.stash[_RUN] = in_protocol
@@ -743,7 +793,7 @@ class OneTest:
 
     def _run_silently(self, run: Run) -> None:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe")
+        clone = clone_of(self._item, "probe", is_silent=True)
         self._run(clone, self._recovery, run)
 
     def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -811,6 +861,13 @@ def note_outcome(item: pytest.Item, report: pytest.TestReport) -> None:
         run.passed = report.passed
     elif report.when == "call":
         run.passed = run.passed and report.passed and not hasattr(report, "wasxfail")
+
+
+def _checked(target: Target, place: str) -> Target:
+    try:
+        return check_target(target)
+    except SpecificationError as error:
+        raise error.at(place) from None
 
 
 def _hangs(scenario: Scenario | None) -> bool:

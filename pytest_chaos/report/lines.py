@@ -91,18 +91,7 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
         tallies: Those of all processes.
         only_planned: Whether nothing was meant to run.
     """
-    total = Tally()
-    for tally in tallies:
-        total.tests += tally.tests
-        total.keys += tally.keys
-        total.unreached += tally.unreached
-        for mine, other in (
-            (total.runs, tally.runs),
-            (total.pruned, tally.pruned),
-            (total.left_out, tally.left_out),
-            (total.checks, tally.checks),
-        ):
-            mine.update(other)
+    total = Tally.of_all(tallies)
     if not (total.tests or total.unreached):
         return []
     found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from pytest_chaos import compat
@@ -19,10 +20,14 @@ class Actors:
 
     Args:
         main: Ident of the thread that runs the body.
+
+    Attributes:
+        before_birth: Is told before a thread or task begins.
     """
 
     def __init__(self, main: int) -> None:
         self._main = main
+        self.before_birth: Callable[[], None] | None = None
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self._children: dict[str, int] = {}
         self._older = 0
@@ -37,6 +42,8 @@ class Actors:
 
     def born(self, child: threading.Thread | asyncio.Task[Any]) -> None:
         """Name a thread or task that the current actor just made."""
+        if self.before_birth is not None:
+            self.before_birth()
         parent = self.current()
         with self._lock:
             number = self._children[parent] = self._children.get(parent, 0) + 1

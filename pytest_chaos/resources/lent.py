@@ -112,7 +112,7 @@ def older(provenance: Provenance, kinds: tuple[type, ...]) -> list[tuple[Any, st
     modules = [
         (name, module)
         for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType)
+        if issubclass(type(module), ModuleType)  # what only says that it is one, such as cffi's libraries, has no dict
         and isinstance(file := _variables(module).get("__file__"), str)
         and provenance.of_file(file) in ("project", "test")
     ]

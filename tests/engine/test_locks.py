@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -186,6 +187,17 @@ def as_fixture(lab: Any, make: Callable[[], Any]) -> Owner:
     make()
     census.owner = before
     return owner
+
+
+def test_what_only_says_that_it_is_a_module_is_not_looked_into(shop: Any, lab: Any, monkeypatch: Any) -> None:
+    class Library:  # as cffi puts them in the table of modules
+        __slots__ = ()
+        __class__ = types.ModuleType  # type: ignore[assignment]
+
+    monkeypatch.setitem(sys.modules, "shop_lib", Library())
+
+    assert isinstance(Library(), types.ModuleType)
+    assert [] == left(lab, shop.uses_it)
 
 
 # --- held

@@ -167,7 +167,7 @@ def test_longest_importable_module_of_a_dotted_path_wins(shop: Any, dotted: str,
         ("shop:Bank.rate", "is not callable: 0.1"),
         ("shop:bank.open", "is not callable: True"),
         ("shop:json", "is not callable"),
-        ("shop:slots.go", "Put the fault on the class: 'shop:Slots.go'"),
+        ("shop:table.get", "attributes of this dict cannot be replaced"),
         ("builtins:dict.get", "immutable C type"),
         ("builtins:str", "immutable C type"),
         ("sqlite3:Blob", "immutable C type"),
@@ -473,6 +473,24 @@ def test_glob_takes_each_function_once(lab: Any) -> None:
     lab.module("twice", "def f(): ...\ng = f\nclass C:\n    h = f")
 
     assert ["twice:f", "twice:C"] == texts("twice:*")
+
+
+def test_glob_takes_what_says_that_it_is_of_the_package_above(lab: Any) -> None:
+    behind = lab.module(
+        "facade.behind",
+        """
+        class Client:
+            def send(self): ...
+        class Empty: ...
+        def get(): ...
+        """,
+    )
+    for public in (behind.Client, behind.Empty, behind.get):
+        public.__module__ = "facade"
+
+    assert ["facade.behind:Client", "facade.behind:Client.send", "facade.behind:get"] == texts("facade.behind:*")
+    vars(sys.modules["facade"]).update(Client=behind.Client, get=behind.get)
+    assert ["facade:Client", "facade:Client.send", "facade:get"] == texts("facade.**:*")
 
 
 def test_glob_on_a_missing_module_is_refused() -> None:
