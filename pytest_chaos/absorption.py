@@ -166,17 +166,17 @@ class _Told:
 
     def is_way_of(self, error: BaseException, point: str, flight: Flight | None, has_escaped: bool) -> bool:
         """Tell whether an error went this way."""
-        if type(error) is not self._kind or point != self._point or has_escaped != self._has_escaped:
+        if type(error) is not self._kind or point != self._point or has_escaped is not self._has_escaped:
             return False
         if flight is None:
             if self._has_flight:
                 return False
-        else:
-            handled_in = flight.code
-            if not self._has_flight or handled_in is not self._handled_in:
-                return False
-            if handled_in is not None and (flight.offset != self._offset or flight.carrier is not self._carrier):
-                return False
+        elif (
+            flight.code is not self._handled_in
+            or not self._has_flight
+            or (flight.code is not None and (flight.offset != self._offset or flight.carrier is not self._carrier))
+        ):
+            return False
         trace = error.__traceback__
         for code, offset in self._path:
             if trace is None or trace.tb_lasti != offset or trace.tb_frame.f_code is not code:

@@ -5,6 +5,7 @@ Each function answers with nothing where its name is gone, so that a new interpr
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # it has no stub
 import _socket
 import _thread
 import asyncio
@@ -102,6 +103,10 @@ def current_frames() -> dict[int, FrameType]:
     return dict(sys._current_frames()) if _HAS_FRAMES else {}
 
 
+new_lock = _thread.allocate_lock
+"""Makes a lock of ours. What ``threading`` makes is followed, for it may be left held; that costs time."""
+
+
 # A signal that nobody else is known to use; SIGINT is the user's, may be ignored, and may only ask a server to end.
 _SPARE_SIGNAL: int | None = getattr(signal, "SIGRTMAX", 0) - 3 if hasattr(signal, "SIGRTMAX") else None
 
@@ -122,7 +127,7 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         spare is None
         or thread is not threading.main_thread()
         or not hasattr(signal, "pthread_kill")
-        or signal.getsignal(spare) is None  # somebody's in C: it could not be put back
+        or _signal.getsignal(spare) is None  # somebody's in C: it could not be put back
     ):
         yield lambda: False
         return
@@ -131,11 +136,15 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         signal.pthread_kill(thread.ident or 0, spare)
         return True
 
-    before = signal.signal(spare, lambda number, frame: handler())
+    # Not by the functions above these, which make an enumeration's member of each number.
+    before = _signal.signal(spare, lambda number, frame: handler())
     try:
         yield interrupt
     finally:
-        signal.signal(spare, before)
+        _signal.signal(spare, before)
+
+
+_RENAMED: dict[CodeType, CodeType] = {}
 
 
 @contextlib.contextmanager
@@ -165,7 +174,10 @@ def watched_wakeups() -> Iterator[Callable[[], bool]]:
         return known != -1
 
     # Whoever calls is looked for behind this function, as behind every passage of ours.
-    set_wakeup_fd.__code__ = set_wakeup_fd.__code__.replace(co_filename="<pytest-chaos wake-up fd>")
+    code = set_wakeup_fd.__code__
+    if code not in _RENAMED:
+        _RENAMED[code] = code.replace(co_filename="<pytest-chaos wake-up fd>")
+    set_wakeup_fd.__code__ = _RENAMED[code]
     if threading.current_thread() is threading.main_thread():
         is_set()
     signal.set_wakeup_fd = set_wakeup_fd

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from operator import length_hint
 
+from pytest_chaos import compat
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.exception_events import ExceptionEvents, Flight
 
@@ -73,7 +74,7 @@ class Custody:
         self._numbers = itertools.count()
         self._ways: dict[Absorption, _Way] = {}
         self._ways_by_id: dict[int, _Way] = {}  # the same: comparing ways costs more than all the rest
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
 
     def take(self, error: BaseException, point: str) -> None:
         """Hold an error that is about to be raised at a point, and let go of those whose story is over."""
@@ -81,18 +82,17 @@ class Custody:
         mine = self._held.get(thread)
         if mine is None:
             mine = self._held.setdefault(thread, [])
+        elif len(mine) == 1:  # nearly always
+            if mine[0].is_alone():
+                self._let_go(mine[0], mine)
         elif mine:
-            last = mine[-1]
-            if len(mine) > 1:
-                self._let_go_lone(mine)
-            elif last.is_alone():
-                self._let_go(last, mine)
+            self._let_go_lone(mine)
+            if len(mine) >= MOST_HELD:
+                self._let_go(mine[0], mine)
         held = _Held(error, point, next(self._numbers))
         if self._events is not None:
             held.is_watched = self._events.watch(held)
         mine.append(held)
-        if len(mine) > MOST_HELD:
-            self._let_go(mine[0], mine)
 
     def holds(self, error: BaseException | None) -> bool:
         """Tell whether an error is one of those held, by identity."""
@@ -141,7 +141,7 @@ class Custody:
                 self._let_go(held, some)
 
     def _let_go(self, held: _Held, some: list[_Held]) -> None:
-        told = held.absorption if held.absorption is not None else self._told(held)
+        told = self._told(held)
         try:
             some.remove(held)
         except ValueError:
@@ -166,9 +166,7 @@ class Custody:
             return way
 
     def _told(self, held: _Held) -> Absorption | None:
-        if self._tell is None or held.error is None:
-            return None
-        if held.absorption is not None:
+        if held.absorption is not None or self._tell is None or held.error is None:
             return held.absorption
         try:
             return self._tell(held.error, held.point, held if held.is_watched else None, held.has_escaped)

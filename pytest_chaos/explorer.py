@@ -8,6 +8,7 @@ nothing and knows no test runner.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter, deque
@@ -20,6 +21,7 @@ from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.notation import format_fault, format_scenario, format_term, parse_target
 from pytest_chaos.observation import Observation
 from pytest_chaos.scenario import Rule, Term
+from pytest_chaos.target import Target
 from pytest_chaos.trace import Calls, Spot, Trace
 from pytest_chaos.triggers import ALWAYS, Hits, Trigger
 from pytest_chaos.verdict import Judgement
@@ -60,7 +62,7 @@ class Scenario:
     seed: int | None = None
     spares_driver: bool = True
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The canonical text of its rules."""
         return format_scenario(self.rules)
@@ -227,7 +229,8 @@ class Explorer:
 
     def _plan_key(self, spot: Spot, calls: Calls, fault: Fault, at: str) -> None:
         point, site = spot
-        key = (point, site.place, format_fault(fault))
+        text = format_fault(fault)
+        key = (point, site.place, text)
         if self._taken is not None:
             if key in self._taken:
                 self.pruned[TAKEN] += 1
@@ -236,18 +239,19 @@ class Explorer:
         self.keys += 1
         first = calls.numbers[0]
         lasting = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
-        if not self._add(self._scenario("all", key, (point, fault, lasting), at)):
+        word = fault_label(fault, text)
+        if not self._add(self._scenario("all", key, (point, fault, lasting), word, at)):
             return
-        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
+        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), word, at)]
         again = []
         numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
         if len(numbers) > 1:
             second = Trigger(hits=Hits.listed([numbers[1]]))
-            again.append(self._scenario("second", key, (point, fault, second), at))
+            again.append(self._scenario("second", key, (point, fault, second), word, at))
         self._followers[key] = (once, again)
 
-    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], at: str) -> Scenario:
-        label = unique_label(f"{part[0]} {fault_label(part[1])} {shape}{at}", self._labels)
+    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], word: str, at: str) -> Scenario:
+        label = unique_label(f"{part[0]} {word} {shape}{at}", self._labels)
         return Scenario(label, (_rule(*part),), shape, key, spares_driver=not self._with_driver)
 
     def _add(self, scenario: Scenario) -> bool:
@@ -315,7 +319,7 @@ class Explorer:
                     continue
                 self._paired.add((scenario.key, point, site.place, text))
                 key = (target, place, f"{scenario.key[2]} + {text}")
-                label = unique_label(f"{scenario.label} + {point} {fault_label(fault)}", self._labels)
+                label = unique_label(f"{scenario.label} + {point} {fault_label(fault, text)}", self._labels)
                 rules = (*scenario.rules, _rule(point, fault, trigger))
                 if self._wanted is not None and not self._wanted(label):
                     continue
@@ -323,17 +327,27 @@ class Explorer:
 
 
 def _rule(point: str, fault: Fault, trigger: Trigger) -> Rule:
-    return Rule(parse_target(point), (Term(fault, trigger),), EXPLORATION)
+    return Rule(_target(point), (Term(fault, trigger),), EXPLORATION)
+
+
+@functools.lru_cache
+def _target(point: str) -> Target:
+    return parse_target(point)
 
 
 # --- labels
 
 
-def fault_label(fault: Fault) -> str:
-    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``."""
+def fault_label(fault: Fault, text: str = "") -> str:
+    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``.
+
+    Args:
+        fault: The fault.
+        text: Its canonical text, where that is known.
+    """
     if isinstance(fault, RaisingFault):
         return f"{fault.word} {getattr(fault.exc, '__name__', None) or type(fault.exc).__name__}"
-    word, bracket, arguments = format_fault(fault).partition("(")
+    word, bracket, arguments = (text or format_fault(fault)).partition("(")
     return f"{word} {arguments.removesuffix(')')}" if bracket else word
 
 

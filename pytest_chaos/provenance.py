@@ -90,6 +90,7 @@ class Provenance:
         self._test_files = {os.path.realpath(name) for name in test_files}
         self._plugin_files = {os.path.realpath(name) for name in plugin_files}
         self._by_file: dict[str, Origin] = {}
+        self._short: dict[str, str] = {}
 
     def of_file(self, filename: str) -> Origin:
         """Return the origin of a code object's file name."""
@@ -162,6 +163,12 @@ class Provenance:
 
     def shorten(self, filename: str) -> str:
         """Return a file name as reports show it: below the project, the standard library or installed packages."""
+        known = self._short.get(filename)
+        if known is None:
+            known = self._short[filename] = self._shortened(filename)
+        return known
+
+    def _shortened(self, filename: str) -> str:
         real = os.path.realpath(filename)
         folders = sorted((self._root, *_STDLIB, *_INSTALLED), key=len, reverse=True)
         folder = next((folder for folder in folders if real.startswith(folder)), "")

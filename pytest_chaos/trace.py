@@ -7,13 +7,13 @@ of a run under a fault says what the system did about it: called again, called s
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
+from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.provenance import Provenance
 
@@ -98,6 +98,7 @@ class Trace:
         provenance: Tells how files are named.
         caller_of: Tells the frame that answers for a call, and whether the system makes it.
         limit_of: Tells the timeout that a call was given; ``None`` if nobody wants to know.
+        known: An earlier trace, whose places need not be looked up again.
 
     Attributes:
         spots: The calls of each spot, in the order of their first call.
@@ -109,14 +110,15 @@ class Trace:
         provenance: Provenance,
         caller_of: CallerOf,
         limit_of: Callable[[AskedCall], Limit | None] | None = None,
+        known: Trace | None = None,
     ) -> None:
         self._caller_of = caller_of
         self.spots: dict[Spot, Calls] = {}
         self._provenance = provenance
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
-        self._sites: dict[tuple[CodeType, int, bool], CallSite] = {}
-        self._lock = threading.Lock()
+        self._sites: dict[tuple[CodeType, int, bool], CallSite] = {} if known is None else known._sites
+        self._lock = compat.new_lock()
         self._began = monotonic()
 
     def begin(self) -> None:

@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 import threading
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +26,7 @@ from pytest_chaos.injector.closures import StandIn, is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
-from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.passage import PLAIN, Passage
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
@@ -126,6 +125,8 @@ class Injection:
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
+        if not self.cursor.calls:
+            return  # nothing has been counted
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
 
@@ -188,6 +189,9 @@ class Injection:
 
     def __repr__(self) -> str:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
+
+
+_WATCHING = (Term(Remember()),)
 
 
 class _Entry(NamedTuple):
@@ -253,11 +257,10 @@ class Injector:
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
         self._shadowed: list[Mechanism] = []
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
-        _INJECTORS.add(self)
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._entered: set[Entries] = set()  # where some actor has an entry of its own
         self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
@@ -277,7 +280,7 @@ class Injector:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
         text = format_rule(rule)
-        with _collector_paused():
+        with _collector_paused(rule.target.is_glob):
             points = rule.points()
             if self._covered:
                 points = [uncovered(point, self._covered) for point in points]
@@ -306,12 +309,12 @@ class Injector:
         Raises:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
-        rule = Rule(target, (Term(Remember()),))
+        rule = Rule(target, _WATCHING)
         points = rule.points() if points is None else points
         watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
         watch.observer = observer
         try:
-            with _collector_paused():
+            with _collector_paused(target.is_glob):
                 self._attach(watch, watch.points, below=False)
         except BaseException:
             self._detach(watch)
@@ -363,6 +366,8 @@ class Injector:
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
+        if injection.is_lifted and not injection.sites:
+            return
         injection.is_lifted = True
         self._detach(injection)
 
@@ -515,17 +520,19 @@ class Injector:
         """
         self._began = monotonic()
         try:
-            with _collector_paused():
+            with _collector_paused(len(self._sites) > 50):
                 for site in list(self._sites.values()):
                     self._install(site)
         except BaseException:
             self.close()
             raise
+        _INJECTORS.add(self)
         self._is_open = True
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         self._is_open = False
+        _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):
             site.mechanism.remove()
         with self._lock:
@@ -566,7 +573,7 @@ class Injector:
                 strike = self._count(site, frame, call)
             else:
                 return None
-            if strike is not None and entries is not None and site.passage is not None and site.passage.is_plain:
+            if strike is not None and entries is not None and strike.kind in PLAIN:
                 strike.error = strike.fault.error_at_once(strike)
             return strike
         finally:
@@ -613,14 +620,13 @@ class Injector:
             cursor = injection.cursor
             call_of_gate = gates.arrive(way)
             actor, term, is_counted = way.actor, cursor.term_number, cursor.is_counted
-            fault = cursor.count(point.text, actor, elapsed_s)
+            fault = cursor.decide(point.text, actor, elapsed_s)
             if fault is not None:
                 number, index = cursor.calls, cursor.actor_calls(actor)
                 if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
                     number += gates.passed
                     index += gates.passed_of(actor)
-                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index)
-            cursor.settle(fault is not None)
+                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index, term)
             if cursor.term_number != term and not is_counted:
                 injection.retire_gates()  # another rate draws from other streams
             elif call_of_gate >= way.gate.tail:
@@ -687,7 +693,7 @@ class Injector:
                     winner = (
                         fault,
                         point,
-                        self._activation(injection, fault, point, actor, elapsed_s, number, index),
+                        self._activation(injection, fault, point, actor, elapsed_s, number, index, cursor.term_number),
                     )
                 cursor.settle(acts)
                 injection.shadowed += fault is not None and not acts and winner is not None
@@ -701,7 +707,15 @@ class Injector:
         return self.caller_of is not None and not self.caller_of(frame)[1]
 
     def _activation(
-        self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int
+        self,
+        injection: Injection,
+        fault: Fault,
+        point: Point,
+        actor: str,
+        elapsed_s: float,
+        number: int,
+        index: int,
+        term: int,
     ) -> Activation:
         activation = Activation(
             injection.text,
@@ -713,7 +727,7 @@ class Injector:
             elapsed_s,
             self._name_of_thread(),
             injection.token(actor, index),
-            injection.cursor.term_number,
+            term,
         )
         injection.recorded.append(activation)
         self.journal.activations.append(activation)
@@ -770,7 +784,7 @@ def _receivers(site: _Site) -> tuple[Callable[[Any], bool], ...]:
 
 
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
+def _paused_collector() -> Iterator[None]:
     """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again.
 
     Nor right afterwards: where much was made it is counted among what is old, as if it had been searched already.
@@ -791,7 +805,13 @@ def _collector_paused() -> Iterator[None]:
 _MUCH = 4  # times as many new objects as the collector waits for
 
 
-_INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
+def _collector_paused(may_be_many: bool) -> contextlib.AbstractContextManager[None]:
+    """Pause the collector where thousands of functions may be armed; a few are not worth it."""
+    return _paused_collector() if may_be_many else contextlib.nullcontext()
+
+
+_INJECTORS: set[Injector] = set()
+"""Those whose window is open."""
 
 
 def _close_in_child() -> None:

@@ -30,19 +30,15 @@ class Passage:
         decide: Decides over each call.
         place: What is told to ``decide``.
         receivers: If only calls on certain receivers are meant: one predicate for each rule, any of which may hold.
-
-    Attributes:
-        is_plain: Whether a call goes wrong when it is made, and not when what it returned is awaited or entered.
     """
 
-    __slots__ = ("_shape", "decide", "is_plain", "place", "receivers")
+    __slots__ = ("_shape", "decide", "place", "receivers")
 
     def __init__(
         self, kind: Kind, decide: Decide, place: Any, receivers: tuple[Callable[[Any], bool], ...] = ()
     ) -> None:
         self.receivers = receivers
         self._shape = _SHAPES.get(kind, _call)
-        self.is_plain = self._shape is _call
         self.decide = decide
         self.place = place
 
@@ -64,7 +60,7 @@ class Passage:
 
     def act_of(self, strike: Strike) -> Callable[[], Any]:
         """Return what a fault does to a call that it hits."""
-        return strike.act if self.is_plain else functools.partial(self._shape, strike)
+        return strike.act if self._shape is _call else functools.partial(self._shape, strike)
 
 
 def _call(strike: Strike) -> Any:
@@ -157,3 +153,6 @@ _SHAPES: dict[Kind, Callable[[Strike], Any]] = {
     "context manager": _context_manager,
     "async context manager": _async_context_manager,
 }
+
+PLAIN: frozenset[Kind] = frozenset({"function", "property", "constructor"})
+"""Kinds whose calls go wrong when they are made, and not when what they returned is awaited, iterated or entered."""

@@ -6,7 +6,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
@@ -206,13 +206,14 @@ def parsed_id(text: str) -> Any:
     return NodeId.parse(text)
 
 
-@contextmanager
-def in_place(session: pytest.Session, twin: pytest.Item) -> Iterator[None]:
+def in_place(session: pytest.Session, twin: pytest.Item) -> AbstractContextManager[None]:
     """Let a clone stand where its item stands: a worker of xdist looks there for what it reports."""
     index = worker_item_index(session.config)
-    if index is None:
-        yield
-        return
+    return nullcontext() if index is None else _at(session, index, twin)
+
+
+@contextmanager
+def _at(session: pytest.Session, index: int, twin: pytest.Item) -> Iterator[None]:
     before = session.items[index]
     session.items[index] = twin
     try:
@@ -290,6 +291,8 @@ def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
 
 def worker_item_index(config: pytest.Config) -> int | None:
     """Return the index of the item that a worker of xdist reports for, or ``None`` where there is no worker."""
+    if not hasattr(config, "workerinput"):
+        return None
     for plugin in config.pluginmanager.get_plugins():
         if type(plugin).__name__ == "WorkerInteractor":
             return getattr(plugin, "item_index", None)

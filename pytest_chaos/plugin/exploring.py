@@ -816,12 +816,13 @@ class OneTest:
         seen, judgement = run.seen, run.judgement
         assert seen is not None and judgement is not None, "it was concluded"
         record = self._record(clone, seen, judgement, scenario)
-        text = verdict_text(record)
         body = run.body
+        is_shown = body is None or judgement.fails or judgement.evidence
+        text = verdict_text(record) if is_shown else ""
+        label = split_id(clone.nodeid)[1]
         for report in run.reports:
             report.user_properties.append(("chaos", judgement.verdict.value))
             path, line, domain = report.location
-            label = split_id(clone.nodeid)[1]
             report.location = (path, line, f"{domain}[chaos: {label}]")
         if body is None:
             run.reports[0].chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, see session

@@ -25,7 +25,7 @@ from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
-from pytest_chaos.notation import format_rule, format_scenario, has_text
+from pytest_chaos.notation import can_be_read, format_rule, format_scenario
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
@@ -126,6 +126,7 @@ class ChaosSession:
         self._fresh: FreshRun | None = None
         self._logged: set[str] = set()
         self._repeated: set[str] = set()
+        self._typed_ids: dict[str, str] = {}
         self._last_started: dict[str, str] = {}
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
@@ -527,7 +528,7 @@ class ChaosSession:
             words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
         if not seen.rules and self.settings.leaks != "off":
             words.append(f"-ochaos_leaks={self.settings.leaks}")
-        words.append(compat.cwd_relative_id(self._config, split_id(compat.plain_id(item))[0]))
+        words.append(self._typed_id(split_id(compat.plain_id(item))[0]))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
 
     def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None, plan: TestPlan) -> str:
@@ -536,15 +537,22 @@ class ChaosSession:
         if self.settings.hang_budget_given:
             words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
         test = compat.plain_id(item)
-        if scenario is not None and all(has_text(rule) for rule in scenario.rules):
-            text = replay_text(test, scenario.text, seen.seed, spares_driver=scenario.spares_driver)
-            words.append(f"--chaos-replay={text}")
+        if scenario is not None and can_be_read(text := scenario.text):
+            packed = replay_text(test, text, seen.seed, spares_driver=scenario.spares_driver)
+            words.append(f"--chaos-replay={packed}")
         else:
             words.append(f"--chaos-seed={self.settings.seed}")
             words += [f"--chaos-target={target.text}" for target in plan.targets if not target.is_object]
             words += [f"--chaos-rule={format_scenario(rules)}" for rules in plan.scenarios]
-        words.append(compat.cwd_relative_id(self._config, test))
+        words.append(self._typed_id(test))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
+
+    def _typed_id(self, test: str) -> str:
+        """Return the id of a test as it is typed where pytest was started."""
+        known = self._typed_ids.get(test)
+        if known is None:
+            known = self._typed_ids[test] = compat.cwd_relative_id(self._config, test)
+        return known
 
     def conclude(self, item: pytest.Item, run: Run) -> None:
         """Judge a run of an explored test, after its teardown."""

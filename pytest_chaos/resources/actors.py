@@ -31,8 +31,8 @@ class Actors:
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self._children: dict[str, int] = {}
         self._older = 0
-        self._pools: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._pools: weakref.WeakKeyDictionary[Any, int] | None = None
+        self._lock = compat.new_lock()
 
     def current(self) -> str:
         """Return the name of the actor that runs this."""
@@ -69,5 +69,7 @@ class Actors:
         if executor is None:
             return "pool"
         with self._lock:
+            if self._pools is None:
+                self._pools = weakref.WeakKeyDictionary()
             number = self._pools.setdefault(executor, len(self._pools) + 1)
         return f"pool-{number}/{thread.name.rpartition('_')[2]}"

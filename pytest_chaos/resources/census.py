@@ -14,7 +14,7 @@ from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import taps
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.async_generators import AsyncGenerators
-from pytest_chaos.resources.births import Births, Mine, Owner, is_tests
+from pytest_chaos.resources.births import Births, Mine, Owner, is_fixture, is_tests
 from pytest_chaos.resources.children import Children
 from pytest_chaos.resources.coroutines import Coroutines
 from pytest_chaos.resources.deaths import Deaths
@@ -168,6 +168,8 @@ class Census:
         self._children.started(pid)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
+        if not (is_fixture(before) or is_fixture(after)):
+            return
         for kind in self.kinds:
             heed = getattr(kind, "owner_changes", None)
             if heed is not None:
