@@ -128,7 +128,7 @@ def test_a_fault_that_fires_often_is_tried_once_too(shop):
         "test_it[chaos: shop:charge raise TimeoutError second]": "shop:charge = #2 raise(TimeoutError)",
         "test_it[chaos: recovery]": "",
     }
-    assert "explored 1 test: 1 keys, 3 scenarios run (1 all, 1 first, 1 second)" in done.section("chaos")
+    assert "explored 1 test: 1 key, 3 scenarios run (1 all, 1 first, 1 second)" in done.section("chaos")
 
 
 def test_lines_that_call_the_same_are_told_apart_by_function_and_distance(shop):
