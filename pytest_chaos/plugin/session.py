@@ -449,7 +449,7 @@ class ChaosSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note an injected error that comes out of the teardown."""
         report = yield
-        note_outcome(item, report)
+        note_outcome(item, report, call.excinfo.value if call.excinfo is not None else None)
         experiment = item.stash.get(EXPERIMENT, None)
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
         if experiment is not None and error is not None and experiment.caused(error):
