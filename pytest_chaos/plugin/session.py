@@ -238,11 +238,20 @@ class ChaosSession:
             globs = ", ".join(self.settings.only)
             self.complaints.append(f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels")
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif self._missed_ids and session.exitstatus == pytest.ExitCode.OK and not self.exploring.is_cut_short:
+            self.complaints += [f"not found: {one}; --chaos-plan lists the labels" for one in self._missed_ids]
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and self._ran_whole(session):
             silent = self._silent_rules()
             self.complaints += silent
             if silent and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @property
+    def _missed_ids(self) -> list[str]:
+        """The scenarios that were asked for by id, if not one of them was there."""
+        asked = [str(word) for word in self._config.invocation_params.args if split_id(str(word))[1]]
+        return [] if self.exploring.matched else asked
 
     def _ran_whole(self, session: pytest.Session) -> bool:
         """Tell whether every test that there is was run, so that a rule that never fired will never fire."""
