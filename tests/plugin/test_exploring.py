@@ -400,6 +400,38 @@ def test_faults_act_in_the_body_only(shop):
     assert done.by_id["test_it[chaos: shop:charge raise TimeoutError all]"]["calls"] == 1
 
 
+def test_fixtures_of_pytest_work_in_every_run(shop):
+    """Captured output, logs, warnings, environment and properties are those of one run."""
+    shop.write(
+        "test_it.py",
+        """
+        import logging, os, warnings
+        import shop
+
+        def test_it(capsys, caplog, recwarn, monkeypatch, tmp_path, record_property, request):
+            print("said")
+            logging.getLogger("till").warning("logged")
+            warnings.warn("warned")
+            assert capsys.readouterr().out == "said\\n"
+            assert [record.getMessage() for record in caplog.records if record.name == "till"] == ["logged"]
+            assert [str(one.message) for one in recwarn if one.category is UserWarning] == ["warned"]
+            assert "TILL" not in os.environ
+            monkeypatch.setenv("TILL", "1")
+            assert tmp_path.name.startswith("test_it")
+            (tmp_path / "file").touch(exist_ok=False)
+            record_property("key", "value")
+            shop.checkout()
+        """,
+    )
+    done = shop.run(*SWEEP, "--junitxml=junit.xml")
+
+    assert done.outcomes == {"passed": 3}
+    cases = ET.parse(shop.path / "junit.xml").getroot().iter("testcase")
+    assert [
+        [found.get("value") for found in case.iter("property") if found.get("name") == "key"] for case in cases
+    ] == [["value"]] * 3
+
+
 # --- outcomes and verdicts
 
 VERDICTS = """
@@ -546,6 +578,64 @@ def test_captured_output_is_of_one_run(inner):
 
     assert done.outcomes == {"passed": 2, "failed": 1}
     assert done.text.count("said once") == 2  # in the source and in the captured output
+
+
+def test_a_test_that_skips_itself_under_a_fault_has_no_result(shop):
+    """It says that it cannot tell."""
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        def test_it():
+            if shop.checkout() == "later":
+                pytest.skip("no bank today")
+        """,
+    )
+    done = shop.run(*SWEEP, "-v")
+
+    assert done.shown[1] == ("test_it[chaos: shop:charge raise TimeoutError all]", "SKIPPED")
+    assert list(done.scenarios) == ["test_it[chaos: recovery]"]
+    assert done.code == 0
+
+
+def test_an_error_of_the_teardown_under_a_fault_stays_one(shop):
+    """The verdict of the body is shown beside it."""
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.fixture
+        def till():
+            answers = []
+            yield answers
+            assert "later" not in answers
+
+        def test_it(till):
+            till.append(shop.checkout())
+        """,
+    )
+    done = shop.run(*SWEEP, "-v")
+
+    assert done.outcomes == {"passed": 3, "errors": 1}
+    assert done.scenarios["test_it[chaos: recovery]"] == "resilient"
+    assert "ERROR at teardown of test_it[chaos: shop:charge raise TimeoutError all]" in done.text
+
+
+def test_a_hook_leaves_scenarios_out(shop):
+    """A conftest may say which scenarios are not worth a run."""
+    shop.write(
+        "conftest.py",
+        """
+        def pytest_chaos_keep_scenario(config, test, scenario):
+            return not ("test_left" in test and "stock" in scenario.label)
+        """,
+    )
+    done = shop.run(*SWEEP)
+
+    assert {result["test"] for result in done.by_id.values()} == {"test_it.py::test_checkout"}
+    assert "a predicate of yours (1)" in done.text
 
 
 # --- files

@@ -105,6 +105,15 @@ def test_scenarios_are_chosen_by_their_ids(shop, ids, expected):
     assert names(run(shop, *(f"test_it.py::{one}" for one in ids))) == expected
 
 
+def test_an_id_that_no_scenario_has_is_a_usage_error(shop):
+    """As for any id that is not found; a label changes with the code."""
+    done = run(shop, "test_it.py::test_b[chaos: shop:charge hang all]")
+
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "not found: test_it.py::test_b[chaos: shop:charge hang all]; --chaos-plan lists the labels" in done.text
+    assert run(shop, "test_it.py::test_b[chaos: shop:charge hang all]", f"test_it.py::test_b{CHARGE}").code == 0
+
+
 def test_an_id_is_found_from_another_folder(shop):
     """Where pytest is started, ids are typed relative to that."""
     shop.write("tests/test_more.py", TESTS)
