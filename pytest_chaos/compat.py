@@ -315,9 +315,23 @@ def foreign_loop_class() -> Any:
     return found if isinstance(found, type) and hasattr(found, "create_task") else None
 
 
-def open_pipe_of_foreign_loops(loop_class: Any) -> None:
-    """Let a library of C open what nothing closes: the pipe of signals that its first loop makes for the process."""
-    loop_class().close()
+_FIONREAD = 0x541B  # include/uapi/asm-generic/ioctls.h
+
+
+def is_pipe_of_foreign_loops(number: int) -> bool:
+    """Tell whether a pipe is the one that libuv makes with its first loop, and keeps until the process ends.
+
+    It is a lock for signals: while it is free, exactly one byte lies in it.
+    """
+    if foreign_loop_class() is None or not sys.platform.startswith("linux"):
+        return False
+    import fcntl  # not there on Windows
+
+    try:
+        waiting = fcntl.ioctl(number, _FIONREAD, b"\0" * 4)
+    except OSError:
+        return False
+    return int.from_bytes(waiting, sys.byteorder) == 1
 
 
 class ForeignTimer:

@@ -28,6 +28,9 @@ _USUAL: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 # Signals to the interpreter, marks of unfinished code, and bases that stand for "anything": no dependency raises them.
 _NEVER = (AssertionError, NotImplementedError, StopIteration, StopAsyncIteration, Warning, MemoryError, RecursionError)
 _ANYTHING = (BaseException, Exception, BaseExceptionGroup, ExceptionGroup)
+# Functions of these modules work on local files: what they meet is known, and they answer.
+_OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil", "glob", "tempfile", "pathlib")
+_LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -53,11 +56,14 @@ def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources) 
             faults += _of_boundary(reached, can_time_out=can_time_out)
     if boundary is None:
         faults += [Raise(cls) for cls in _caught(site, sources) if can_time_out or not _is_timeout(cls)]
+    is_local = boundary is None and getattr(point.raw, "__module__", None) in _OF_FILES
+    if is_local:
+        faults += map(Raise, _LOCAL)
     if not faults:
         faults += [Raise(cls) for cls in _USUAL if can_time_out or not _is_timeout(cls)]
     if _may_be_none(point):
         faults.append(Null())
-    if boundary is None or boundary.hangs:
+    if not is_local and (boundary is None or boundary.hangs):
         faults.append(Hang())
     return [fault for fault in dict.fromkeys(faults) if not fault.refusal(point.kind)]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
+import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from traceback import walk_tb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,8 @@ _LASTING = frozenset({"lock", "permit"})
 """Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
 
 _SHORTEST_TOLD_S = 0.1
+_RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_GOOD = frozenset({"resilient", "degraded"})
 
 
 @dataclass
@@ -89,12 +93,14 @@ class Run:
         reports: pytest's reports, not logged yet.
         seen: What was seen.
         judgement: What was said of it.
+        errors: What its parts ended with, until it is judged.
     """
 
     experiment: Experiment
     reports: list[pytest.TestReport] = field(default_factory=list)
     seen: Observation | None = None
     judgement: Judgement | None = None
+    errors: list[BaseException] = field(default_factory=list)
     passed: bool = False
 
     @property
@@ -786,6 +792,8 @@ class OneTest:
                 if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
                     run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
                 session.conclude(item, run)
+            if not is_plain:
+                forget(run.errors)
 
         clone.stash[_RUN] = in_protocol
         with compat.in_place(clone.session, clone):
@@ -853,11 +861,13 @@ class OneTest:
 _NOTE: pytest.StashKey[Run] = pytest.StashKey()
 
 
-def note_outcome(item: pytest.Item, report: pytest.TestReport) -> None:
+def note_outcome(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
     """Note, for the plain run, whether set-up and body have passed: then scenarios follow at its teardown."""
     run = item.stash.get(_NOTE, None)
     if run is None:
         return
+    if error is not None:
+        run.errors.append(error)
     if report.when == "setup":
         run.passed = report.passed
     elif report.when == "call":
@@ -869,6 +879,27 @@ def _checked(target: Target, place: str) -> Target:
         return check_target(target)
     except SpecificationError as error:
         raise error.at(place) from None
+
+
+def forget(errors: list[BaseException]) -> None:
+    """Let go of what errors keep, once they are judged, so that the next run does not meet it.
+
+    pytest holds a failure in a cycle with the frames that it passed, and with them every socket and file in their
+    variables, until somebody collects it. Frames of generators and coroutines may be suspended, and are left alone.
+    """
+    seen: set[int] = set()
+    while errors:
+        error = errors.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        errors += [one for one in (error.__cause__, error.__context__) if one is not None]
+        errors += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        for frame, _ in walk_tb(error.__traceback__):
+            if not frame.f_code.co_flags & _RESUMABLE:
+                with suppress(RuntimeError):  # it is still running
+                    frame.clear()
+                    _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
 
 
 def _hangs(scenario: Scenario | None) -> bool:

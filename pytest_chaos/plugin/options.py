@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.boundaries import LIBRARIES, loaded
+from pytest_chaos.boundaries import BOUNDARIES, LIBRARIES
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault
@@ -183,7 +183,8 @@ def read_target(text: str, place: str) -> list[tuple[Target, str]]:
         SpecificationError: It is no target.
     """
     if text in LIBRARIES:
-        return [(parse_target(one.target), place) for one in loaded() if one.library == text]
+        # Also those that nobody has imported: options are read before the tests, which may.
+        return [(parse_target(one.target), place) for one in BOUNDARIES if one.library == text]
     try:
         return [(parse_target(text), place)]
     except SpecificationError as error:

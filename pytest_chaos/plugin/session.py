@@ -490,7 +490,7 @@ class ChaosSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note an injected error that comes out of the teardown, and what a subtest ended with."""
         report = yield
-        note_outcome(item, report)
+        note_outcome(item, report, call.excinfo.value if call.excinfo is not None else None)
         experiment = item.stash.get(EXPERIMENT, None)
         if experiment is not None and experiment.injector.is_open and report.failed and call.excinfo is not None:
             # A subtest, reported while the body runs; like the body's own failure, a clone's is an observation.

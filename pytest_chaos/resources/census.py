@@ -221,7 +221,6 @@ class Census:
         """Follow the loops of uvloop too, once it is imported."""
         loop_class = compat.foreign_loop_class()
         if loop_class is not None:
-            compat.open_pipe_of_foreign_loops(loop_class)
             self._undo_foreign = taps.install_on_foreign_loops(
                 loop_class,
                 self,

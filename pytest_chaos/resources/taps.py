@@ -536,7 +536,7 @@ def _lock_type(original: type, ear: _Ear) -> type:
             return repr(original)
 
         def __eq__(cls, other: object) -> bool:
-            return other is cls or other is original
+            return other is cls or bool(original == other)  # which may be a stand-in itself
 
         def __hash__(cls) -> int:
             return hash(original)

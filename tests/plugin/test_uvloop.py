@@ -155,6 +155,33 @@ def test_hangs_on_a_loop_of_uvloop(inner):
     assert [one["kind"] for one in done.results["test_thread"]["evidence"]] == ["abandoned"]
 
 
+def test_first_loop_of_uvloop_may_be_made_anywhere(inner):
+    """In a wider fixture or a test, which imports it; a pipe of their own is still theirs."""
+    inner.write(
+        "test_it.py",
+        """
+        import os, pytest
+        pytestmark = pytest.mark.no_leaks
+
+        @pytest.fixture(scope="module")
+        def loop():
+            import uvloop
+            loop = uvloop.new_event_loop()
+            yield loop
+            loop.close()
+
+        def test_first(loop): ...
+
+        def test_leaks(loop):
+            os.pipe()
+        """,
+    )
+    done = inner.run_apart()
+
+    assert done.verdicts == {"test_leaks": "leaked"}, done.text
+    assert len(done.only["evidence"]) == 2
+
+
 def test_methods_of_uvloop_are_put_back(inner):
     """Nothing of ours stays on its class."""
     inner.write(
