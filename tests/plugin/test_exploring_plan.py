@@ -125,7 +125,7 @@ def test_at_most_so_many_scenarios_for_each_test(shop):
         ("test_b", "shop:charge = raise(OSError)"),
         ("test_b", "shop:charge = raise(TimeoutError)"),
     ]
-    assert "left out 3 (3 --chaos-max=3)" in done.section("chaos")
+    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
     assert sum(result["kind"] == "recovery" for result in done.document["results"]) == 2
 
 
@@ -147,7 +147,7 @@ def test_a_budget_that_is_used_up_leaves_scenarios_out(shop):
     }
     assert len(scenarios(done)) == 1
     (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
-    assert line == "left out 7 (7 the budget was used up)"
+    assert line == "left out 7: the budget was used up (7)"
 
 
 def test_a_budget_that_is_enough_leaves_nothing_out(shop):
