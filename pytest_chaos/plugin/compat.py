@@ -255,6 +255,9 @@ def _like(key: Any, text: str) -> Any:
 def count_collected(session: pytest.Session, more: int) -> None:
     """Add runs to the number that the progress is a share of."""
     session.testscollected += more
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and hasattr(reporter, "tests_count"):  # pytest-sugar counts for itself
+        reporter.tests_count += more
 
 
 @contextmanager
@@ -304,6 +307,12 @@ def cancel_timer(item: pytest.Item) -> None:
     cancel = getattr(item.config.hook, "pytest_timeout_cancel_timer", None)
     if cancel is not None:
         cancel(item=item)
+
+
+def writes_snapshots(config: pytest.Config) -> bool:
+    """Tell whether tests write what they are to be compared with: what they do under a fault must not be kept."""
+    names = ("update_snapshots", "update_new_snapshots_only", "force_regen", "regen_all")  # syrupy, pytest-regressions
+    return any(getattr(config.option, name, False) for name in names)
 
 
 def begin_message(report: pytest.TestReport, text: str) -> None:

@@ -284,6 +284,9 @@ class Exploring:
             # Its attempts are judged one by one for what they leave, see the leak hooks.
             self.tally.left_out["tests that another plugin may run again"] += 1
             return None
+        if compat.writes_snapshots(item.config):
+            self.tally.left_out["tests while snapshots are written"] += 1
+            return None
         compat.cancel_timer(item)
         OneTest(self, self._session, item, plan).explore(nextitem)
         return True

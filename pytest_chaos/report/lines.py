@@ -92,10 +92,12 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
         only_planned: Whether nothing was meant to run.
     """
     total = Tally.of_all(tallies)
-    if not (total.tests or total.unreached):
+    if not (total.tests or total.unreached or total.left_out):
         return []
     found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
-    if not total.tests:
+    if not (total.tests or total.unreached):
+        lines = []
+    elif not total.tests:
         lines = ["no test reached a target"]
     elif only_planned:
         lines = [f"planned for {found}; nothing of it was run"]
