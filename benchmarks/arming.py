@@ -6,6 +6,7 @@ import gc
 import statistics
 import sys
 import tracemalloc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import thread_time
 
@@ -34,10 +35,10 @@ class Armed:
     anew: float
 
 
-def growth(project: Project, samples: int) -> dict[int, Armed]:
+def growth(project: Project, samples: int, counts: Iterable[int] = COUNTS) -> dict[int, Armed]:
     """Measure arming modules of 1 to 10,000 functions."""
     found = {}
-    for count in COUNTS:
+    for count in counts:
         code = project.many(count)
         taken = []
         for sample in range(samples):

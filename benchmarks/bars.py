@@ -10,11 +10,19 @@ NEWEST = (3, 13)  # from here on a bare call is so cheap that the same nanosecon
 
 
 class Bar(NamedTuple):
-    """One bar: what is measured, where it stands among the figures, and the most it may be."""
+    """One bar.
+
+    Attributes:
+        text: What is measured.
+        path: Where it stands among the figures.
+        most: The most it may be.
+        is_held: Whether CI holds it: it is a ratio, and kept with room to spare, also on a busy machine.
+    """
 
     text: str
     path: tuple[str, ...]
     most: float
+    is_held: bool = True
 
 
 def bars() -> list[Bar]:
@@ -26,11 +34,11 @@ def bars() -> list[Bar]:
         Bar("method, armed and not firing, x bare", ("kinds", "method", "armed", "x bare"), most),
         Bar("function, armed and not firing, x wrapt", ("kinds", "function", "armed", "x wrapt"), 0.15),
         Bar("method, armed and not firing, x wrapt", ("kinds", "method", "armed", "x wrapt"), 0.15),
-        Bar("C function, planned gate, x bare", planned, 2.0),
-        Bar("a call that raises, us", ("firing", "raise", "us"), 5.0),
+        Bar("C function, planned gate, x bare", planned, 2.0, is_held=False),
+        Bar("a call that raises, us", ("firing", "raise", "us"), 5.0, is_held=False),
         Bar("frames lost of a recursion limit of 1000", ("depth", "lost"), 3),
-        Bar("arming 10,000 functions first, us each", ("arming", "10000", "first"), 15.0),
-        Bar("putting 10,000 in place again, us each", ("arming", "10000", "in_place"), 0.5),
+        Bar("arming 10,000 functions first, us each", ("arming", "10000", "first"), 15.0, is_held=False),
+        Bar("putting 10,000 in place again, us each", ("arming", "10000", "in_place"), 0.5, is_held=False),
     ]
 
 
@@ -40,8 +48,3 @@ def figure(figures: Mapping[str, Any], bar: Bar) -> float:
     for step in bar.path:
         found = found[step]
     return float(found)
-
-
-def missed(figures: Mapping[str, Any]) -> list[Bar]:
-    """Return the bars that are missed."""
-    return [bar for bar in bars() if figure(figures, bar) > bar.most]

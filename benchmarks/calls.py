@@ -1,8 +1,9 @@
 """What faults cost: a call that passes, a call on which one acts, and arming 1 to 10,000 functions.
 
 All in one process, in processor time of its thread; see ``timing`` for how variants are compared. Bars in microseconds
-depend on the machine, bars as ratios much less. ``--check`` measures up to three times what misses a bar, and keeps
-the best: a shared machine has bad minutes. The bars stay where they are.
+depend on the machine, bars as ratios much less. ``--check`` measures what there are bars for, and again and again what
+misses a bar that CI holds, and keeps the best: a shared machine has bad minutes. It fails if such a bar is missed each
+time. With ``--table`` too, all that misses a bar is measured again. All bars stay where they are.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any
 
 import arming
 import per_call
-from bars import bars, figure, missed
+from bars import bars, figure
 from subjects import Project, project
 from timing import Timed
 
-ATTEMPTS = 3
+ATTEMPTS = 5
 Part = Callable[[Project, int], dict[str, Any]]
 
 
@@ -61,11 +62,24 @@ PARTS: dict[str, Part] = {
 }
 """The parts of the figures, each measured anew in a project of its own."""
 
+BARRED: dict[str, Part] = {
+    "kinds": lambda work, rounds: {
+        kind: compared(rows) for kind, rows in per_call.kinds(work, rounds, ("function", "method")).items()
+    },
+    "C function": _c_functions,
+    "firing": PARTS["firing"],
+    "depth": _depth,
+    "arming": lambda work, rounds: {
+        str(count): asdict(row) for count, row in arming.growth(work, 3, (10_000,)).items()
+    },
+}
+"""As much of them as there are bars for."""
 
-def measured(part: str, rounds: int) -> dict[str, Any]:
+
+def measured(parts: Mapping[str, Part], part: str, rounds: int) -> dict[str, Any]:
     """Measure one part."""
     with project() as work:
-        return PARTS[part](work, rounds)
+        return parts[part](work, rounds)
 
 
 def table(figures: Mapping[str, Any]) -> str:
@@ -114,33 +128,40 @@ def main() -> int:
     """Measure, print, and with ``--check`` hold the figures against their bars."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=25, help="interleaved rounds")
-    parser.add_argument("--check", action="store_true", help="exit 1 if a bar is missed in each of three attempts")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a bar that CI holds is missed in every attempt")
     parser.add_argument("--json", type=Path, help="write the figures to a file")
     parser.add_argument("--table", action="store_true", help="print Markdown tables")
     options = parser.parse_args()
     began = time.monotonic()
     figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-    figures.update({part: measured(part, options.rounds) for part in PARTS})
+    parts = BARRED if options.check and not options.table else PARTS
+    figures.update({part: measured(parts, part, options.rounds) for part in parts})
     best = {bar: figure(figures, bar) for bar in bars()}
+    at_first = [bar.text for bar, value in best.items() if value > bar.most]
     attempts = 1
-    while options.check and attempts < ATTEMPTS and any(value > bar.most for bar, value in best.items()):
+    while options.check and attempts < ATTEMPTS:
+        again = [bar for bar, value in best.items() if value > bar.most and (bar.is_held or options.table)]
+        if not again:
+            break
         attempts += 1
-        for part in {bar.path[0] for bar, value in best.items() if value > bar.most}:
-            again = {part: measured(part, options.rounds)}
+        for part in {bar.path[0] for bar in again}:
+            another = {part: measured(BARRED, part, options.rounds)}
             for bar in best:
                 if bar.path[0] == part:
-                    best[bar] = min(best[bar], figure(again, bar))
+                    best[bar] = min(best[bar], figure(another, bar))
     if options.table:
         print(table(figures))
     else:
         for bar, value in best.items():
-            print(f"{'MISSED' if value > bar.most else 'kept  '} {bar.text}: {value:.2f} (bar {bar.most:g})")
+            is_missed = value > bar.most
+            shown = "kept  " if not is_missed else "MISSED" if bar.is_held else "missed, not held:"
+            print(f"{shown} {bar.text}: {value:.2f} (bar {bar.most:g})")
         print(f"{attempts} attempts, {time.monotonic() - began:.0f} s, Python {figures['python']}")
     if options.json:
         figures["bars"] = {bar.text: {"figure": value, "bar": bar.most} for bar, value in best.items()}
-        figures["missed at first"] = [bar.text for bar in missed(figures)]
+        figures["missed at first"] = at_first
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return int(options.check and any(value > bar.most for bar, value in best.items()))
+    return int(options.check and any(value > bar.most and bar.is_held for bar, value in best.items()))
 
 
 if __name__ == "__main__":

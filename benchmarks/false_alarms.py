@@ -52,6 +52,7 @@ def main() -> int:
                     cwd=project,
                     env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
                     stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,  # a database that stays open is named at the end of each
                     check=False,
                 )
                 for result in json.loads((project / "chaos.json").read_text())["results"]:

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from mass.known import reason_for  # noqa: E402  # the folder above must be on the path first
 from mass.packages import PACKAGES, Package  # noqa: E402  # as above
 
-LIMIT = 300  # seconds for one child
+LIMIT = 900  # seconds for one child; asyncio takes half a minute alone, and five on a very busy machine
 REPEATS = 2  # how often a package is run again that came out differently
 QUARTERS = 4
 

@@ -13,9 +13,9 @@ from importlib.machinery import SourceFileLoader
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from pytest_chaos.injector.bytecode import CannotSplice, spliced
+from pytest_chaos.injector.bytecode import CannotSplice, Entry, entry_over, spliced
 
-_NEVER = itertools.repeat(0).__next__
+_NEVER = entry_over(itertools.repeat(0))
 _WRAPPED = type(functools.lru_cache(len))
 
 
@@ -69,7 +69,7 @@ class Splicer:
             self.fired.append(name)
             return False
 
-        entries: ContextVar[Callable[[], int]] = ContextVar(name, default=_NEVER)
+        entries: ContextVar[Entry] = ContextVar(name, default=_NEVER)
         try:
             function.__code__ = spliced(function.__code__, entries.get, fire, _take)
         except CannotSplice as refusal:

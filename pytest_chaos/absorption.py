@@ -131,6 +131,60 @@ class _Step(NamedTuple):
         return str(self.scope.module.get("__name__", ""))
 
 
+class _Told:
+    """The way that an error went, to tell whether the next one went the same."""
+
+    __slots__ = (
+        "_carrier",
+        "_handled_in",
+        "_has_escaped",
+        "_has_flight",
+        "_kind",
+        "_offset",
+        "_path",
+        "_point",
+        "absorption",
+    )
+
+    def __init__(
+        self, absorption: Absorption, error: BaseException, point: str, flight: Flight | None, has_escaped: bool
+    ) -> None:
+        self.absorption = absorption
+        self._kind = type(error)
+        self._point = point
+        self._has_escaped = has_escaped
+        self._has_flight = flight is not None
+        self._handled_in = None if flight is None else flight.code
+        is_handled = flight is not None and flight.code is not None
+        self._offset = flight.offset if flight is not None and is_handled else 0
+        self._carrier = flight.carrier if flight is not None and is_handled else None
+        self._path: list[tuple[CodeType, int]] = []
+        trace = error.__traceback__
+        while trace is not None:
+            self._path.append((trace.tb_frame.f_code, trace.tb_lasti))
+            trace = trace.tb_next
+
+    def is_way_of(self, error: BaseException, point: str, flight: Flight | None, has_escaped: bool) -> bool:
+        """Tell whether an error went this way."""
+        if type(error) is not self._kind or point != self._point or has_escaped is not self._has_escaped:
+            return False
+        if flight is None:
+            if self._has_flight:
+                return False
+        elif (
+            flight.code is not self._handled_in
+            or not self._has_flight
+            or (flight.code is not None and (flight.offset != self._offset or flight.carrier is not self._carrier))
+        ):
+            return False
+        trace = error.__traceback__
+        for code, offset in self._path:
+            if trace is None or trace.tb_lasti != offset or trace.tb_frame.f_code is not code:
+                return False
+            trace = trace.tb_next
+        return trace is None
+
+
 class Tracer:
     """Tells what became of injected errors.
 
@@ -144,6 +198,7 @@ class Tracer:
         self._sources = sources
         # A way that was told, with the code it leads through, which must live as long as its ids stand in the key.
         self._told: dict[tuple[Any, ...], tuple[Absorption, list[CodeType]]] = {}
+        self._latest: _Told | None = None
 
     def tell(
         self, error: BaseException, point: str, flight: Flight | None = None, has_escaped: bool = False
@@ -156,24 +211,27 @@ class Tracer:
             flight: What the interpreter's events told of it, where they are on.
             has_escaped: Whether it is known to have ended the test's body.
         """
-        parts: list[Any] = [type(error), point, has_escaped]
-        codes: list[CodeType] = []
+        latest = self._latest
+        if latest is not None and latest.is_way_of(error, point, flight, has_escaped):
+            return latest.absorption  # a loop that tries again, a rule that fires on and on
+        handled_in = None if flight is None else flight.code
+        parts: list[Any] = [type(error), point, has_escaped, flight is None, id(handled_in)]
+        if flight is not None and handled_in is not None:
+            parts += flight.offset, flight.carrier  # not its frame's names: they are the traceback's, or nobody's
         trace = error.__traceback__
         while trace is not None:
-            codes.append(trace.tb_frame.f_code)
-            parts += id(codes[-1]), trace.tb_lasti
+            parts += id(trace.tb_frame.f_code), trace.tb_lasti
             trace = trace.tb_next
-        if flight is not None:
-            # Not its frame's names: they are the traceback's, or nobody's.
-            parts += id(flight.code), flight.offset, flight.carrier
         key = tuple(parts)
         known = self._told.get(key)
         if known is not None:
+            self._latest = _Told(known[0], error, point, flight, has_escaped)
             return known[0]
         steps = _steps(error.__traceback__)
         told = self._tell(error, point, steps, flight, has_escaped)
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
-            self._told[key] = told, codes if flight is None or flight.code is None else [*codes, flight.code]
+            codes = _codes(error.__traceback__)
+            self._told[key] = told, codes if handled_in is None else [*codes, handled_in]
         return told
 
     def _tell(
@@ -294,6 +352,14 @@ def entries(trace: TracebackType | None) -> Iterator[TracebackType]:
         if inner is None or not _answers(inner.tb_frame):
             yield trace
         trace = inner
+
+
+def _codes(trace: TracebackType | None) -> list[CodeType]:
+    codes: list[CodeType] = []
+    while trace is not None:
+        codes.append(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    return codes
 
 
 def _answers(frame: FrameType) -> bool:

@@ -5,12 +5,14 @@ Each function answers with nothing where its name is gone, so that a new interpr
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # it has no stub
 import _socket
 import _thread
 import asyncio
 import asyncio.base_events
 import asyncio.runners
 import asyncio.selector_events as selector_events
+import concurrent.futures
 import concurrent.futures.thread as executor_threads
 import contextlib
 import dis
@@ -23,6 +25,7 @@ import sys
 import threading
 import tracemalloc
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -39,6 +42,24 @@ def _note(name: str, present: bool) -> bool:
 _HAS_CANCEL_ALL = _note("asyncio.runners._cancel_all_tasks", hasattr(asyncio.runners, "_cancel_all_tasks"))
 _HAS_FRAMES = _note("sys._current_frames", hasattr(sys, "_current_frames"))
 _HAS_QUEUES = _note("concurrent.futures.thread._threads_queues", hasattr(executor_threads, "_threads_queues"))
+
+
+def _note_attributes(maker: Any, *names: str) -> None:
+    """Test attributes that instances have, by the code that makes these; what replaced it tells nothing."""
+    code = getattr(maker, "__code__", None)
+    for name in names:
+        _note(f"{maker.__module__}.{maker.__qualname__.partition('.')[0]}.{name}", not code or name in code.co_names)
+
+
+_note_attributes(threading.Thread.__init__, "_target", "_args", "_kwargs")
+_note_attributes(concurrent.futures.Future.__init__, "_done_callbacks")
+_note_attributes(concurrent.futures.ThreadPoolExecutor.__init__, "_shutdown")
+_note_attributes(asyncio.base_events.BaseEventLoop.__init__, "_thread_id", "_default_executor")
+_note_attributes(selector_events.BaseSelectorEventLoop.__init__, "_transports", "_selector")
+for _name in ("_callback", "_args", "_run"):
+    _note(f"asyncio.Handle.{_name}", hasattr(asyncio.Handle, _name))
+for _name in ("_worker", "_WorkItem"):
+    _note(f"concurrent.futures.thread.{_name}", hasattr(executor_threads, _name))
 
 MONITORING: Any = getattr(sys, "monitoring", None)
 """The interpreter's events, from 3.12 on."""
@@ -58,7 +79,7 @@ class ErrorHold:
 
     def is_alone(self) -> bool:
         """Tell whether nothing but this hold refers to the error; where references are not counted, never."""
-        return _references(self) <= _REFERENCES_OF_ONE
+        return _count_references(self.error) <= _REFERENCES_OF_ONE
 
 
 _count_references: Callable[[object], int] = getattr(sys, "getrefcount", lambda obj: 1)
@@ -68,7 +89,7 @@ def _references(hold: ErrorHold) -> int:
     return _count_references(hold.error)
 
 
-# How a call counts its own argument differs between versions, so it is measured.
+# How a call counts its own argument differs between versions, so it is measured, in the words of ``is_alone``.
 _REFERENCES_OF_ONE = _references(ErrorHold(Exception())) if hasattr(sys, "getrefcount") else 0
 
 
@@ -80,6 +101,10 @@ def is_marked(function: object) -> bool:
 def current_frames() -> dict[int, FrameType]:
     """Return the running frame of each thread, by thread ident."""
     return dict(sys._current_frames()) if _HAS_FRAMES else {}
+
+
+new_lock = _thread.allocate_lock
+"""Makes a lock of ours. What ``threading`` makes is followed, for it may be left held; that costs time."""
 
 
 # A signal that nobody else is known to use; SIGINT is the user's, may be ignored, and may only ask a server to end.
@@ -102,7 +127,7 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         spare is None
         or thread is not threading.main_thread()
         or not hasattr(signal, "pthread_kill")
-        or signal.getsignal(spare) is None  # somebody's in C: it could not be put back
+        or _signal.getsignal(spare) is None  # somebody's in C: it could not be put back
     ):
         yield lambda: False
         return
@@ -111,11 +136,15 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         signal.pthread_kill(thread.ident or 0, spare)
         return True
 
-    before = signal.signal(spare, lambda number, frame: handler())
+    # Not by the functions above these, which make an enumeration's member of each number.
+    before = _signal.signal(spare, lambda number, frame: handler())
     try:
         yield interrupt
     finally:
-        signal.signal(spare, before)
+        _signal.signal(spare, before)
+
+
+_RENAMED: dict[CodeType, CodeType] = {}
 
 
 @contextlib.contextmanager
@@ -145,7 +174,10 @@ def watched_wakeups() -> Iterator[Callable[[], bool]]:
         return known != -1
 
     # Whoever calls is looked for behind this function, as behind every passage of ours.
-    set_wakeup_fd.__code__ = set_wakeup_fd.__code__.replace(co_filename="<pytest-chaos wake-up fd>")
+    code = set_wakeup_fd.__code__
+    if code not in _RENAMED:
+        _RENAMED[code] = code.replace(co_filename="<pytest-chaos wake-up fd>")
+    set_wakeup_fd.__code__ = _RENAMED[code]
     if threading.current_thread() is threading.main_thread():
         is_set()
     signal.set_wakeup_fd = set_wakeup_fd
@@ -176,6 +208,12 @@ def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Cal
             asyncio.runners._cancel_all_tasks = original  # type: ignore[attr-defined]  # tested above
 
     return undo
+
+
+def closing_class() -> type[asyncio.AbstractEventLoop]:
+    """Return the class whose ``close`` a loop of asyncio passes while everything on it is still in place."""
+    base = selector_events.BaseSelectorEventLoop
+    return base if "close" in vars(base) else asyncio.base_events.BaseEventLoop
 
 
 def is_executor_worker(thread: threading.Thread) -> bool:
@@ -212,6 +250,13 @@ def thread_target_module(thread: threading.Thread) -> str:
     return getattr(target, "__module__", "") or type(thread).__module__
 
 
+def given_to(thread: threading.Thread) -> list[object]:
+    """Return what a thread works with: the arguments of the function it runs, and the object whose method that is."""
+    target = getattr(thread, "_target", None)
+    given = [*(getattr(thread, "_args", None) or ()), *(getattr(thread, "_kwargs", None) or {}).values()]
+    return [one for one in (getattr(target, "__self__", None), *given) if one is not None]
+
+
 def is_dummy(thread: threading.Thread) -> bool:
     """Tell whether a thread object only stands for a foreign thread."""
     return type(thread).__name__ == "_DummyThread"
@@ -242,10 +287,84 @@ def thread_of_loop(loop: asyncio.AbstractEventLoop) -> int | None:
     return getattr(loop, "_thread_id", None)
 
 
+# From 3.14 on the interpreter keeps its tasks in a list of its own, and in this set only those of other classes.
+_TASKS: Any = getattr(asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks, "_all_tasks", None))
+if sys.version_info >= (3, 14):
+    _TASKS = None
+_EAGER_TASKS: Any = getattr(asyncio.tasks, "_eager_tasks", ())
+
+
+def may_have_tasks() -> bool:
+    """Tell whether there may be a task on any loop: to ask whether there is none costs a tenth of asking a loop."""
+    return _TASKS is None or bool(len(_TASKS)) or bool(_EAGER_TASKS)
+
+
 def is_gil_enabled() -> bool:
     """Tell whether threads take turns; interpreters before 3.13 have no other way."""
     told = getattr(sys, "_is_gil_enabled", None)
     return told is None or bool(told())
+
+
+def foreign_loop_class() -> Any:
+    """Return the class of event loops that are made in C, once uvloop is imported; ``None`` where it is not.
+
+    Python's class stands above that of C, so methods can be put in their way, and what a loop keeps to itself in C
+    can be kept again in its attributes, under the names of asyncio.
+    """
+    found = getattr(sys.modules.get("uvloop"), "Loop", None)
+    return found if isinstance(found, type) and hasattr(found, "create_task") else None
+
+
+_FIONREAD = 0x541B  # include/uapi/asm-generic/ioctls.h
+
+
+def is_pipe_of_foreign_loops(number: int) -> bool:
+    """Tell whether a pipe is the one that libuv makes with its first loop, and keeps until the process ends.
+
+    It is a lock for signals: while it is free, exactly one byte lies in it.
+    """
+    if foreign_loop_class() is None or not sys.platform.startswith("linux"):
+        return False
+    import fcntl  # not there on Windows
+
+    try:
+        waiting = fcntl.ioctl(number, _FIONREAD, b"\0" * 4)
+    except OSError:
+        return False
+    return int.from_bytes(waiting, sys.byteorder) == 1
+
+
+class ForeignTimer:
+    """A timer of a loop that is made in C, as one of asyncio's is seen."""
+
+    __slots__ = ("__weakref__", "_args", "_callback", "_handle", "_loop")
+
+    def __init__(self, loop: Any, handle: Any, callback: Any, args: tuple[Any, ...]) -> None:
+        self._loop = loop
+        self._handle = handle
+        self._callback = callback
+        self._args = args
+
+    def cancelled(self) -> bool:
+        """Tell whether it was cancelled, or is over."""
+        return bool(self._handle.cancelled()) or self._handle.when() <= self._loop.time()
+
+
+def note_foreign_timer(loop: Any, handle: Any, callback: Any, args: tuple[Any, ...]) -> ForeignTimer:
+    """Keep a pending timer with its loop, and let go of those that are over."""
+    timer = ForeignTimer(loop, handle, callback, args)
+    loop._scheduled = [*scheduled(loop), timer]
+    return timer
+
+
+def note_foreign_generator(loop: Any, generator: Any) -> None:
+    """Keep with a loop which asynchronous generators were begun on it."""
+    vars(loop).setdefault("_asyncgens", weakref.WeakSet()).add(generator)
+
+
+def note_foreign_executor(loop: Any, executor: Any) -> None:
+    """Keep with a loop which executor it uses by default."""
+    loop._default_executor = executor
 
 
 def scheduled(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
@@ -493,7 +612,10 @@ def _ends_tls(transport: Any) -> bool:
 def readers(loop: asyncio.AbstractEventLoop) -> list[tuple[Any, asyncio.Handle]]:
     """Return the files on which a loop waits, with what it calls; the transports' own and the loop's left out."""
     try:
-        keys = list((loop._selector.get_map() or {}).values())  # type: ignore[attr-defined]  # tested by the except
+        files = loop._selector.get_map() or {}  # type: ignore[attr-defined]  # tested by the except
+        if len(files) <= 1:
+            return []  # the loop's own, with which other threads wake it
+        keys = list(files.values())
     except (AttributeError, RuntimeError):  # no loop of selectors, or one that is being closed
         return []
     own = (getattr(loop, "_ssock", None), getattr(loop, "_csock", None))
@@ -585,6 +707,11 @@ RAW_THREADS = _thread
 
 _count_threads = getattr(_thread, "_count", None)
 _note("_thread._count", _count_threads is not None)
+
+
+def is_only_thread() -> bool:
+    """Tell whether no thread was started but the main one; a C library's are not known."""
+    return _count_threads is not None and not _count_threads()
 
 
 def raw_thread_count() -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from operator import length_hint
 
+from pytest_chaos import compat
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.exception_events import ExceptionEvents, Flight
 
@@ -21,6 +22,7 @@ from pytest_chaos.exception_events import ExceptionEvents, Flight
 MOST_HELD = 32  # of one thread
 MOST_WAYS = 100
 _UNCOUNTABLE = 2**62
+_this_thread = threading.get_ident
 
 Tell = Callable[[BaseException, str, Flight | None, bool], Absorption]
 """From an error, its point, what events told of it, and whether it ended the body."""
@@ -33,10 +35,7 @@ class _Held(Flight):
 
     def __init__(self, error: BaseException, point: str, number: int) -> None:
         self.error = error
-        self.code = None
-        self.offset = 0
-        self.module = None
-        self.carrier = BaseException
+        self.code = None  # where it was handled, and so nobody asks for more of a flight yet
         self.point = point
         self.number = number
         self.is_watched = False
@@ -70,29 +69,30 @@ class Custody:
 
     def __init__(self, tell: Tell | None = None, events: ExceptionEvents | None = None) -> None:
         self._tell = tell
-        self._events = events
+        self._events = events if events is not None and events.exist else None
         self._held: dict[int, list[_Held]] = {}  # thread -> the errors injected there, the oldest first
         self._numbers = itertools.count()
         self._ways: dict[Absorption, _Way] = {}
         self._ways_by_id: dict[int, _Way] = {}  # the same: comparing ways costs more than all the rest
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
 
     def take(self, error: BaseException, point: str) -> None:
         """Hold an error that is about to be raised at a point, and let go of those whose story is over."""
-        thread = threading.get_ident()
+        thread = _this_thread()
         mine = self._held.get(thread)
         if mine is None:
             mine = self._held.setdefault(thread, [])
+        elif len(mine) == 1:  # nearly always
+            if mine[0].is_alone():
+                self._let_go(mine[0], mine)
         elif mine:
             self._let_go_lone(mine)
+            if len(mine) >= MOST_HELD:
+                self._let_go(mine[0], mine)
         held = _Held(error, point, next(self._numbers))
-        events = self._events
-        if events is not None:
-            events.start()
-            held.is_watched = events.watch(held)
+        if self._events is not None:
+            held.is_watched = self._events.watch(held)
         mine.append(held)
-        if len(mine) > MOST_HELD:
-            self._let_go(mine[0], mine)
 
     def holds(self, error: BaseException | None) -> bool:
         """Tell whether an error is one of those held, by identity."""
@@ -147,28 +147,26 @@ class Custody:
         except ValueError:
             return  # another thread was quicker
         if told is not None:
-            self._count(told, held.number)
+            way = self._ways_by_id.get(id(told))
+            if way is None or way.absorption is not told:
+                way = self._way_of(told, held.number)
+            if way is not None:
+                way.count()
+                if held.number < way.first:
+                    way.first = held.number
         if held.is_watched and self._events is not None and held.error is not None:
             self._events.forget(held.error)
         held.error = None  # outside the lock: what dies with its frames may run any code
 
-    def _count(self, told: Absorption, number: int) -> None:
-        way = self._ways_by_id.get(id(told))
-        if way is None or way.absorption is not told:
-            with self._lock:
-                way = self._ways.get(told)
-                if way is None:
-                    if len(self._ways) >= MOST_WAYS:
-                        return
-                    way = self._ways[told] = self._ways_by_id[id(told)] = _Way(told, number)
-        way.count()
-        if number < way.first:
-            way.first = number
+    def _way_of(self, told: Absorption, number: int) -> _Way | None:
+        with self._lock:
+            way = self._ways.get(told)
+            if way is None and len(self._ways) < MOST_WAYS:
+                way = self._ways[told] = self._ways_by_id[id(told)] = _Way(told, number)
+            return way
 
     def _told(self, held: _Held) -> Absorption | None:
-        if self._tell is None or held.error is None:
-            return None
-        if held.absorption is not None:
+        if held.absorption is not None or self._tell is None or held.error is None:
             return held.absorption
         try:
             return self._tell(held.error, held.point, held if held.is_watched else None, held.has_escaped)

@@ -7,7 +7,7 @@ traceback tells as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -47,6 +47,11 @@ class ExceptionEvents:
         self._flights: dict[int, Flight] = {}
         self._tool: int | None = None
 
+    @property
+    def exist(self) -> bool:
+        """Whether the interpreter has such events."""
+        return compat.MONITORING is not None
+
     def start(self) -> None:
         """Switch the events on. Harmless when done twice, and nothing where no tool id is free."""
         monitoring = compat.MONITORING
@@ -79,9 +84,11 @@ class ExceptionEvents:
         monitoring.free_tool_id(tool)
 
     def watch(self, flight: Flight) -> bool:
-        """Follow an error until :meth:`forget`; tell whether that can be done, or the events are off."""
+        """Follow an error until :meth:`forget`; tell whether that can be done, or the events cannot be switched on."""
         if self._tool is None:
-            return False
+            self.start()
+            if self._tool is None:
+                return False
         self._flights[id(flight.error)] = flight
         return True
 
@@ -93,19 +100,19 @@ class ExceptionEvents:
 def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:
     """Return what is called when an error enters a handler, and when one goes on; both run at other people's cost."""
     find = flights.get
+    get_frame = compat.get_frame
 
     def handled(code: CodeType, offset: int, error: BaseException) -> None:
         flight = find(id(error))
         if flight is not None:
-            carried: Iterable[Flight] = (flight,)
+            flight.code = code
+            flight.offset = offset
+            flight.carrier = type(error)
+            flight.module = get_frame(1).f_globals
         elif isinstance(error, BaseExceptionGroup):
-            carried = _inside(error, flights)
-        else:
-            return
-        frame = compat.get_frame(1)
-        for flight in carried:
-            flight.code, flight.offset, flight.carrier = code, offset, type(error)
-            flight.module = None if frame is None else frame.f_globals
+            module = get_frame(1).f_globals
+            for flight in _inside(error, flights):
+                flight.code, flight.offset, flight.carrier, flight.module = code, offset, type(error), module
 
     def reraised(code: CodeType, offset: int, error: BaseException) -> None:
         flight = find(id(error))

@@ -33,7 +33,6 @@ from pytest_chaos.injector.injector import Injection, Injector, Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
-from pytest_chaos.notation import format_term
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
@@ -42,6 +41,7 @@ from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
+from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
@@ -241,6 +241,7 @@ class Experiment:
         self._answers: list[Answer] = []
         self._duration_s = 0.0
         self._children: tuple[int, ...] = ()
+        self._is_closed = False
         self._main = threading.get_ident()
         self._around = contextlib.ExitStack()
         self.ward = Ward(
@@ -278,8 +279,13 @@ class Experiment:
         return injection
 
     def watch(self, watched: Watched) -> None:
-        """Trace the calls at targets, in the window."""
-        self.trace = Trace(self.laboratory.provenance, None if self.plain is not None else _limit_of)
+        """Trace the calls at targets, in the window; a test that is run again is traced anew."""
+        self.injector.lift_watches()
+        callers = Callers(self.laboratory.provenance, self.laboratory.census.births)
+        self.injector.caller_of = callers.caller_of
+        limit_of = None if self.plain is not None else _limit_of
+        known = None if self.plain is None else self.plain.trace
+        self.trace = Trace(self.laboratory.provenance, callers.caller_of, limit_of, known)
         for target, points in watched:
             self.injector.watch(target, self.trace.note, points)
 
@@ -381,10 +387,13 @@ class Experiment:
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
+        if self._is_closed:
+            return
         self._put_back()
         self.journal.forget_errors()
         self.inventory.close()
         self._around.close()
+        self._is_closed = True
 
     def _put_back(self) -> None:
         self.injector.close()
@@ -505,7 +514,7 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         is_sure=injection.rule.is_sure,
         points=tuple(point.text for point in injection.points),
         target=injection.rule.target.text,
-        fault="->".join(format_term(term) for term in injection.rule.chain),
+        fault=injection.text.removeprefix(f"{injection.rule.target.text} = "),
         filtered=injection.filtered,
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),

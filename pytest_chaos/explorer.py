@@ -8,6 +8,7 @@ nothing and knows no test runner.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter, deque
@@ -20,6 +21,7 @@ from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.notation import format_fault, format_scenario, format_term, parse_target
 from pytest_chaos.observation import Observation
 from pytest_chaos.scenario import Rule, Term
+from pytest_chaos.target import Target
 from pytest_chaos.trace import Calls, Spot, Trace
 from pytest_chaos.triggers import ALWAYS, Hits, Trigger
 from pytest_chaos.verdict import Judgement
@@ -33,7 +35,11 @@ Key = tuple[str, str, str]
 EXPLORATION = "exploration"
 """The place of writing of rules that nobody wrote."""
 
+TAKEN = "explored by another test"
+"""Why a key is not explored again where each is explored once per suite."""
+
 _LONGEST_LABEL = 80  # characters
+_SEED = re.compile(r" seed=-?\d+$")
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Scenario:
     seed: int | None = None
     spares_driver: bool = True
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The canonical text of its rules."""
         return format_scenario(self.rules)
@@ -88,7 +94,9 @@ class Outcome:
         """Return what counts of a run."""
         ending = "" if seen.failure is None else _without_names(seen)
         handlers = tuple(sorted(seen.handlers))
-        effect = (judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
+        # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
+        kinds = tuple(sorted({activation.fault.partition("(")[0] for activation in seen.activations}))
+        effect = (kinds, judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
         return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
 
 
@@ -112,7 +120,7 @@ class Explorer:
         taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
-        wanted: If only some scenarios are wanted, whether one is; then nothing else is pruned.
+        wanted: If only some scenarios are wanted, whether one is.
 
     Attributes:
         keys: How many keys the plain run has.
@@ -143,6 +151,7 @@ class Explorer:
         self._followers: dict[Key, tuple[list[Scenario], list[Scenario]]] = {}
         self._effects: dict[tuple[str, str, tuple[object, ...]], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
+        self._texts: set[str] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
         self.pruned: Counter[str] = Counter()
@@ -192,20 +201,27 @@ class Explorer:
     # --- inside
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:
-        """Leave only what is wanted, without waiting for what other shapes show."""
-        chosen = [scenario for scenario in self.planned if scenario.shape != "rule" and wanted(scenario.label)]
+        """Leave only what is wanted; a shape does not wait for what another one shows that is not wanted."""
+        lasting = [scenario for lane in self._lanes.values() for scenario in lane]
         self._lanes.clear()
         self._turns.clear()
-        self._followers.clear()
-        for scenario in chosen:
-            self._add(scenario)
+        self._texts.clear()
+        for scenario in lasting:
+            shapes = self._followers.pop(scenario.key)
+            once, again = ([follower for follower in shape if wanted(follower.label)] for shape in shapes)
+            if wanted(scenario.label):
+                self._followers[scenario.key] = (once, again)
+                self._add(scenario)
+                continue
+            for follower in (*once, *again):
+                self._add(follower)
 
     def _plan(self) -> None:
         several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
         for spot, calls in self._plain.spots.items():
             point, site = spot
             if site.is_driver and not self._with_driver:
-                self.pruned["the test's own call"] += calls.count
+                self.pruned["not made by the system"] += calls.count
                 continue
             at = f"@{site.label}" if several[point] > 1 else ""
             for fault in self._offered(spot, calls):
@@ -213,32 +229,39 @@ class Explorer:
 
     def _plan_key(self, spot: Spot, calls: Calls, fault: Fault, at: str) -> None:
         point, site = spot
-        key = (point, site.place, format_fault(fault))
+        text = format_fault(fault)
+        key = (point, site.place, text)
         if self._taken is not None:
             if key in self._taken:
-                self.pruned["explored by another test"] += 1
+                self.pruned[TAKEN] += 1
                 return
             self._taken.add(key)
         self.keys += 1
         first = calls.numbers[0]
         lasting = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
-        if not self._add(self._scenario("all", key, (point, fault, lasting), at)):
+        word = fault_label(fault, text)
+        if not self._add(self._scenario("all", key, (point, fault, lasting), word, at)):
             return
-        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), at)]
+        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), word, at)]
         again = []
-        if len(calls.numbers) > 1:
-            second = Trigger(hits=Hits.listed([calls.numbers[1]]))
-            again.append(self._scenario("second", key, (point, fault, second), at))
+        numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
+        if len(numbers) > 1:
+            second = Trigger(hits=Hits.listed([numbers[1]]))
+            again.append(self._scenario("second", key, (point, fault, second), word, at))
         self._followers[key] = (once, again)
 
-    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], at: str) -> Scenario:
-        label = unique_label(f"{part[0]} {fault_label(part[1])} {shape}{at}", self._labels)
+    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], word: str, at: str) -> Scenario:
+        label = unique_label(f"{part[0]} {word} {shape}{at}", self._labels)
         return Scenario(label, (_rule(*part),), shape, key, spares_driver=not self._with_driver)
 
     def _add(self, scenario: Scenario) -> bool:
         if not self._keep(scenario):
             self.pruned["a predicate of yours"] += 1
             return False
+        if scenario.text in self._texts:  # in examples of a property test, calls of two lines have the same number
+            self.pruned["the same faults are run already"] += 1
+            return False
+        self._texts.add(scenario.text)
         if scenario.lane not in self._lanes:
             self._lanes[scenario.lane] = deque()
             self._turns.append(scenario.lane)
@@ -251,13 +274,23 @@ class Explorer:
         if reason:
             self.pruned[reason] += len(once) + len(again)
             return
-        if outcome.activations > 1:
+        if outcome.activations > 1 and self._is_called_again(scenario.key[0], outcome):
             for follower in once:
                 self._add(follower)
         else:
             self.pruned["it fires once anyway"] += len(once)
         for follower in again:
             self._add(follower)
+
+    def _is_called_again(self, target: str, outcome: Outcome) -> bool:
+        """Tell whether a body calls a point more than once; a property test runs its body for each example."""
+        numbers = {
+            number
+            for (point, site), calls in outcome.spots.items()
+            if point == target and (self._with_driver or not site.is_driver)
+            for number in calls.numbers
+        }
+        return len(numbers) > 1
 
     def _why_no_more(self, key: Key, outcome: Outcome) -> str:
         if outcome.fails:
@@ -286,7 +319,7 @@ class Explorer:
                     continue
                 self._paired.add((scenario.key, point, site.place, text))
                 key = (target, place, f"{scenario.key[2]} + {text}")
-                label = unique_label(f"{scenario.label} + {point} {fault_label(fault)}", self._labels)
+                label = unique_label(f"{scenario.label} + {point} {fault_label(fault, text)}", self._labels)
                 rules = (*scenario.rules, _rule(point, fault, trigger))
                 if self._wanted is not None and not self._wanted(label):
                     continue
@@ -294,17 +327,27 @@ class Explorer:
 
 
 def _rule(point: str, fault: Fault, trigger: Trigger) -> Rule:
-    return Rule(parse_target(point), (Term(fault, trigger),), EXPLORATION)
+    return Rule(_target(point), (Term(fault, trigger),), EXPLORATION)
+
+
+@functools.lru_cache
+def _target(point: str) -> Target:
+    return parse_target(point)
 
 
 # --- labels
 
 
-def fault_label(fault: Fault) -> str:
-    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``."""
+def fault_label(fault: Fault, text: str = "") -> str:
+    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``.
+
+    Args:
+        fault: The fault.
+        text: Its canonical text, where that is known.
+    """
     if isinstance(fault, RaisingFault):
         return f"{fault.word} {getattr(fault.exc, '__name__', None) or type(fault.exc).__name__}"
-    word, bracket, arguments = format_fault(fault).partition("(")
+    word, bracket, arguments = (text or format_fault(fault)).partition("(")
     return f"{word} {arguments.removesuffix(')')}" if bracket else word
 
 
@@ -321,12 +364,17 @@ def rule_label(rules: Iterable[Rule], seed: int | None = None) -> str:
 
 def unique_label(label: str, known: Counter[str]) -> str:
     """Return a label fit for an id, and told apart from equal ones by a number."""
-    label = re.sub(r"\s+", " ", label.replace("::", ":").replace(";", ",")).strip().rstrip("@")
+    label = re.sub(r"::+", ":", label.replace(";", ",").replace("[chaos:", "[chaos"))
+    label = re.sub(r"\s+", " ", label).strip().rstrip("@ ")
     if len(label) > _LONGEST_LABEL:
         digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
-        label = f"{label[: _LONGEST_LABEL - 9]} {digest}"
+        ending = _SEED.search(label)
+        kept = ending[0] if ending else ""
+        label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
     known[label] += 1
-    return label if known[label] == 1 else f"{label} ({known[label]})"
+    if known[label] == 1:
+        return label
+    return unique_label(f"{label} ({known[label]})", known)
 
 
 @dataclass
@@ -340,7 +388,7 @@ class Tally:
         runs: Scenarios that were run, by shape.
         pruned: Scenarios that were not worth a run, by reason.
         left_out: Scenarios that were worth one and not run, by reason.
-        checks: Runs that were made to be sure: confirmations, probes, fresh processes.
+        checks: Runs that were made to be sure: each confirmation, probe and fresh process.
     """
 
     tests: int = 0
@@ -350,6 +398,19 @@ class Tally:
     pruned: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_all(cls, tallies: Iterable[Tally]) -> Tally:
+        """Return what several processes have done together."""
+        total = cls()
+        for tally in tallies:
+            for name, value in vars(tally).items():
+                mine = getattr(total, name)
+                if isinstance(value, Counter):
+                    mine.update(value)
+                else:
+                    setattr(total, name, mine + value)
+        return total
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""
@@ -367,7 +428,7 @@ class Tally:
         """Count a test that is done with."""
         is_explored = bool(explorer.keys or explorer.made)
         self.tests += is_explored
-        self.unreached += not is_explored
+        self.unreached += not (is_explored or explorer.pruned[TAKEN])
         self.keys += explorer.keys
         self.runs.update(explorer.made)
         self.pruned.update(explorer.pruned)

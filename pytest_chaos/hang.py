@@ -124,7 +124,7 @@ class Ward:
         self._provenance = provenance
         self._loops = loops
         self.progress = progress
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
         self._parked: list[Parked] = []
         self._pauses: list[Callable[[], None]] = []
         self._closing: list[Any] = []
@@ -137,7 +137,7 @@ class Ward:
         self._interruption = ""
         self._closed = False
         self._watchdog: threading.Thread | None = None
-        self._wake = threading.Event()
+        self._wake: threading.Event | None = None
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -253,13 +253,16 @@ class Ward:
     def close(self) -> None:
         """End the body's window: everybody goes on, and nobody parks again. Harmless when done twice."""
         with self._lock:
+            if self._closed and not (self._parked or self._pauses or self._watchdog or self._closing):
+                return
             self._closed = True
         self.release(poison=True)
         with self._lock:
             pauses = list(self._pauses)
         for go_on in pauses:
             go_on()
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
         watchdog = self._watchdog
         if watchdog is not None and watchdog is not threading.current_thread():
             watchdog.join()
@@ -340,6 +343,7 @@ class Ward:
                     raise HangReleased(f"chaos: the loop that waited for this call was closed, at {label}")
                 self._parked.append(parked)
                 if self._watchdog is None:
+                    self._wake = threading.Event()
                     self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
                     self._watchdog.start()
         except BaseException as error:  # Ctrl-C may come here too
@@ -381,11 +385,13 @@ class Ward:
     # --- judging
 
     def _watch(self) -> None:
+        wake = self._wake
+        assert wake is not None, "it is made before this thread"
         standstill = Standstill(self._bystanders, self._is_signal_read)
         sample: Sample | None = None
         sampled = time.monotonic()
         is_settled = False
-        while not self._wake.wait(_SAMPLE_S if is_settled else _SETTLE_S):
+        while not wake.wait(_SAMPLE_S if is_settled else _SETTLE_S):
             is_settled = self._settle()
             with self._lock:
                 parked = [one for one in self._parked if one.outcome == "parked"]

@@ -83,7 +83,8 @@ class Journal:
             point: The injection point that raises it, ``module:Qual.name``.
         """
         self.injected_errors += 1
-        self.injected_types.add(type(error))
+        if type(error) not in self.injected_types:
+            self.injected_types.add(type(error))
         self.custody.take(error, point)
 
     def failed(self, problem: str) -> None:

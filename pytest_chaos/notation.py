@@ -18,7 +18,7 @@ from pytest_chaos.faults.words import FAULT_WORDS
 from pytest_chaos.grammar import ExceptionImporter, Reader, import_exception
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
-from pytest_chaos.triggers import ALL_CALLS, NEVER_ENDING, Hits, trigger_from
+from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, trigger_from
 
 # --- text -> rules
 
@@ -89,13 +89,20 @@ def format_scenario(rules: tuple[Rule, ...] | list[Rule]) -> str:
 
 def has_text(rule: Rule) -> bool:
     """Tell whether the canonical text of a rule can be parsed back."""
-    return "‹" not in _unquoted(format_rule(rule))
+    return can_be_read(format_rule(rule))
+
+
+def can_be_read(text: str) -> bool:
+    """Tell whether the canonical text of rules can be parsed back."""
+    return "‹" not in text or "‹" not in _unquoted(text)
 
 
 def format_term(term: Term) -> str:
     """Return the text of one fault with its trigger."""
     trigger = term.trigger
     parts: list[str] = []
+    if trigger is ALWAYS:
+        return format_fault(term.fault)
     if trigger.rate < 1:
         parts.append(_percent(trigger.rate))
     if trigger.hits != ALL_CALLS:

@@ -6,6 +6,7 @@ frame of the project: all of them ask here.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -85,9 +86,11 @@ class Provenance:
     ) -> None:
         self._root = str(root.resolve()) + os.sep
         self._packages = tuple(packages)
+        self._folders: tuple[str, ...] | None = None
         self._test_files = {os.path.realpath(name) for name in test_files}
         self._plugin_files = {os.path.realpath(name) for name in plugin_files}
         self._by_file: dict[str, Origin] = {}
+        self._short: dict[str, str] = {}
 
     def of_file(self, filename: str) -> Origin:
         """Return the origin of a code object's file name."""
@@ -107,17 +110,25 @@ class Provenance:
             return "project" if inside else "installed"
         return origin
 
+    def _is_in_packages(self, real: str) -> bool:
+        """Tell whether a file belongs to the packages that are the project."""
+        if self._folders is None:
+            self._folders = tuple(place for name in self._packages for place in _places_of(name))
+        return real.startswith(self._folders)
+
     def is_disturbable(self, frame: FrameType | None) -> bool:
         """Tell whether a call made from this frame may meet a fault.
 
         The nearest caller outside the standard library decides. A callback that asyncio runs has no such caller, nor
         has the first function of a thread: both may be disturbed.
         """
+        known = self._by_file.get
         while frame is not None:
-            origin = self.of_file(frame.f_code.co_filename)
+            code = frame.f_code
+            origin = known(code.co_filename) or self.of_file(code.co_filename)
             if origin not in _LOOK_PAST:
                 return origin not in _NOT_OURS_TO_DISTURB
-            if frame.f_code.co_name == "_run" and frame.f_code.co_filename.endswith(_ASYNCIO_EVENTS):
+            if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
                 return True
             frame = frame.f_back
         return True
@@ -146,27 +157,18 @@ class Provenance:
                 return False
         return True
 
-    def caller_of(self, frame: FrameType | None) -> tuple[FrameType | None, Origin]:
-        """Return the frame that answers for a call, and its origin.
-
-        The innermost frame of the project; the test's own where there is none in between; else, where a library's
-        thread calls on nobody's behalf, the innermost frame that is no passage of ours.
-        """
-        nearest: tuple[FrameType | None, Origin] | None = None
-        for outer in frames_from(frame):
-            origin = self.of_frame(outer)
-            if origin in ("project", "test"):
-                return outer, origin
-            if nearest is None and origin not in ("passage", "chaos"):
-                nearest = outer, origin
-        return nearest or (None, "stdlib")
-
     def first_project_frame(self, frame: FrameType | None) -> FrameType | None:
         """Return the innermost frame of the project, or ``None``."""
         return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)
 
     def shorten(self, filename: str) -> str:
         """Return a file name as reports show it: below the project, the standard library or installed packages."""
+        known = self._short.get(filename)
+        if known is None:
+            known = self._short[filename] = self._shortened(filename)
+        return known
+
+    def _shortened(self, filename: str) -> str:
         real = os.path.realpath(filename)
         folders = sorted((self._root, *_STDLIB, *_INSTALLED), key=len, reverse=True)
         folder = next((folder for folder in folders if real.startswith(folder)), "")
@@ -184,6 +186,8 @@ class Provenance:
         real = os.path.realpath(filename)
         if real.startswith(_OWN_FOLDER) or filename.startswith(_OWN_FOLDER):
             return "passage" if real.startswith(_PASSAGE) else "chaos"
+        if self._packages and self._is_in_packages(real):
+            return "project"
         installed = _installed_package(real) or _installed_package(filename)
         if installed:
             if installed.startswith("pytest") or installed in _RUNNER_PACKAGES or real in self._plugin_files:
@@ -191,6 +195,8 @@ class Provenance:
             return "installed"
         if real.startswith(_STDLIB) or filename.startswith(_STDLIB):
             return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
+        if not Path(filename).is_absolute() and not Path(real).exists():
+            return "installed"  # compiled elsewhere: Cython keeps the names that its sources had there
         if real in self._test_files or os.path.basename(real) == "conftest.py":
             return "test"
         if real.startswith(self._root):
@@ -219,6 +225,19 @@ def caller_module(frame: FrameType | None) -> str:
 def is_stdlib_module(name: str) -> bool:
     """Tell whether a module name belongs to the standard library."""
     return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _places_of(package: str) -> list[str]:
+    """Return the folders of a package, or the file of a module, importing at most the packages above it."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError, AttributeError):
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations:
+        return [os.path.realpath(folder) + os.sep for folder in spec.submodule_search_locations]
+    return [os.path.realpath(spec.origin)] if spec.origin else []
 
 
 def _installed_package(filename: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_chaos import target as targets
 from pytest_chaos.errors import SpecificationError, TargetError
-from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.base import Fault, Kind
 from pytest_chaos.target import Point, Target
 from pytest_chaos.triggers import ALWAYS, Trigger
 
@@ -83,21 +83,28 @@ class Rule:
         points = targets.resolve(self.target)
         if not points:
             return []
-        refusals = [(point, self._refusal(point)) for point in points]
-        usable = [point for point, refusal in refusals if not refusal]
+        # Asked once for each kind: a glob may name thousands of functions.
+        refused = {kind for kind in {point.kind for point in points} if self._reason(kind)}
+        usable = [point for point in points if point.through or point.kind not in refused] if refused else points
         if not usable:
-            raise TargetError(refusals[0][1])
+            raise TargetError(self._refusal(points[0]))
         return usable
 
     def _refusal(self, point: Point) -> str:
-        if point.through:
-            return ""  # what is called there is known when a function has returned it, and then this is asked
+        word, reason = self._reason(point.kind) or ("", "")
+        article = "an" if point.kind.startswith("a") else "a"
+        return f"{word} cannot act on {point.text}, {article} {point.kind}: {reason}"
+
+    def _reason(self, kind: Kind) -> tuple[str, str] | None:
+        """Return the word of a fault that cannot act on a kind, and why, or ``None`` if all can.
+
+        Of what a function returns, ``through`` a point, the kind is known when it was returned; then this is asked.
+        """
         for term in self.chain:
-            reason = term.fault.refusal(point.kind)
+            reason = term.fault.refusal(kind)
             if reason:
-                article = "an" if point.kind.startswith("a") else "a"
-                return f"{term.fault.word} cannot act on {point.text}, {article} {point.kind}: {reason}"
-        return ""
+                return term.fault.word, reason
+        return None
 
 
 @dataclass(frozen=True)

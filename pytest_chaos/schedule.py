@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.scenario import Term
-from pytest_chaos.triggers import ALL_CALLS, NEVER_ENDING
+from pytest_chaos.triggers import ALL_CALLS, NEVER_ENDING, Trigger
 
 
 def stream(*key: object) -> random.Random:
@@ -115,6 +115,9 @@ class _ActorStream:
         return index in ahead if len(ahead) > 1 else bool(ahead) and ahead[0] == index
 
 
+_EVERY_CALL = Trigger()
+
+
 class Cursor:
     """How far one rule has come in one body run: the only state of the schedule.
 
@@ -144,6 +147,10 @@ class Cursor:
         self._actor_calls: dict[str, int] = {}
         self.calls = 0
         self.firings = 0
+        self._matches = [None if term.trigger.hits == ALL_CALLS else term.trigger.hits.match for term in chain]
+        # The fault of a rule that acts on every call, as most do: there is nothing to look at.
+        first = chain[0]
+        self._always = first.fault if len(chain) == 1 and first.trigger == _EVERY_CALL else None
         self.is_counted = all(term.trigger.rate >= 1 for term in chain)
         self.is_separate = len(chain) == 1 and chain[0].trigger.rate < 1 and chain[0].trigger.times is None
         self.is_drawn = all(term.trigger.rate < 1 and term.trigger.hits == ALL_CALLS for term in chain)
@@ -166,9 +173,10 @@ class Cursor:
         self._term_calls += 1
         self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
         term = self._chain[self.term_number]
-        trigger = term.trigger
-        if trigger.hits is not ALL_CALLS and not trigger.hits.match(self._term_calls):
+        matches = self._matches[self.term_number]
+        if matches is not None and not matches(self._term_calls):
             return None
+        trigger = term.trigger
         if trigger.rate < 1 and not self._stream(self.term_number, point, actor).fires():
             return None
         if trigger.times is not None and self._term_firings >= trigger.times:
@@ -179,16 +187,33 @@ class Cursor:
 
     def settle(self, fired: bool) -> None:
         """Record whether the fault acted on the call just counted, and go on to the next term where one drained."""
-        trigger = self._chain[self.term_number].trigger
         if fired:
             self.firings += 1
             self._term_firings += 1
         if self.term_number + 1 == len(self._chain):
             return
+        trigger = self._chain[self.term_number].trigger
         if self._term_calls >= trigger.hits.end or (trigger.times is not None and self._term_firings >= trigger.times):
             self._before_drain = self._term_calls, self._term_firings
             self.term_number += 1
             self._term_calls = self._term_firings = 0
+
+    def decide(self, point: str, actor: str, elapsed_s: float) -> Fault | None:
+        """Count one matching call, let the fault act that wants it, and return it, or ``None``.
+
+        As :meth:`count` and :meth:`settle` do, where no other rule can want the call.
+        """
+        fault = self._always
+        if fault is None:
+            fault = self.count(point, actor, elapsed_s)
+            self.settle(fault is not None)
+            return fault
+        self.calls += 1
+        self._term_calls += 1
+        self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
+        self.firings += 1
+        self._term_firings += 1
+        return fault
 
     def withdraw(self, term_number: int) -> None:
         """Take a firing back that turned out to be none; the next call of that term may fire in its place.

@@ -70,9 +70,9 @@ class Target:
         return hash((self.module, self.name, self.separator, id(self.obj)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Point:
-    """One resolved place where a fault can be put.
+    """One resolved place where a fault can be put; nobody changes it. Not frozen: a glob makes thousands.
 
     Attributes:
         text: ``module:Qual.name``.
@@ -98,6 +98,8 @@ class Point:
     @property
     def identity(self) -> tuple[int, str]:
         """What makes two points one: the function itself where it is shared by its aliases, else the place."""
+        if type(self.raw) is types.FunctionType and not self.inherited and not self.through:
+            return id(self.raw), ""  # as below, for most
         if not self.inherited and is_plain_callable(self.raw):
             return id(self.raw), ".".join(("", *self.through)) if self.through else ""
         return id(self.owner), ".".join((self.name, *self.through))
@@ -181,7 +183,7 @@ def resolve(target: Target) -> list[Point]:
     if target.is_object:
         return [_point_of_object(target)]
     if target.is_glob:
-        return list(_points_of_glob(target))
+        return _points_of_glob(target)
     exact = canonical(target)
     return [_point_by_name(_import(exact.module), exact.module, exact.name)]
 
@@ -374,11 +376,18 @@ def _point_on_instance(text: str, owner: Any, name: str) -> Point:
     if kind is None:
         raise TargetError(f"target {text} is not callable: {bound!r}")
     if not hasattr(owner, "__dict__"):
-        raise TargetError(
-            f"target {text}: attributes of this {type(owner).__name__} cannot be replaced",
-            remedy=f"Put the fault on the class: '{type(owner).__module__}:{type(owner).__qualname__}.{name}'.",
-        )
+        if type(bound) is types.MethodType and type(bound.__func__) is types.FunctionType:
+            return Point(text, owner, name, bound, True, kind)  # its function may be spliced, and looks who is called
+        raise irreplaceable(text, owner, name)
     return Point(text, owner, name, bound, name not in vars(owner), kind)
+
+
+def irreplaceable(text: str, owner: Any, name: str) -> TargetError:
+    """Return the refusal of a fault on one instance whose attributes cannot be replaced."""
+    return TargetError(
+        f"target {text}: attributes of this {type(owner).__name__} cannot be replaced",
+        remedy=f"Put the fault on the class: '{type(owner).__module__}:{type(owner).__qualname__}.{name}'.",
+    )
 
 
 def _point_of_object(target: Target) -> Point:
@@ -446,11 +455,16 @@ def kind_of(raw: Any) -> Kind | None:
 
 def _kind_of_code(code: types.CodeType) -> Kind:
     flags = code.co_flags
+    if not flags & _SUSPENDS:
+        return "function"
     if flags & inspect.CO_COROUTINE:
         return "coroutine"
     if flags & inspect.CO_ASYNC_GENERATOR:
         return "async generator"
-    return "generator" if flags & inspect.CO_GENERATOR else "function"
+    return "generator"
+
+
+_SUSPENDS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 
 
 def _has_function_code(value: object) -> bool:
@@ -476,23 +490,33 @@ def _context_manager_codes() -> frozenset[types.CodeType]:
 # --- globs
 
 
-def _points_of_glob(target: Target) -> Iterator[Point]:
+def _points_of_glob(target: Target) -> list[Point]:
     points = list(_matching_points(target))
     cursors = {point.name for point in points if point.adapter == "sqlite3" and point.owner.__name__ == "Cursor"}
-    for point in points:
+    if not cursors:
+        return points
+
+    def is_shortcut(point: Point) -> bool:
         # Connection.execute makes a cursor and calls its execute: one call, which a rule on both shall count once.
-        is_shortcut = point.adapter == "sqlite3" and point.owner.__name__ == "Connection" and point.name != "__init__"
-        if not (is_shortcut and point.name.startswith("execute") and point.name in cursors):
-            yield point
+        is_connections = point.adapter == "sqlite3" and point.owner.__name__ == "Connection"
+        return is_connections and point.name.startswith("execute") and point.name in cursors
+
+    return [point for point in points if not is_shortcut(point)]
 
 
 def _matching_points(target: Target) -> Iterator[Point]:
     matches = _name_matcher(target.name)
-    seen: set[tuple[int, str]] = set()
+    seen: set[int | tuple[int, str]] = set()
     for module_name in _modules_of_glob(target.module):
         module = sys.modules[module_name]
         for name, owner, attribute, raw in _named_callables(module):
             if not matches(name):
+                continue
+            if type(raw) is types.FunctionType and owner is module:
+                # As below, for most: a glob may name thousands.
+                if id(raw) not in seen:
+                    seen.add(id(raw))
+                    yield Point(f"{module_name}:{name}", module, attribute, raw, False, kind_of(raw) or "function")
                 continue
             if _is_property(raw) and target.name.rpartition(".")[2] != attribute:
                 continue  # reading an attribute is not a call to most readers: only where its name is written
@@ -501,8 +525,10 @@ def _matching_points(target: Target) -> Iterator[Point]:
                 point = _point(f"{module_name}:{name}", owner, attribute, raw, inherited)
             except TargetError:
                 continue  # a glob takes what can be replaced
-            if point.identity not in seen:
-                seen.add(point.identity)
+            identity = point.identity
+            key = identity if identity[1] else identity[0]
+            if key not in seen:
+                seen.add(key)
                 yield point
 
 
@@ -542,9 +568,14 @@ def _looks_like_test(module: str) -> bool:
 
 def _named_callables(module: types.ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
     """Yield name, owner, attribute and raw object of what a module itself defines."""
+    homes = (module.__name__, _SAME_MODULE.get(module.__name__))
     for name, value in list(vars(module).items()):
+        if type(value) is types.FunctionType:  # most, and all of this holds for them
+            if value.__module__ in homes or _is_lent_to(value.__module__, value, module):
+                yield name, module, name, value
+            continue
         home = _defining_module(value)
-        if home not in (module.__name__, _SAME_MODULE.get(module.__name__)) and not _is_lent_to(home, value, module):
+        if home not in homes and not _is_lent_to(home, value, module):
             continue
         if issubclass(type(value), type):
             if value.__qualname__ != name:
@@ -569,7 +600,7 @@ def _methods_of(cls: type) -> list[tuple[str, Any]]:
 
 def _is_called(value: Any) -> bool:
     if type(value) is types.FunctionType:
-        return True
+        return True  # also a method of a class
     try:
         return kind_of(value) is not None
     except Exception:  # noqa: BLE001  # a proxy that has nothing to stand for yet raises when it is asked for its class
@@ -599,18 +630,16 @@ def _name_matcher(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for a glob of names; private and special ones match only where their underscores stand."""
     expression = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
     fits = re.compile(expression).fullmatch
-    written = pattern.split(".")
-    has_special, has_private = (any(piece.startswith(start) for piece in written) for start in ("__", "_"))
+
+    def is_any(name: str, start: str) -> bool:
+        return name.startswith(start) or f".{start}" in name
+
+    has_special, has_private = is_any(pattern, "__"), is_any(pattern, "_")
 
     def matches(name: str) -> bool:
-        if fits(name) is None:
+        if pattern != "*" and fits(name) is None:
             return False
-        if "_" not in name or (has_special and has_private):
-            return True
-        parts = name.split(".")
-        return (has_private or not any(part.startswith("_") for part in parts)) and (
-            has_special or not any(part.startswith("__") for part in parts)
-        )
+        return has_special or "_" not in name or not is_any(name, "__" if has_private else "_")
 
     return matches
 

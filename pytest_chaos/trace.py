@@ -7,13 +7,13 @@ of a run under a fault says what the system did about it: called again, called s
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
+from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.provenance import Provenance
 
@@ -29,7 +29,8 @@ class CallSite:
         line: Line, from 1.
         function: Qualified name of the function.
         offset: How many lines below the function's first line.
-        is_driver: Whether it is the test's own call, with no frame of the system between.
+        is_driver: Whether no frame of the system stands behind the call: it is the test's own, or that of a library's
+            thread or an event loop on nobody's behalf.
         code: The code of the function, from which it is told what the caller catches. Not compared.
         module: The globals of its module. Not compared.
     """
@@ -87,25 +88,37 @@ class AskedCall(Protocol):
         """Positional arguments without the receiver, and all by name."""
 
 
+CallerOf = Callable[[FrameType | None], tuple[FrameType | None, bool]]
+
+
 class Trace:
     """Notes every watched call. Filled from any thread.
 
     Args:
-        provenance: Tells the system's frames from the test's.
+        provenance: Tells how files are named.
+        caller_of: Tells the frame that answers for a call, and whether the system makes it.
         limit_of: Tells the timeout that a call was given; ``None`` if nobody wants to know.
+        known: An earlier trace, whose places need not be looked up again.
 
     Attributes:
         spots: The calls of each spot, in the order of their first call.
         actors: Every thread and task that made a watched call.
     """
 
-    def __init__(self, provenance: Provenance, limit_of: Callable[[AskedCall], Limit | None] | None = None) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        caller_of: CallerOf,
+        limit_of: Callable[[AskedCall], Limit | None] | None = None,
+        known: Trace | None = None,
+    ) -> None:
+        self._caller_of = caller_of
         self.spots: dict[Spot, Calls] = {}
         self._provenance = provenance
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
-        self._sites: dict[tuple[CodeType, int], CallSite] = {}
-        self._lock = threading.Lock()
+        self._sites: dict[tuple[CodeType, int, bool], CallSite] = {} if known is None else known._sites
+        self._lock = compat.new_lock()
         self._began = monotonic()
 
     def begin(self) -> None:
@@ -141,11 +154,11 @@ class Trace:
             calls.limit = self._limit_of(call)
 
     def site_of(self, frame: FrameType | None) -> CallSite:
-        """Return the place that makes a call: the innermost frame of the system, else the test's, else the caller."""
-        found, origin = self._provenance.caller_of(frame)
+        """Return the place that makes a call."""
+        found, is_systems = self._caller_of(frame)
         if found is None:
             return _NOWHERE
-        key = (found.f_code, found.f_lineno)
+        key = (found.f_code, found.f_lineno, is_systems)
         known = self._sites.get(key)
         if known is None:
             code = found.f_code
@@ -154,7 +167,7 @@ class Trace:
                 found.f_lineno,
                 code.co_qualname,
                 found.f_lineno - code.co_firstlineno,
-                origin == "test",
+                not is_systems,
                 code,
                 found.f_globals,
             )
@@ -179,4 +192,4 @@ class Trace:
         return {(point, site.place): calls.count for (point, site), calls in self.spots.items() if not site.is_driver}
 
 
-_NOWHERE = CallSite("", 0, "", 0, False)
+_NOWHERE = CallSite("", 0, "", 0, True)

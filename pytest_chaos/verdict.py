@@ -95,8 +95,10 @@ class Judgement:
     def of(cls, findings: Iterable[Finding]) -> Judgement:
         """Return the judgement that findings add up to."""
         ordered = sorted(findings, key=lambda finding: _ORDER[finding.verdict], reverse=True)
+        if not ordered:
+            return cls(Verdict.RESILIENT, False, ())
         return cls(
-            verdict=ordered[0].verdict if ordered else Verdict.RESILIENT,
+            verdict=ordered[0].verdict,
             fails=any(finding.fails for finding in ordered),
             evidence=tuple(finding.evidence for finding in ordered),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.selector_events
 import contextlib
 import importlib
 import logging
@@ -293,6 +294,7 @@ def _taps() -> list[Any]:
         vars(asyncio.base_events.BaseEventLoop)["create_task"],
         vars(asyncio.base_events.BaseEventLoop)["__init__"],
         asyncio.runners._cancel_all_tasks,  # type: ignore[attr-defined]  # what compat taps
+        vars(asyncio.selector_events.BaseSelectorEventLoop)["close"],
         threading.excepthook,
         vars(httpx.Client)["send"],
         vars(httpx.AsyncClient)["send"],

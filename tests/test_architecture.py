@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -452,3 +453,35 @@ def test_missing_private_names_are_noted_at_start() -> None:
 
     expected: list[Any] = []
     assert expected == compat.MISSING, "on a supported CPython nothing is missing"
+
+
+def test_interpreter_without_some_private_names_is_told_and_judged_all_the_same(tmp_path: Path) -> None:
+    """A thread that was left is found without knowing where it stands."""
+    (tmp_path / "older.py").write_text(
+        "import _thread, asyncio.selector_events, sys, warnings\n"
+        "del sys._current_frames, _thread._count\n"
+        "del asyncio.selector_events._SelectorTransport, warnings._warn_unawaited_coroutine\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import threading, pytest\n"
+        "@pytest.mark.no_leaks\n"
+        "def test_it():\n"
+        "    threading.Thread(target=threading.Event().wait, name='poller', daemon=True).start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "older", "-p", "chaos", "--chaos", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(("", *sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _, _, told = done.stdout.partition("chaos: not available on this interpreter: ")
+
+    assert set(told.partition("\n")[0].split(", ")) >= {
+        "sys._current_frames",
+        "_thread._count",
+        "asyncio.selector_events._SelectorTransport",
+        "warnings._warn_unawaited_coroutine",
+    }, done.stdout
+    assert "chaos: leaked: daemon thread 'poller' started at test_it.py:4 in test_it" in done.stdout

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import wrapt
 
 from pytest_chaos.injector.aliases import AliasIndex, holders_of
-from pytest_chaos.injector.closures import StandIns, is_c_function
+from pytest_chaos.injector.closures import StandIn, StandIns, is_c_function
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.target import Point, is_plain_callable
@@ -75,6 +75,9 @@ class AttributeMechanism:
         aliases: The session's alias index.
         stand_ins: What stands in for C functions.
         covered: Where replacements stand; kept up to date by all mechanisms that share it.
+
+    Attributes:
+        stand_in: What stands in for a C function, or ``None`` where a wrapper stands.
     """
 
     is_by_function = False
@@ -82,7 +85,7 @@ class AttributeMechanism:
     def __init__(self, point: Point, aliases: AliasIndex, stand_ins: StandIns, covered: Covered) -> None:
         self._point = point
         self._aliases = aliases
-        self._stand_in = stand_ins.for_function(point.raw) if _is_module_c_function(point) else None
+        self.stand_in: StandIn | None = stand_ins.for_function(point.raw) if _is_module_c_function(point) else None
         self._covered = covered
         self._replaced: list[_Replaced] = []
         self._shadowed: list[_Replaced] = []
@@ -101,12 +104,12 @@ class AttributeMechanism:
     @property
     def entries(self) -> Entries | None:
         """Where each thread and task finds the entry that it asks; wrappers ask over every call."""
-        return None if self._stand_in is None else self._stand_in.entries
+        return None if self.stand_in is None else self.stand_in.entries
 
     def install(self, passage: Passage) -> None:
         """Put the wrapper in place, everywhere or, if that fails, nowhere."""
         point = self._point
-        stand_in = self._stand_in
+        stand_in = self.stand_in
         try:
             if stand_in is not None:
                 stand_in.passage = passage
@@ -135,8 +138,9 @@ class AttributeMechanism:
         then put back is ours, so a later call looks again.
         """
         replacement = self._replaced[0].replacement if self._replaced else None
-        if self._stand_in is not None:
-            self._stand_in.passage = None
+        if self.stand_in is not None:
+            self.stand_in.ask_each()
+            self.stand_in.passage = None
         ours = [*self._shadowed, *self._replaced]
         self._replaced.clear()
         self._shadowed.clear()

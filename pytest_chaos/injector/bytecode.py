@@ -1,10 +1,11 @@
 """The splice: a prologue for a function's own bytecode, written by the running interpreter's own compiler.
 
-The prologue is the code of ``if GET()() and FIRE(<parameters>): return TAKE()``. Its question stands before everything
-else, also before the instruction that makes a generator or coroutine, so it runs at the call, and every parameter is
-still the value that was passed. Its answer stands behind the body::
+The prologue is the code of ``if next(GET()) and FIRE(<parameters>): return TAKE()``; before CPython 3.12 ``GET()()``
+stands in the place of ``next(GET())``, because a profiler is told of calls of ``next`` there. Its question stands
+before everything else, also before the instruction that makes a generator or coroutine, so it runs at the call, and
+every parameter is still the value that was passed. Its answer stands behind the body::
 
-    if not (GET()() and FIRE(<parameters>)): goto body
+    if not (next(GET()) and FIRE(<parameters>)): goto body
     goto answer
     body:    the function's own code
     answer:  make the cells, as the body does; RESUME; return TAKE()
@@ -28,7 +29,7 @@ import itertools
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -40,8 +41,33 @@ _UNIT = 2  # bytes of a code unit
 _LONGEST_LINE_ENTRY = 8  # code units that one entry of the line table can cover
 _NO_LINE = 0x80 | (15 << 3)  # "no location", Objects/locations.md of CPython
 _LINE_ONLY = 0x80 | (13 << 3)  # "no column info"; the difference to the line before it follows
-_MARKS = ("get", "fire", "take")
+# Before 3.12 a profiler is handed the frame that makes a C call, even an incomplete one. If that lacks its cells yet,
+# or will be moved, what is handed out points to nothing. Of a call of ``partial`` or of a method of C nobody is told.
+_SHOWS_C_CALLS = not hasattr(sys, "monitoring")
+# The builtin as it is before anything is armed: a fault may stand on its name.
+_STEP: tuple[Any, ...] = () if _SHOWS_C_CALLS else (next,)
+STEPS = not _SHOWS_C_CALLS
+"""Whether an entry is an iterator, for ``next`` to step, and not a function."""
+_QUESTION = "'get'()()" if _SHOWS_C_CALLS else "'next'('get'())"
+_MARKS = ("get", "fire", "take") if _SHOWS_C_CALLS else ("next", "get", "fire", "take")
 _END = "end"
+
+
+Entry = Any  # an iterator over verdicts, or its ``__next__``
+
+
+def entry_over(verdicts: Iterator[int]) -> Entry:
+    """Return what a prologue on this interpreter asks, made of an iterator over verdicts.
+
+    To call the builtin ``next`` is quicker than to call a method of C.
+    """
+    return verdicts.__next__ if _SHOWS_C_CALLS else verdicts
+
+
+def ask(asked: Entry) -> int:
+    """Ask an entry as a prologue does."""
+    verdict: int = asked() if _SHOWS_C_CALLS else next(asked)
+    return verdict
 
 
 class CannotSplice(ChaosError):  # noqa: N818  # a verdict about one function, caught by the choice of a mechanism
@@ -71,9 +97,9 @@ class _Prologue(NamedTuple):
 
 def parameters(code: CodeType) -> int:
     """Return how many parameter slots a function has, ``*args`` and ``**kwargs`` counted as one each."""
-    flags = code.co_flags
-    rest = bool(flags & CO_VARARGS) + bool(flags & CO_VARKEYWORDS)
-    return code.co_argcount + code.co_kwonlyargcount + rest
+    count = code.co_argcount + code.co_kwonlyargcount
+    rest = code.co_flags & _REST
+    return count if not rest else count + 1 + (rest == _REST)
 
 
 def spliced(code: CodeType, get: Callable[[], Any], fire: Callable[..., bool], take: Callable[[], Any]) -> CodeType:
@@ -81,7 +107,7 @@ def spliced(code: CodeType, get: Callable[[], Any], fire: Callable[..., bool], t
 
     Args:
         code: The code of a Python function.
-        get: Returns a callable without arguments; while that returns 0, the call passes.
+        get: Returns an :func:`entry_over`; while that gives 0, the call passes.
         fire: Called with the raw parameter slots in the order of ``co_varnames``; tells whether a fault acts.
         take: Called when ``fire`` said so; what it returns or raises is the answer.
 
@@ -101,16 +127,22 @@ def spliced(code: CodeType, get: Callable[[], Any], fire: Callable[..., bool], t
     distance = (len(prologue.pad) + len(body) + len(_APART)) // _UNIT
     if distance > _LONGEST_JUMP:
         raise CannotSplice(f"{code.co_qualname} has {len(body)} bytes of code")
-    jump = bytes((_EXTENDED, distance >> 16, _EXTENDED, distance >> 8 & 0xFF, _JUMP, distance & 0xFF))
+    answer = prologue.answer
     lines = code.co_linetable
     handlers = code.co_exceptiontable
+    stacksize = code.co_stacksize
     return code.replace(
-        co_code=b"".join((prologue.question, jump, prologue.pad, body, _APART, cells, prologue.answer)),
-        co_consts=(*constants, get, fire, take),
-        co_stacksize=max(code.co_stacksize, prologue.stacksize),
-        co_linetable=prologue.no_lines + lines + _lines_behind(len(cells), len(prologue.answer), -_lines_in(lines)),
+        co_code=b"".join((prologue.question, _jump(distance), prologue.pad, body, _APART, cells, answer)),
+        co_consts=(*constants, *_STEP, get, fire, take),
+        co_stacksize=stacksize if stacksize > prologue.stacksize else prologue.stacksize,
+        co_linetable=prologue.no_lines + lines + _lines_behind(len(cells), len(answer), -_lines_in(lines)),
         co_exceptiontable=_moved(handlers, prologue.units) if handlers else handlers,
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _jump(distance: int) -> bytes:
+    return bytes((_EXTENDED, distance >> 16, _EXTENDED, distance >> 8 & 0xFF, _JUMP, distance & 0xFF))
 
 
 _PROLOGUES: dict[tuple[int, int], _Prologue] = {}
@@ -136,7 +168,7 @@ def _prologue(code: CodeType) -> _Prologue:
 @functools.cache
 def _template(count: int) -> _Template:
     names = ", ".join(f"p{index}" for index in range(count))
-    source = f"def template({names}):\n if 'get'()() and 'fire'({names}): return 'take'()\n return '{_END}'\n"
+    source = f"def template({names}):\n if {_QUESTION} and 'fire'({names}): return 'take'()\n return '{_END}'\n"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # "'str' object is not callable": it will not stay a str
         module = compile(source, "<pytest-chaos prologue>", "exec", dont_inherit=True)
@@ -155,7 +187,7 @@ def _template(count: int) -> _Template:
     # The answer begins behind the last jump over it, and its caches.
     answer = next((one.offset for one in inside if jumps and one.offset > jumps[-1].offset), end)
     if (
-        sorted(which for _, which in operands) != [0, 1, 2]
+        sorted(which for _, which in operands) != list(range(len(_MARKS)))
         or {one.argval for one in jumps} != {end}
         or end - answer < _JUMP_SIZE
         or not all(answer <= start + position for position, which in operands if which == _MARKS.index("take"))
@@ -180,27 +212,33 @@ def _start(body: bytes) -> int:
 
 # An entry begins with a byte with bit 7, no other byte has it, and bits 3 to 6 tell of which kind the entry is. Most
 # stay on their line; kind 11 goes one line further, 12 two lines, and 13 and 14 as far as the number that follows says.
-_ALL_BUT_ONE_LINE = bytes(byte for byte in range(256) if byte >> 3 != 0x10 | 11)
-_ALL_BUT_TWO_LINES = bytes(byte for byte in range(256) if byte >> 3 != 0x10 | 12)
-_far_lines = re.compile(rb"[\xe8-\xf7]([\x40-\x7f]*[\x00-\x3f])", re.DOTALL).findall
-
-
-class _Differences(dict[bytes, int]):
-    """From a number with a sign, as it stands in a line table, to its value, each worked out once."""
-
-    def __missing__(self, digits: bytes) -> int:
-        number = sum((digit & 0x3F) << 6 * position for position, digit in enumerate(digits))
-        self[digits] = value = -(number >> 1) if number & 1 else number >> 1
-        return value
-
-
-_difference = _Differences().__getitem__
+_NEAR = bytes(max(0, (byte >> 3) - 0x1A) if byte >> 3 in (0x1B, 0x1C) else 0 for byte in range(256))
+_NOT_NEAR = bytes(byte for byte in range(256) if not _NEAR[byte])
+_FAR = b"\xe8"
+_ALL_FAR_ALIKE = bytes.maketrans(bytes(range(0xE8, 0xF8)), 16 * _FAR)
 
 
 def _lines_in(table: bytes) -> int:
     """Return how many lines after its first one a line table ends."""
-    near = len(table.translate(None, _ALL_BUT_ONE_LINE)) + 2 * len(table.translate(None, _ALL_BUT_TWO_LINES))
-    return near + sum(map(_difference, _far_lines(table)))
+    near = table.translate(_NEAR, _NOT_NEAR)
+    lines = len(near) + near.count(2)
+    pieces = table.translate(_ALL_FAR_ALIKE).split(_FAR)
+    del pieces[0]
+    for piece in pieces:
+        number = piece[0]
+        if number > 0x3F:  # more digits follow, the lowest is the first
+            number = _number(piece)
+        lines += -(number >> 1) if number & 1 else number >> 1
+    return lines
+
+
+def _number(digits: bytes) -> int:
+    number = 0
+    for position, digit in enumerate(digits):
+        number |= (digit & 0x3F) << 6 * position
+        if digit <= 0x3F:
+            break
+    return number
 
 
 @functools.lru_cache(maxsize=4096)
@@ -232,39 +270,42 @@ def _pieces(units: int) -> list[int]:
 # (Objects/exception_handling_notes.txt of CPython).
 
 
+_entries = re.compile(
+    rb"([\xc0-\xff][\x40-\x7f]*[\x00-\x3f]|[\x80-\xbf])" + 3 * rb"([\x40-\x7f]*[\x00-\x3f])", re.DOTALL
+).findall
+
+
+class _Moves(dict[bytes, bytes]):
+    """From a number, as it stands in an exception table, to one so many units larger, each worked out once."""
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+
+    def __missing__(self, digits: bytes) -> bytes:
+        number = self._units
+        for position, digit in enumerate(reversed(digits)):
+            number += (digit & 0x3F) << 6 * position
+        moved = [number & 0x3F]
+        while number := number >> 6:
+            moved.append(number & 0x3F | 0x40)
+        moved[-1] |= digits[0] & 0x80
+        self[digits] = value = bytes(reversed(moved))
+        return value
+
+
+_moves_by = functools.cache(_Moves)
+
+
 def _moved(table: bytes, units: int) -> bytes:
-    moved = bytearray()
+    moves = _moves_by(units)
+    moved: list[bytes] = []
     append = moved.append
-    shift = units  # of starts and targets; lengths and depths stay as they are
-    digits = iter(table)
-    for digit in digits:
-        if not shift and not digit & 0x40:  # most lengths and depths are short
-            append(digit)
-            shift = units
-            continue
-        mark = digit & 0x80
-        number = digit & 0x3F
-        while digit & 0x40:
-            digit = next(digits)  # the rest of the same number
-            number = number << 6 | digit & 0x3F
-        number += shift
-        shift = units - shift
-        if number <= 0x3F:
-            append(mark | number)
-        elif number <= 0xFFF:
-            append(mark | 0x40 | number >> 6)
-            append(number & 0x3F)
-        else:
-            moved += _digits(number, mark)
-    return bytes(moved)
-
-
-def _digits(number: int, mark: int) -> bytes:
-    digits = [number & 0x3F]
-    while number := number >> 6:
-        digits.append(number & 0x3F | 0x40)
-    digits[-1] |= mark
-    return bytes(reversed(digits))
+    for start, length, target, depth in _entries(table):
+        append(moves[start])
+        append(length)
+        append(moves[target])
+        append(depth)
+    return b"".join(moved)
 
 
 # --- of the running interpreter
@@ -284,7 +325,5 @@ def _flag(name: str) -> int:
 
 
 CO_VARARGS, CO_VARKEYWORDS = _flag("VARARGS"), _flag("VARKEYWORDS")
+_REST = CO_VARARGS | CO_VARKEYWORDS
 _MADE_LATER = _flag("GENERATOR") | _flag("COROUTINE") | _flag("ASYNC_GENERATOR")  # their frames move before they run
-# Before 3.12 a profiler is handed the frame that makes a C call, even an incomplete one. If that lacks its cells yet,
-# or will be moved, what is handed out points to nothing. Of a call of ``partial`` nobody is told.
-_SHOWS_C_CALLS = not hasattr(sys, "monitoring")

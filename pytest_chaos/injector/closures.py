@@ -1,18 +1,20 @@
 """Stand-ins for C functions: a Python function with the prologue of the splice and the C function's own signature.
 
-Written for the case that nothing fires, where it costs two C calls and a forwarded call. Where the signature is not
-known, or has defaults that cannot be written down, it forwards ``*args, **kwargs``.
+Written for the case that nothing fires, where it costs one or two C calls and a forwarded call. Where the signature is
+not known, or has defaults that cannot be written down, it forwards ``*args, **kwargs``.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, ModuleType
+import warnings
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_chaos.injector.hook import Hook, take
+from pytest_chaos.injector.bytecode import STEPS, Entry
+from pytest_chaos.injector.hook import LoneHook, take
 
 _FILE = "<pytest-chaos stand-in>"
 # How many positional arguments those take that programs call all the time, and whose signature 3.11 and 3.12 do not
@@ -21,8 +23,10 @@ _CLOCKS = ("time", "monotonic", "perf_counter", "process_time", "thread_time")
 _COUNTS = {("time", clock + unit): 0 for clock in _CLOCKS for unit in ("", "_ns")} | {("time", "sleep"): 1}
 
 
-class StandIn(Hook):
+class StandIn(LoneHook):
     """A stand-in for one C function.
+
+    Where one actor is alone, its verdicts stand in the code itself, and nobody asks whose they are.
 
     Args:
         function: The C function.
@@ -31,16 +35,47 @@ class StandIn(Hook):
         closure: What stands in.
     """
 
+    __slots__ = ("_alone_code", "_code", "_shape", "closure")
+
     def __init__(self, function: BuiltinFunctionType) -> None:
-        parameters, arguments = _shape(function)
-        make = _compiled(parameters, arguments)
-        super().__init__(make(None, None, None, function).__code__)
+        super().__init__()
         self.held = function
-        self.closure = make(self.entries.get, self.fire, take, function)
+        self._shape = _shape(function)
+        self._code = self._code_that(_EACH, {"get": self.entries.get, "fire": self.fire})
+        self._alone_code: CodeType | None = None
+        self.closure = FunctionType(self._code, {"__tracebackhide__": True})
         functools.update_wrapper(self.closure, function)
+
+    @property
+    def called_by(self) -> CodeType:
+        return self._code
 
     def real(self, held: Callable[..., Any]) -> Callable[..., Any]:
         return held
+
+    def ask_alone(self, entry: Entry, verdicts: Iterator[int]) -> None:
+        """Let every call ask these verdicts from now on.
+
+        Args:
+            entry: The entry over them.
+            verdicts: The verdicts.
+        """
+        if self.closure.__code__ is self._code or self.closure.__code__ is self._alone_code:
+            self.alone = entry
+            self._alone_code = self._code_that(_ALONE, {"verdicts": verdicts, "fire": self.fire_alone})
+            self.closure.__code__ = self._alone_code
+
+    def ask_each(self) -> None:
+        """Let every call ask the entry of its own thread or task again. Harmless when done twice."""
+        if self.closure.__code__ is self._alone_code:  # else somebody put another there meanwhile, or nobody did
+            self.closure.__code__ = self._code
+        self.alone = None
+
+    def _code_that(self, question: str, names: dict[str, Any]) -> CodeType:
+        known = {**names, "next": next, "take": take, "real": self.held}
+        code = _compiled(question, *self._shape)
+        constants = tuple(known.get(value, value) if type(value) is str else value for value in code.co_consts)
+        return code.replace(co_consts=constants)
 
 
 class StandIns:
@@ -86,16 +121,20 @@ def _named(count: int) -> tuple[str, str]:
     return f"{names}, /" if names else "", names
 
 
+_EACH = "'next'('get'())" if STEPS else "'get'()()"
+_ALONE = "'next'('verdicts')"
+
+
 @functools.cache
-def _compiled(parameters: str, arguments: str) -> Callable[..., FunctionType]:
+def _compiled(question: str, parameters: str, arguments: str) -> CodeType:
+    """Return the code of a stand-in, with names in the places of what is called there."""
     slots = arguments.replace("*", "")
     source = (
-        "def make(get, fire, take, real):\n"
-        f" def stand_in({parameters}):\n"
-        f"  if get()() and fire({slots}): return take()\n"
-        f"  return real({arguments})\n"
-        " return stand_in\n"
+        f"def stand_in({parameters}):\n"
+        f" if {question} and 'fire'({slots}): return 'take'()\n"
+        f" return 'real'({arguments})\n"
     )
-    namespace = {"__tracebackhide__": True}
-    exec(compile(source, _FILE, "exec", dont_inherit=True), namespace)
-    return namespace["make"]  # type: ignore[return-value]  # the function that the source defines
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # "'str' object is not callable": it will not stay a str
+        module = compile(source, _FILE, "exec", dont_inherit=True)
+    return next(constant for constant in module.co_consts if isinstance(constant, CodeType))

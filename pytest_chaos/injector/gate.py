@@ -1,6 +1,6 @@
 """A gate: the verdicts over coming calls, planned ahead and read by one C call each.
 
-A gate's ``entry`` returns 0 for a call that passes and 1 for a call that must be decided. It reads byte arrays, window
+A gate's ``entry`` gives 0 for a call that passes and 1 for a call that must be decided. It reads byte arrays, window
 after window, through ``itertools.chain``; how many calls it has let in is told by how much is left to read. Nothing of
 it needs a lock while nothing fires: under the GIL a C call is one step.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from operator import length_hint
 
+from pytest_chaos.injector.bytecode import Entry, entry_over
 from pytest_chaos.schedule import Cursor, Window
 
 # So many threads may ask at once without one of them running past the end of what is planned. Where each actor has a
@@ -21,10 +22,9 @@ _SLACK_OF_ALL = 64
 _SLACK_OF_ONE = 16
 _UNCOUNTABLE = 2**62
 
-ALWAYS = itertools.repeat(1).__next__
+ALWAYS: Entry = entry_over(itertools.repeat(1))
 """The entry that asks over every call."""
 
-Entry = Callable[[], int]
 Entries = ContextVar[Entry]
 
 
@@ -108,7 +108,8 @@ class Way:
         is_shared: Whether other actors go through the same gate.
 
     Attributes:
-        entry: Called by the prologue at each call.
+        verdicts: What its calls read.
+        entry: Asked by the prologue at each call: the same.
         uncounted: How many calls came this way that do not count.
     """
 
@@ -127,7 +128,8 @@ class Way:
             # Counts this actor's calls beside the shared ones, in the same C call.
             self._counter = itertools.repeat(True, _UNCOUNTABLE)
             reader = itertools.compress(reader, self._counter)
-        self.entry: Entry = reader.__next__
+        self.verdicts = reader
+        self.entry: Entry = entry_over(reader)
 
     @property
     def calls(self) -> int:
@@ -186,8 +188,9 @@ class Gates:
         if gate is self._shared:
             if passed:
                 self._cursor.skip(passed)
-            self._cursor.set_actor_calls(way.actor, way.calls_before(call))
-        else:
+            if passed or self._has_many:  # else the one actor made no call that is not counted yet
+                self._cursor.set_actor_calls(way.actor, way.calls_before(call))
+        elif passed:
             self._cursor.skip_of(way.term, way.point, way.actor, passed)
         return call
 

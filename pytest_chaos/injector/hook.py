@@ -13,16 +13,17 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
+from pytest_chaos.injector.bytecode import Entry
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
-from pytest_chaos.injector.passage import Act, Passage
+from pytest_chaos.injector.passage import Passage
 
 
 class _Handover(threading.local):
     """From ``fire`` to ``take``, of the same call: nested calls come and go in between, so it is a stack."""
 
     def __init__(self) -> None:
-        self.acts: list[Act] = []
+        self.acts: list[Any] = []  # what to call; or an error and then None, if raising that is all there is to do
 
 
 _HANDOVER = _Handover()
@@ -31,20 +32,17 @@ _HANDOVER = _Handover()
 def take() -> Any:
     """Let the fault act for which ``fire`` said yes just now."""
     __tracebackhide__ = True
-    act, error = _HANDOVER.acts.pop()
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error  # a frame that holds what it raised keeps both alive, with all the frames above
+    acts = _HANDOVER.acts
+    act = acts.pop()
+    if act is None:
+        # By no name: a frame that holds what it raised keeps both alive, with all the frames above; and to delete a
+        # name afterwards takes a handler, in which the error would be seen to stop.
+        raise acts.pop()
     return act()
 
 
 class Hook(ABC):
     """What the prologue of one function calls.
-
-    Args:
-        called_by: The code in which the prologue stands, or will.
 
     Attributes:
         entries: The entry that each running thread or task asks.
@@ -53,22 +51,29 @@ class Hook(ABC):
         held: What :meth:`real` needs, while a fault stands here.
     """
 
-    __slots__ = ("_called_by", "_layout", "entries", "has_receiver", "held", "passage")
+    __slots__ = ("_layout", "entries", "has_receiver", "held", "passage")
 
-    def __init__(self, called_by: CodeType) -> None:
+    _layout: Layout
+
+    def __init__(self) -> None:
         self.entries: Entries = ContextVar("pytest-chaos", default=ALWAYS)
         self.passage: Passage | None = None
         self.has_receiver = False
         self.held: Any = None
-        self._called_by = called_by
-        self._layout: Layout | None = None
 
     @property
     def layout(self) -> Layout:
         """The parameter slots of the function."""
-        if self._layout is None:
-            self._layout = Layout(self._called_by)
-        return self._layout
+        try:
+            return self._layout
+        except AttributeError:  # not asked for yet
+            self._layout = layout = Layout(self.called_by)
+            return layout
+
+    @property
+    @abstractmethod
+    def called_by(self) -> CodeType:
+        """The code in which the prologue stands, or will."""
 
     def fire(self, *slots: Any) -> bool:
         """Tell whether a fault acts on the call with these parameter slots."""
@@ -78,12 +83,38 @@ class Hook(ABC):
             return False
         if passage.receivers and self.layout.has_positional and not passage.means(slots[0]):
             return False
-        act = passage.act_on(SplicedCall(self, slots, held), self.entries)
-        if act is None:
+        strike = passage.decide(passage.place, SplicedCall(self, slots, held), self.entries)
+        if strike is None:
             return False
-        _HANDOVER.acts.append(act)
+        acts = _HANDOVER.acts
+        if strike.error is not None:
+            acts.append(strike.error)
+            acts.append(None)
+        else:
+            acts.append(passage.act_of(strike))
         return True
 
     @abstractmethod
     def real(self, held: Any) -> Callable[..., Any]:
         """Return the function as it is without the prologue; also when the fault is lifted since."""
+
+
+class LoneHook(Hook):
+    """A hook whose callers need not be told apart while there is only one.
+
+    Attributes:
+        alone: The entry over the verdicts that all ask then, or ``None`` while each asks its own.
+    """
+
+    __slots__ = ("alone",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alone: Entry | None = None
+
+    def fire_alone(self, *slots: Any) -> bool:
+        """Do as :meth:`fire` where the entry that was asked is the one of all."""
+        alone = self.alone
+        if alone is not None:
+            self.entries.set(alone)  # also in a context in which nothing was asked yet
+        return self.fire(*slots)

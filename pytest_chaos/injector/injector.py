@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import functools
 import gc
 import os
 import sys
 import threading
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context, copy_context
 from time import monotonic
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.attribute import Covered, uncovered
+from pytest_chaos.injector.bytecode import ask
 from pytest_chaos.injector.call import AnyCall
-from pytest_chaos.injector.closures import is_c_function
+from pytest_chaos.injector.closures import StandIn, is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
-from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.passage import PLAIN, Passage
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
@@ -75,7 +74,7 @@ class Injection:
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
         observer: Who is told of the calls, for a watch, which no fault belongs to.
-        spares_driver: Whether the test's own calls are counted and never disturbed.
+        spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
     """
@@ -98,6 +97,7 @@ class Injection:
         self._earlier_fired = 0
         self.recorded: list[Activation] = []
         self._fault_texts: dict[int, str] = {}
+        self._only_fault = format_fault(rule.chain[0].fault) if len(rule.chain) == 1 else ""
         self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
         self.is_planned = False
         self.gates: Gates | None = None
@@ -125,6 +125,8 @@ class Injection:
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
+        if not self.cursor.calls:
+            return  # nothing has been counted
         self._earlier_calls, self._earlier_fired = self.calls, self.fired
         self.cursor = self._new_cursor()
 
@@ -167,6 +169,8 @@ class Injection:
 
     def text_of(self, fault: Fault) -> str:
         """Return the text of a fault of the chain."""
+        if self._only_fault:
+            return self._only_fault
         known = self._fault_texts.get(id(fault))
         if known is None:
             known = self._fault_texts[id(fault)] = format_fault(fault)
@@ -187,6 +191,9 @@ class Injection:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
 
 
+_WATCHING = (Term(Remember()),)
+
+
 class _Entry(NamedTuple):
     """One rule at one site: the point by which it came here, and which receivers it means."""
 
@@ -198,19 +205,21 @@ class _Entry(NamedTuple):
 class _Site:
     """One place where something is put in the way of calls, with the rules that act there; the last one wins."""
 
-    __slots__ = ("answers", "key", "mechanism", "passage", "planned", "point", "rules")
+    __slots__ = ("answers", "function", "key", "mechanism", "passage", "planned", "point", "rules")
 
-    def __init__(self, key: _Key, point: Point, mechanism: Mechanism) -> None:
+    def __init__(self, key: _Key, point: Point, mechanism: Mechanism, function: FunctionType | None) -> None:
         self.key = key
         self.point = point
         self.mechanism = mechanism
+        self.function = function  # the Python function behind the point, if there is one
         self.rules: list[_Entry] = []
         self.planned: _Entry | None = None
         self.passage: Passage | None = None
         self.answers: list[Any] = []
 
 
-_Key = tuple[int, str]
+_Key = int | tuple[int, str]
+_this_thread = threading.get_ident
 
 
 class Injector:
@@ -239,6 +248,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self.caller_of: Callable[[FrameType | None], tuple[FrameType | None, bool]] | None = None
         self.journal = journal
         self.ward = ward
         self.actors = actors
@@ -247,13 +257,14 @@ class Injector:
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
         self._shadowed: list[Mechanism] = []
-        self._lock = threading.Lock()
+        self._lock = compat.new_lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
-        _INJECTORS.add(self)
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
-        self._drawn_entries: set[Entries] = set()
+        self._entered: set[Entries] = set()  # where some actor has an entry of its own
+        self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
+        self._alone: list[StandIn] = []  # those that ask the verdicts of the one actor that there is
         self._decides_each_call = False
 
     # --- rules
@@ -269,16 +280,18 @@ class Injector:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
         text = format_rule(rule)
-        points = [uncovered(point, self._covered) for point in rule.points()]
-        injection = Injection(rule, text, points, self, self._texts[text])
-        if not rule.can_fire:
-            return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
-        try:
-            with _collector_paused():
+        with _collector_paused(rule.target.is_glob):
+            points = rule.points()
+            if self._covered:
+                points = [uncovered(point, self._covered) for point in points]
+            injection = Injection(rule, text, points, self, self._texts[text])
+            if not rule.can_fire:
+                return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
+            try:
                 self._attach(injection, injection.points, below=below)
-        except BaseException:
-            self._detach(injection)
-            raise
+            except BaseException:
+                self._detach(injection)
+                raise
         self.injections.append(injection)
         self._texts[text] += 1
         if rule.target.is_glob:
@@ -296,12 +309,12 @@ class Injector:
         Raises:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
-        rule = Rule(target, (Term(Remember()),))
+        rule = Rule(target, _WATCHING)
         points = rule.points() if points is None else points
         watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
         watch.observer = observer
         try:
-            with _collector_paused():
+            with _collector_paused(target.is_glob):
                 self._attach(watch, watch.points, below=False)
         except BaseException:
             self._detach(watch)
@@ -315,10 +328,20 @@ class Injector:
         sites = [self._site(point) for point in points]
         for point, site in zip(points, sites, strict=True):
             entry = _Entry(injection, point, receiver_test(point))
-            if injection not in (known.injection for known in site.rules):
+            if site.rules:
+                mine = [known for known in site.rules if known.injection is injection]
+                if any(known.is_receiver is None for known in mine):
+                    continue  # a function under another name, which is met by the same rule: one call is one call
+                if not mine:
+                    injection.sites.append(site)
+            else:
                 injection.sites.append(site)
-            site.rules.insert(0 if below else len(site.rules), entry)
-            self._settle_receivers(site)
+            if below:
+                site.rules.insert(0, entry)
+            else:
+                site.rules.append(entry)
+            if site.passage is not None:
+                self._settle_receivers(site)
             if self._is_open:
                 self._install(site)
         self._plan(sites)
@@ -343,6 +366,8 @@ class Injector:
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
+        if injection.is_lifted and not injection.sites:
+            return
         injection.is_lifted = True
         self._detach(injection)
 
@@ -354,9 +379,17 @@ class Injector:
             mechanism.remove()
         self._armory.imports.forget(self._module_loaded)
 
+    def lift_watches(self) -> None:
+        """End every watch."""
+        for watch in self.watches:
+            self.lift(watch)
+        self.watches = []
+
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
         self.actors = actors
+        actors.before_birth = self._no_more_alone
+        self._main = (_this_thread(), threading.current_thread().name)
         self._began = monotonic()
         with self._lock:
             for injection in self.injections:
@@ -377,25 +410,26 @@ class Injector:
 
     def _site(self, point: Point) -> _Site:
         function = function_behind(point)
-        mechanism = mechanism_for(point, self._armory, self._covered)
+        mechanism = mechanism_for(point, function, self._armory, self._covered)
         # A spliced function is one site, by whatever name it is reached; else the place is what is replaced.
-        key = (id(function), "") if function is not None and mechanism.is_by_function else point.identity
+        key = id(function) if function is not None and mechanism.is_by_function else point.identity
         site = self._sites.get(key)
         if site is None:
-            site = self._sites[key] = _Site(key, point, mechanism)
+            site = self._sites[key] = _Site(key, point, mechanism, function)
         return site
 
     def _install(self, site: _Site) -> None:
-        if not site.mechanism.installed:
-            if site.passage is None:
-                site.passage = Passage(site.point.kind, functools.partial(self._decide, site))
-                self._settle_receivers(site)
-            site.mechanism.install(site.passage)
+        mechanism = site.mechanism
+        if mechanism.installed:
+            return
+        passage = site.passage
+        if passage is None:
+            passage = site.passage = Passage(site.point.kind, self._decide, site, _receivers(site))
+        mechanism.install(passage)
 
     def _settle_receivers(self, site: _Site) -> None:
         if site.passage is not None:
-            tests = [entry.is_receiver for entry in site.rules]
-            site.passage.receivers = tuple(test for test in tests if test) if all(tests) else ()
+            site.passage.receivers = _receivers(site)
 
     def _detach(self, injection: Injection) -> None:
         changed = []
@@ -424,12 +458,13 @@ class Injector:
 
     def _plan_injection(self, injection: Injection) -> None:
         injection.retire_gates()
-        able = [site for site in injection.sites if self._has_gate(site)] if self._can_plan(injection) else []
-        if len(able) < len(injection.sites) and not injection.cursor.is_separate:
-            able = []  # calls that pass a gate and calls that are decided have one count
+        able = list(filter(self._has_gate, injection.sites)) if self._can_plan(injection) else []
+        if len(able) < len(injection.sites):
+            if not injection.cursor.is_separate:
+                able = []  # calls that pass a gate and calls that are decided have one count
+            for site in injection.sites:
+                site.planned = None
         injection.is_planned = bool(able)
-        for site in injection.sites:
-            site.planned = None
         for site in able:
             site.planned = site.rules[0]
 
@@ -441,19 +476,20 @@ class Injector:
         return injection.cursor.is_counted or injection.cursor.is_drawn
 
     def _has_gate(self, site: _Site) -> bool:
+        rules = site.rules
         return (
-            len(site.rules) == 1
+            len(rules) == 1
+            and rules[0].is_receiver is None
             and site.mechanism.entries is not None
-            and site.rules[0].is_receiver is None
-            and not self._provenance.may_serve_the_runner(_file_of(site.point), site.point.name)
+            and not self._provenance.may_serve_the_runner(_file_of(site), site.point.name)
         )
 
     def context_of_child(self) -> Context | None:
-        """Return the context in which a new task shall be made so that it draws from a stream of its own.
+        """Return the context in which a new task shall be made so that it counts and draws for itself.
 
         ``None`` if the caller's context will do.
         """
-        if not self._drawn_entries:
+        if not self._entered:
             return None
         context = copy_context()
         context.run(self._forget_entries)
@@ -461,15 +497,20 @@ class Injector:
 
     def forget_entries_in(self, context: Context) -> None:
         """Do the same for a context that somebody else made for a task."""
-        if self._drawn_entries:
+        if self._entered:
             with contextlib.suppress(RuntimeError):  # it is entered already: the task shares it with who runs there
                 context.run(self._forget_entries)
 
     def _forget_entries(self) -> None:
-        for entries in self._drawn_entries:
+        for entries in self._entered:
             entries.set(ALWAYS)
 
     # --- the window
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body is running."""
+        return self._is_open
 
     def open(self) -> None:
         """Let armed rules act from now on.
@@ -479,16 +520,19 @@ class Injector:
         """
         self._began = monotonic()
         try:
-            for site in list(self._sites.values()):
-                self._install(site)
+            with _collector_paused(len(self._sites) > 50):
+                for site in list(self._sites.values()):
+                    self._install(site)
         except BaseException:
             self.close()
             raise
+        _INJECTORS.add(self)
         self._is_open = True
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         self._is_open = False
+        _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):
             site.mechanism.remove()
         with self._lock:
@@ -520,12 +564,18 @@ class Injector:
             return None
         GUARD.inside = True
         try:
-            frame = compat.get_frame(2 if entries is None else 3)  # of the call, or of the passage of ours around it
+            frame = compat.get_frame(2)  # of the call, or of a passage of ours around it
             is_ours = self._provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:
-                return self._decide_planned(site, planned, call, entries, is_ours)
-            return self._count(site, frame, call) if is_ours else None
+                strike = self._decide_planned(site, planned, call, entries, is_ours)
+            elif is_ours:
+                strike = self._count(site, frame, call)
+            else:
+                return None
+            if strike is not None and entries is not None and strike.kind in PLAIN:
+                strike.error = strike.fault.error_at_once(strike)
+            return strike
         finally:
             GUARD.inside = False
 
@@ -546,9 +596,11 @@ class Injector:
     def _decide_planned(
         self, site: _Site, planned: _Entry, call: AnyCall, entries: Entries, is_ours: bool
     ) -> Strike | None:
-        injection, point = planned.injection, planned.point
+        injection, point, _ = planned
         elapsed_s = monotonic() - self._began
-        with self._lock:
+        lock = self._lock
+        lock.acquire()  # and not by "with", which takes as long as all that is done meanwhile
+        try:
             if not injection.is_planned:
                 return None  # it was lifted, or another rule was armed here, at this very moment
             if injection.gates is None:
@@ -562,32 +614,42 @@ class Injector:
                 self._decide_one_by_one(injection)
                 return None
             if way is None:
-                way = self._enter(gates, point, self.actors.current(), entries, injection)
-                if not way.entry():
+                way = self._enter(gates, site, point, entries, injection)
+                if not ask(way.entry):
                     return None
             cursor = injection.cursor
             call_of_gate = gates.arrive(way)
             actor, term, is_counted = way.actor, cursor.term_number, cursor.is_counted
-            fault = cursor.count(point.text, actor, elapsed_s)
+            fault = cursor.decide(point.text, actor, elapsed_s)
             if fault is not None:
                 number, index = cursor.calls, cursor.actor_calls(actor)
                 if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
                     number += gates.passed
                     index += gates.passed_of(actor)
-                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index)
-            cursor.settle(fault is not None)
+                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index, term)
             if cursor.term_number != term and not is_counted:
                 injection.retire_gates()  # another rate draws from other streams
             elif call_of_gate >= way.gate.tail:
                 way.gate.extend()
+        finally:
+            lock.release()
         return None if fault is None else Strike(fault, point.kind, call, activation, self)
 
-    def _enter(self, gates: Gates, point: Point, actor: str, entries: Entries, injection: Injection) -> Way:
+    def _enter(self, gates: Gates, site: _Site, point: Point, entries: Entries, injection: Injection) -> Way:
+        actor = self.actors.current()
         way = gates.way_for(point.text, actor)
         entries.set(way.entry)
-        if not injection.cursor.is_counted:
-            self._drawn_entries.add(entries)
+        self._entered.add(entries)
+        stand_in = site.mechanism.stand_in
+        if stand_in is not None and actor == "main" and compat.is_only_thread() and compat.running_loop() is None:
+            self._alone.append(stand_in)
+            stand_in.ask_alone(way.entry, way.verdicts)
         return way
+
+    def _no_more_alone(self) -> None:
+        """Let each actor ask for itself again, before a thread or task begins."""
+        while self._alone:
+            self._alone.pop().ask_each()
 
     def _decide_one_by_one(self, injection: Injection) -> None:
         injection.retire_gates()
@@ -631,7 +693,7 @@ class Injector:
                     winner = (
                         fault,
                         point,
-                        self._activation(injection, fault, point, actor, elapsed_s, number, index),
+                        self._activation(injection, fault, point, actor, elapsed_s, number, index, cursor.term_number),
                     )
                 cursor.settle(acts)
                 injection.shadowed += fault is not None and not acts and winner is not None
@@ -642,10 +704,18 @@ class Injector:
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
-        return self._provenance.caller_of(frame)[1] == "test"
+        return self.caller_of is not None and not self.caller_of(frame)[1]
 
     def _activation(
-        self, injection: Injection, fault: Fault, point: Point, actor: str, elapsed_s: float, number: int, index: int
+        self,
+        injection: Injection,
+        fault: Fault,
+        point: Point,
+        actor: str,
+        elapsed_s: float,
+        number: int,
+        index: int,
+        term: int,
     ) -> Activation:
         activation = Activation(
             injection.text,
@@ -655,13 +725,19 @@ class Injector:
             actor,
             index,
             elapsed_s,
-            threading.current_thread().name,
+            self._name_of_thread(),
             injection.token(actor, index),
-            injection.cursor.term_number,
+            term,
         )
         injection.recorded.append(activation)
         self.journal.activations.append(activation)
         return activation
+
+    def _name_of_thread(self) -> str:
+        ident = _this_thread()
+        if ident == self._main[0]:
+            return self._main[1]  # nearly always
+        return threading.current_thread().name
 
     def draws(self, activation: Activation) -> Callable[[], float]:
         """Return the draws in [0, 1) of one activation: its jitter, its texts, its choice."""
@@ -697,19 +773,45 @@ class Injector:
             return False
 
 
+def _receivers(site: _Site) -> tuple[Callable[[Any], bool], ...]:
+    """Return which receivers the rules of a site mean, or nothing if one of them means all."""
+    tests: list[Callable[[Any], bool]] = []
+    for entry in site.rules:
+        if entry.is_receiver is None:
+            return ()
+        tests.append(entry.is_receiver)
+    return tuple(tests)
+
+
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again."""
+def _paused_collector() -> Iterator[None]:
+    """Let no garbage be looked for: what is made for thousands of functions stays, and is searched again and again.
+
+    Nor right afterwards: where much was made it is counted among what is old, as if it had been searched already.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            young, most = gc.get_count()[0], gc.get_threshold()[0]
+            if young > _MUCH * most > 0 and not gc.get_freeze_count():  # frozen things are somebody's, and stay frozen
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
-_INJECTORS: weakref.WeakSet[Injector] = weakref.WeakSet()
+_MUCH = 4  # times as many new objects as the collector waits for
+
+
+def _collector_paused(may_be_many: bool) -> contextlib.AbstractContextManager[None]:
+    """Pause the collector where thousands of functions may be armed; a few are not worth it."""
+    return _paused_collector() if may_be_many else contextlib.nullcontext()
+
+
+_INJECTORS: set[Injector] = set()
+"""Those whose window is open."""
 
 
 def _close_in_child() -> None:
@@ -734,10 +836,9 @@ def _has_filter(rule: Rule) -> bool:
     return any(term.trigger.has_filter for term in rule.chain)
 
 
-def _file_of(point: Point) -> str:
-    """Return the file of the module that a point's function belongs to, or an empty text."""
-    function = function_behind(point)
-    if function is not None:
-        return str(function.__globals__.get("__file__") or "")
-    module = sys.modules.get(getattr(point.raw, "__module__", None) or "")
+def _file_of(site: _Site) -> str:
+    """Return the file of the module that a site's function belongs to, or an empty text."""
+    if site.function is not None:
+        return str(site.function.__globals__.get("__file__") or "")
+    module = sys.modules.get(getattr(site.point.raw, "__module__", None) or "")
     return str(getattr(module, "__dict__", {}).get("__file__") or "")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Protocol
 
 from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered
-from pytest_chaos.injector.closures import StandIns
+from pytest_chaos.injector.closures import StandIn, StandIns
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.importing import Imports
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.returned import ReturnedMechanism
 from pytest_chaos.injector.sources import JoiningMechanism
-from pytest_chaos.injector.splicing import SpliceMechanism, Twins, function_behind, has_receiver
-from pytest_chaos.target import Point
+from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
+from pytest_chaos.target import Point, irreplaceable
 
 
 class Mechanism(Protocol):
@@ -35,6 +36,10 @@ class Mechanism(Protocol):
     @property
     def entries(self) -> Entries | None:
         """Where each thread and task finds the entry that it asks, or ``None`` if every call is decided."""
+
+    @property
+    def stand_in(self) -> StandIn | None:
+        """What stands in for a C function and asks entries, or ``None``."""
 
     def install(self, passage: Passage) -> None:
         """Put it in place, everywhere or, if that fails, nowhere."""
@@ -63,17 +68,28 @@ class Armory:
         self.imports = Imports()
 
 
-def mechanism_for(point: Point, armory: Armory, covered: Covered) -> Mechanism:
-    """Return the mechanism that puts something in the way of calls at a point."""
+def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, covered: Covered) -> Mechanism:
+    """Return the mechanism that puts something in the way of calls at a point.
+
+    Args:
+        point: The point.
+        function: The Python function behind it, if there is one.
+        armory: What the injectors of a session share.
+        covered: Where replacements stand.
+
+    Raises:
+        TargetError: It stands on one instance whose attributes cannot be replaced, and is not spliced.
+    """
     if point.through:
         return ReturnedMechanism(point, armory.aliases, covered)
     if point.adapter:
         return AdapterMechanism(point, armory.aliases)
-    function = function_behind(point)
-    if function is not None and armory.twins is not None and not _is_inherited_static(point):
+    if function is not None and armory.twins is not None and not (point.inherited and _is_inherited_static(point)):
         twin = armory.twins.twin_of(function)
         if twin is not None:
             return SpliceMechanism(function, twin, has_receiver(point))
+    if not hasattr(point.owner, "__dict__"):
+        raise irreplaceable(point.text, point.owner, point.name)
     return JoiningMechanism(point, AttributeMechanism(point, armory.aliases, armory.stand_ins, covered))
 
 

@@ -9,21 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.injector.call import AnyCall, RealCall
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
-Act = tuple[Callable[[], Any], BaseException | None]
-"""What a fault does to a call, and the error to raise instead where that is all."""
-
-
-class Decide(Protocol):
-    """Returns the strike that hits a call, or ``None`` to let it pass."""
-
-    def __call__(self, call: AnyCall, entries: Entries | None) -> Strike | None: ...
+Decide = Callable[[Any, AnyCall, Entries | None], Strike | None]
+"""Returns the strike that hits a call at a place, or ``None`` to let it pass."""
 
 
 class Passage:
@@ -34,21 +28,25 @@ class Passage:
     Args:
         kind: What sort of callable stands there.
         decide: Decides over each call.
-
-    Attributes:
+        place: What is told to ``decide``.
         receivers: If only calls on certain receivers are meant: one predicate for each rule, any of which may hold.
     """
 
-    def __init__(self, kind: Kind, decide: Decide) -> None:
-        self.receivers: tuple[Callable[[Any], bool], ...] = ()
+    __slots__ = ("_shape", "decide", "place", "receivers")
+
+    def __init__(
+        self, kind: Kind, decide: Decide, place: Any, receivers: tuple[Callable[[Any], bool], ...] = ()
+    ) -> None:
+        self.receivers = receivers
         self._shape = _SHAPES.get(kind, _call)
-        self._decide = decide
+        self.decide = decide
+        self.place = place
 
     def __call__(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         __tracebackhide__ = True
-        strike = self._decide(RealCall(wrapped, args, kwargs), None)
+        strike = self.decide(self.place, RealCall(wrapped, args, kwargs), None)
         if strike is None:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
@@ -60,19 +58,9 @@ class Passage:
                 return True
         return False
 
-    def act_on(self, call: AnyCall, entries: Entries) -> Act | None:
-        """Return what the fault does that hits a call, or ``None`` to let it pass.
-
-        Args:
-            call: The call.
-            entries: Where the entry stands that asked.
-        """
-        strike = self._decide(call, entries)
-        if strike is None:
-            return None
-        if self._shape is _call:
-            return strike.act, strike.error_at_once()
-        return functools.partial(self._shape, strike), None
+    def act_of(self, strike: Strike) -> Callable[[], Any]:
+        """Return what a fault does to a call that it hits."""
+        return strike.act if self._shape is _call else functools.partial(self._shape, strike)
 
 
 def _call(strike: Strike) -> Any:
@@ -165,3 +153,6 @@ _SHAPES: dict[Kind, Callable[[Strike], Any]] = {
     "context manager": _context_manager,
     "async context manager": _async_context_manager,
 }
+
+PLAIN: frozenset[Kind] = frozenset({"function", "property", "constructor"})
+"""Kinds whose calls go wrong when they are made, and not when what they returned is awaited, iterated or entered."""

@@ -140,10 +140,10 @@ class _Leg:
 
     def _of_kind(self, passage: Passage, kind: Kind) -> Passage:
         """Return a passage for calls of a kind that is known only now; a fault that cannot act on it does not."""
-        decide = passage._decide
+        decide = passage.decide
 
-        def decide_as(call: AnyCall, entries: Entries | None) -> Strike | None:
-            strike = decide(call, entries)
+        def decide_as(place: Any, call: AnyCall, entries: Entries | None) -> Strike | None:
+            strike = decide(place, call, entries)
             if strike is None:
                 return None
             reason = strike.fault.refusal(kind)
@@ -157,7 +157,7 @@ class _Leg:
             strike.kind = kind
             return strike
 
-        return Passage(kind, decide_as)
+        return Passage(kind, decide_as, passage.place)
 
     def _complain(self, what: str) -> None:
         point = self._trail.point
@@ -192,6 +192,7 @@ class ReturnedMechanism:
 
     is_by_function = False
     entries = None  # every call is decided: a value is watched by many, and a gate belongs to one
+    stand_in = None
 
     def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
         self._point = point

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_chaos.injector.aliases import AliasIndex, holders_of
 from pytest_chaos.injector.attribute import AttributeMechanism, Covered, Wrapper
-from pytest_chaos.injector.closures import StandIns, is_stand_in
+from pytest_chaos.injector.closures import StandIn, StandIns, is_stand_in
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.target import Point, standing
@@ -147,6 +147,11 @@ class JoiningMechanism:
     def entries(self) -> Entries | None:
         """Where each thread and task finds the entry that it asks; a source asks over every call."""
         return self._alone.entries if self._passage is None else None
+
+    @property
+    def stand_in(self) -> StandIn | None:
+        """What stands in for a C function and asks entries; under a source nothing does."""
+        return self._alone.stand_in if self._passage is None else None
 
     def install(self, passage: Passage) -> None:
         """Put the passage in place."""

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.gate import Entries
@@ -23,6 +23,8 @@ from pytest_chaos.target import Point
 class Twin(Hook):
     """A function's spliced code, and the code it stands for.
 
+    Where an experiment runs inside another one's window, the inner one's passage takes over until it leaves.
+
     Args:
         function: The function; it is not kept alive while no fault stands there.
 
@@ -30,26 +32,49 @@ class Twin(Hook):
         CannotSplice: Its code cannot be given a prologue.
     """
 
-    __slots__ = ("code", "original")
+    __slots__ = ("_function", "_outer", "code", "original")
 
     def __init__(self, function: FunctionType) -> None:
-        self.original = function.__code__
-        super().__init__(self.original)
-        self.code = spliced(self.original, self.entries.get, self.fire, take)
+        self.original = original = function.__code__
+        Hook.__init__(self)
+        self.code = spliced(original, self.entries.get, self.fire, take)
+        self._function = ref(function)
+        self._outer: tuple[tuple[Passage, bool], ...] = ()
+
+    def fits(self, function: FunctionType) -> bool:
+        """Tell whether this is the twin of a function as it is now, spliced or not."""
+        code = function.__code__
+        return self._function() is function and (code is self.original or (self.held is not None and code is self.code))
 
     @property
-    def is_installed(self) -> bool:
-        """Whether the function has its spliced code."""
-        return self.held is not None
+    def called_by(self) -> CodeType:
+        return self.original
 
-    def install(self, function: FunctionType, passage: Passage) -> None:
+    @property
+    def is_dead(self) -> bool:
+        """Whether the function is gone."""
+        return self._function() is None
+
+    def install(self, function: FunctionType, passage: Passage, has_receiver: bool) -> None:
         """Give the function its spliced code."""
+        outer = self.passage
+        if outer is not None:
+            self._outer += ((outer, self.has_receiver),)
+        self.has_receiver = has_receiver
         self.passage = passage
         self.held = function
-        function.__code__ = self.code
+        if outer is None:
+            function.__code__ = self.code
 
-    def remove(self) -> None:
+    def remove(self, passage: Passage) -> None:
         """Give the function its own code again, unless somebody else has given it another meanwhile."""
+        if passage is not self.passage:
+            self._outer = tuple(one for one in self._outer if one[0] is not passage)
+            return
+        if self._outer:
+            *outer, (self.passage, self.has_receiver) = self._outer
+            self._outer = tuple(outer)
+            return
         function = self.held
         self.passage = self.held = None
         if function is not None and function.__code__ is self.code:
@@ -73,23 +98,30 @@ class Twins:
     """The twins of a session's functions."""
 
     def __init__(self) -> None:
-        self._twins: WeakKeyDictionary[FunctionType, Twin | None] = WeakKeyDictionary()
+        # By identity, and each twin tells whose it is: weak keys cost a tenth of arming.
+        self._twins: dict[int, Twin] = {}
+        self._sweep_at = _FEW
 
     def twin_of(self, function: FunctionType) -> Twin | None:
         """Return the twin of a function, or ``None`` if it cannot have one."""
         if why_not_now():
             return None
-        twin = self._twins.get(function)
-        if twin is not None and (twin.is_installed or twin.original is function.__code__):
+        twin = self._twins.get(id(function))
+        if twin is not None and twin.fits(function):
             return twin
         if why_not_here():
             return None
         try:
-            twin = Twin(function)
+            twin = self._twins[id(function)] = Twin(function)
         except CannotSplice:
-            twin = None
-        self._twins[function] = twin
+            return None
+        if len(self._twins) > self._sweep_at:
+            self._twins = {key: known for key, known in self._twins.items() if not known.is_dead}
+            self._sweep_at = 2 * len(self._twins) + _FEW
         return twin
+
+
+_FEW = 1000  # twins of dead functions are not worth looking for
 
 
 class SpliceMechanism:
@@ -101,39 +133,41 @@ class SpliceMechanism:
         has_receiver: Whether its first parameter is ``self`` or ``cls``.
     """
 
-    __slots__ = ("_function", "_has_receiver", "_twin")
+    __slots__ = ("_function", "_has_receiver", "_passage", "_twin", "entries")
 
     is_by_function = True
+    stand_in = None
     is_shadowed = False  # what mock and monkeypatch move are names: nobody puts a prologue back behind our back
 
     def __init__(self, function: FunctionType, twin: Twin, has_receiver: bool) -> None:
         self._function = function
         self._has_receiver = has_receiver
+        self._passage: Passage | None = None
         self._twin = twin
+        self.entries: Entries = twin.entries
 
     @property
     def installed(self) -> bool:
         """Whether the prologue is in place."""
-        return self._twin.is_installed
-
-    @property
-    def entries(self) -> Entries:
-        """Where each thread and task finds the entry that it asks."""
-        return self._twin.entries
+        return self._passage is not None
 
     def install(self, passage: Passage) -> None:
         """Put the prologue in place."""
-        self._twin.has_receiver = self._has_receiver
-        self._twin.install(self._function, passage)
+        self._passage = passage
+        self._twin.install(self._function, passage, self._has_receiver)
 
     def remove(self) -> None:
         """Take the prologue away. Harmless when done twice."""
-        self._twin.remove()
+        passage, self._passage = self._passage, None
+        if passage is not None:
+            self._twin.remove(passage)
 
 
 def function_behind(point: Point) -> FunctionType | None:
     """Return the Python function whose code runs when the point is called, or ``None`` if there is none of its own."""
     raw: Any = point.raw
+    if type(raw) is FunctionType:
+        return raw
     if type(raw) in (staticmethod, classmethod, MethodType):
         raw = raw.__func__
     elif isinstance(raw, property):
@@ -148,10 +182,10 @@ def receiver_test(point: Point) -> Callable[[Any], bool] | None:
 
     The function is shared by all who inherit it, so a fault on one child's method looks who is called.
     """
-    owner = point.owner
     if type(point.raw) is MethodType:
         receiver = point.raw.__self__
         return lambda candidate: candidate is receiver
+    owner = point.owner
     if not point.inherited or not isinstance(owner, type):
         return None
     if type(point.raw) is classmethod or point.name == "__new__":

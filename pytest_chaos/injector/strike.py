@@ -52,9 +52,12 @@ class Strike:
         activation: What is recorded of it.
         scene: What the strikes of a body run share.
         answers: Where the last real answer at this point is kept, or ``None`` if no fault needs it.
+
+    Attributes:
+        error: The error that is all the fault does, or ``None`` if it must act, or was not asked.
     """
 
-    __slots__ = ("_answers", "_call", "_draw", "_scene", "activation", "fault", "kind", "proceeded")
+    __slots__ = ("_answers", "_call", "_draw", "_scene", "activation", "error", "fault", "kind", "proceeded")
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Strike:
         self.fault = fault
         self.kind = kind
         self.proceeded = False
+        self.error: BaseException | None = None
         self.activation = activation
         self._call = call
         self._scene = scene
@@ -91,14 +95,6 @@ class Strike:
         GUARD.inside = True
         try:
             return self.fault.act(self)
-        finally:
-            GUARD.inside = False
-
-    def error_at_once(self) -> BaseException | None:
-        """Return the error that is all the fault does, or ``None`` if it must act."""
-        GUARD.inside = True
-        try:
-            return self.fault.error_at_once(self)
         finally:
             GUARD.inside = False
 
@@ -165,12 +161,13 @@ class Strike:
 
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""
-        args, token = error.args, self.activation.token
+        activation = self.activation
+        args, token = error.args, activation.token
         if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
             token in str(argument) for argument in args
         ):
             error.add_note(f"chaos: injected at {self.label}")
-        self._scene.journal.injected(error, self.activation.point)
+        self._scene.journal.injected(error, activation.point)
         return error
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType, FunctionType
 from typing import Any
 
-from pytest_chaos.injector.bytecode import spliced
+from pytest_chaos.injector.bytecode import entry_over, spliced
 
 # The newest version on which the standard library's own tests were run with all of its functions spliced.
 _PROVED = (3, 13)
@@ -70,7 +70,7 @@ def _try(sample: FunctionType, passed: Callable[[Any], Any]) -> str:
 
     original = sample.__code__
     bare = passed(sample(1, 2, b=3, d=4))
-    sample.__code__ = spliced(original, lambda: verdicts.__next__, fire, lambda: answer)
+    sample.__code__ = spliced(original, lambda: entry_over(verdicts), fire, lambda: answer)
     try:
         got = [
             passed(sample(1, 2, b=3, d=4)),
@@ -135,7 +135,7 @@ def _answered_by_error(sample: FunctionType) -> Iterator[None]:
         raise LookupError
 
     original = sample.__code__
-    sample.__code__ = spliced(original, lambda: itertools.repeat(1).__next__, lambda *slots: True, take)
+    sample.__code__ = spliced(original, lambda: entry_over(itertools.repeat(1)), lambda *slots: True, take)
     try:
         yield
     finally:

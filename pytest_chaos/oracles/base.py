@@ -29,3 +29,8 @@ def reported(verdict: Verdict, oracle: str, kind: str, text: str) -> Finding:
 def note(oracle: str, kind: str, text: str) -> Finding:
     """Return a remark that does not worsen the verdict."""
     return reported(Verdict.RESILIENT, oracle, kind, text)
+
+
+def told_times(count: int) -> str:
+    """Return how often, in words."""
+    return "once" if count == 1 else f"{count} times"

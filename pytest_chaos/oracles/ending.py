@@ -31,17 +31,18 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
             Verdict.INCONCLUSIVE, "ending", "unrelated", f"the test failed before any fault fired: {failure.text}"
         )
         return
-    verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen.injected_errors)
+    verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     where = f" at {failure.place}" if failure.place else ""
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
     yield say(verdict, "ending", kind, f"the test ended with {failure.text}{where}")
 
 
-def _classified(failure: Failure, injected_errors: int) -> tuple[Verdict, str]:
+def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_injected:
         return Verdict.ESCAPED, "injected-error"
     # A hang or a null raises nothing that could be named as the cause.
-    if failure.is_declared and (failure.is_caused_by_fault or not injected_errors):
+    raises_only = seen.fired <= seen.injected_errors
+    if failure.is_declared and (failure.is_caused_by_fault or not raises_only):
         return Verdict.ESCAPED, "declared-error"
     if failure.is_assertion:
         return Verdict.CHANGED, "assertion"
@@ -52,7 +53,7 @@ def _classified(failure: Failure, injected_errors: int) -> tuple[Verdict, str]:
 
 def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     """Classify by what the plain run did: an error answer that is allowed explains what the test made of it."""
-    verdict, kind = _classified(failure, seen.injected_errors)
+    verdict, kind = _classified(failure, seen)
     is_tests_reaction = verdict is Verdict.CHANGED or (kind == "other-error" and failure.is_in_test)
     if not is_tests_reaction:
         return verdict, "no-cause" if kind == "other-error" else kind

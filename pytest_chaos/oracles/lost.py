@@ -31,7 +31,7 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
     """Find an injected error that was caught, not tried again, not told of, and that changed what came out."""
     if seen.steady is None or seen.kind == "recovery" or not seen.injected_errors or seen.loud_logs:
         return
-    caught = [way for way in seen.absorptions if way.handler]
+    caught = [way for way in seen.absorptions if way.caught]
     if not caught or len(caught) < len(seen.absorptions):
         return  # somebody else has been told of it, or it cannot be told
     if seen.failure is not None and not (seen.failure.is_assertion or seen.failure.is_in_test):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_chaos.observation import Observation
-from pytest_chaos.oracles.base import failing, note, reported
+from pytest_chaos.oracles.base import failing, note, reported, told_times
 from pytest_chaos.verdict import Finding, Verdict
 
 
@@ -62,5 +62,5 @@ def recovery_trouble(seen: Observation) -> tuple[str, str] | None:
         ("costs-less", [spot for spot in seen.spots if spot.calls < spot.plain_calls]),
     ):
         for spot in spots:
-            return kind, f"{spot.place} calls {spot.point} {spot.calls} times instead of {spot.plain_calls}"
+            return kind, f"{spot.place} calls {spot.point} {told_times(spot.calls)} instead of {spot.plain_calls}"
     return None

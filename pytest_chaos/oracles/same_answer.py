@@ -19,9 +19,15 @@ def judge_same_answer(seen: Observation) -> Iterator[Finding]:
     mine, plain = received(seen.answers), received(seen.steady.answers)
     if was_made_again and mine != plain:
         first = next((pair for pair in zip(mine, plain, strict=False) if pair[0] != pair[1]), None)
-        told = (
-            f"{first[0][0]}: {first[0][1]} instead of {first[1][1]}" if first else f"{len(mine)} answers, {len(plain)}"
-        )
+        told = f"{len(mine)} answers instead of {len(plain)}"
+        if first is not None:
+            (request, status, *_), (plain_request, plain_status, *_) = first
+            if request != plain_request:
+                told = f"{request} instead of {plain_request}"
+            else:
+                told = f"{request}: {status} " + (
+                    "with another body" if status == plain_status else f"instead of {plain_status}"
+                )
         yield reported(
             Verdict.CHANGED,
             "same answer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_chaos.observation import Observation, SpotSeen
-from pytest_chaos.oracles.base import failing, note, reported
+from pytest_chaos.oracles.base import failing, note, reported, told_times
 from pytest_chaos.verdict import Finding, Verdict
 
 UNCAPPED = 50  # calls more than the plain run made from one line: no sensible cap is that high
@@ -56,4 +56,5 @@ def _report(budget: float | None, kind: str, text: str) -> Finding:
 
 
 def _told(spot: SpotSeen) -> str:
-    return f"{spot.place} called {spot.point} {spot.calls} times, and {spot.plain_calls} in the plain run"
+    plain = told_times(spot.plain_calls)
+    return f"{spot.place} called {spot.point} {told_times(spot.calls)}, and {plain} in the plain run"

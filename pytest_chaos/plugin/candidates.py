@@ -56,10 +56,19 @@ class Candidates:
         return found
 
     def _note(self, point: str, frame: FrameType | None, actor: str, call: Any) -> None:
-        caller, origin = self._provenance.caller_of(frame)
-        if caller is not None and origin == "project":
+        caller = self._provenance.first_project_frame(frame)
+        if caller is not None and not self._provenance.is_driver_call(frame):
             self._counts[point] += 1
             self._callers.setdefault(point, str(caller.f_globals.get("__name__", "")))
+
+    def told(self) -> dict[str, Any]:
+        """Return what a worker tells the controller, in plain values."""
+        return {"counts": dict(self._counts), "callers": self._callers}
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take what a worker says."""
+        self._counts.update(told["counts"])
+        self._callers.update(told["callers"])
 
     def lines(self) -> list[str]:
         """Return what to say where nothing was explored."""

@@ -16,18 +16,20 @@ from pytest_chaos.plugin import compat
 _OPENING = "[chaos: "
 
 
-def clone_of(item: pytest.Item, label: str = "") -> pytest.Item:
+def clone_of(item: pytest.Item, label: str = "", *, is_silent: bool = False) -> pytest.Item:
     """Return a clone of an item.
 
     Args:
         item: The test.
         label: What its id shows; without one it has the id of the plain test.
+        is_silent: Whether nobody is told what happens in it.
     """
     twin = compat.twin_of(item)
     twin.__class__ = _two_faced(type(item))
     twin.chaos_id = scenario_id(item.nodeid, label) if label else ""
     twin.chaos_parsed = compat.parsed_id(twin.chaos_id) if label and compat.HAS_STRUCTURED_ID else None
     twin.chaos_is_masked = False
+    twin.chaos_is_silent = is_silent
     result: pytest.Item = twin
     return result
 
@@ -63,14 +65,40 @@ def _two_faced(cls: type) -> type:
     def parsed(self: Any) -> Any:
         return base.id.fget(self) if self.chaos_parsed is None else self.chaos_parsed
 
+    def hooks(self: Any) -> Any:
+        found = base.ihook.fget(self)
+        return _Unheard(found) if self.chaos_is_silent else found
+
     namespace: dict[str, Any] = {
         "nodeid": property(nodeid),
+        "ihook": property(hooks),
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
     }
     if compat.HAS_STRUCTURED_ID:
         namespace["id"] = property(parsed)
     return type(cls.__name__, (cls,), namespace)
+
+
+class _Unheard:
+    """The hooks of a run of which nobody is told: subtests, warnings and debuggers would tell in the middle of it.
+
+    Args:
+        hooks: The hooks of its item.
+    """
+
+    def __init__(self, hooks: Any) -> None:
+        self._hooks = hooks
+        self.pytest_runtest_logreport = self.pytest_exception_interact = self.pytest_warning_recorded = _Nobody()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hooks, name)
+
+
+class _Nobody:
+    def __call__(self, **told: Any) -> None: ...
+
+    call_historic = __call__
 
 
 class Following:

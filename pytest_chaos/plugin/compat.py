@@ -6,7 +6,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
@@ -130,6 +130,21 @@ def is_run_by_another(item: pytest.Item, nextitem: pytest.Item | None, ours: obj
     )
 
 
+def has_other_runner(item: pytest.Item, ours: object) -> bool:
+    """Tell whether some plugin may run tests in a way of its own.
+
+    Args:
+        item: The test.
+        ours: The plugin that asks.
+    """
+    return any(
+        not (implementation.wrapper or implementation.hookwrapper)
+        and implementation.plugin not in (runner, ours)
+        and not type(implementation.plugin).__module__.startswith("pytest_chaos.")
+        for implementation in item.ihook.pytest_runtest_protocol.get_hookimpls()
+    )
+
+
 def forget_arguments(item: pytest.Item) -> None:
     """Let go of what fixtures handed out, as pytest does a moment after the teardown."""
     if getattr(item, "funcargs", None):
@@ -191,13 +206,14 @@ def parsed_id(text: str) -> Any:
     return NodeId.parse(text)
 
 
-@contextmanager
-def in_place(session: pytest.Session, twin: pytest.Item) -> Iterator[None]:
+def in_place(session: pytest.Session, twin: pytest.Item) -> AbstractContextManager[None]:
     """Let a clone stand where its item stands: a worker of xdist looks there for what it reports."""
     index = worker_item_index(session.config)
-    if index is None:
-        yield
-        return
+    return nullcontext() if index is None else _at(session, index, twin)
+
+
+@contextmanager
+def _at(session: pytest.Session, index: int, twin: pytest.Item) -> Iterator[None]:
     before = session.items[index]
     session.items[index] = twin
     try:
@@ -207,7 +223,9 @@ def in_place(session: pytest.Session, twin: pytest.Item) -> Iterator[None]:
 
 
 def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> list[str]:
-    """Let ``--lf``, ``--ff`` and ``--sw`` find the test of each scenario that failed; return the scenarios' ids.
+    """Let ``--lf``, ``--ff`` and ``--sw`` find the test of each scenario that failed.
+
+    Returns the scenarios' ids if nothing else is to be run: ``--ff`` and ``--sw`` go on with everything.
 
     Args:
         config: pytest's configuration.
@@ -227,7 +245,7 @@ def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> lis
     last = getattr(info, "last_failed", None)
     if info is not None and last is not None and (plain := cut(str(last))):
         info.last_failed = _like(last, plain)
-    return found
+    return found if config.getoption("lf", default=False) else []
 
 
 def _like(key: Any, text: str) -> Any:
@@ -259,7 +277,7 @@ def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
     names = ("_hypothesis_internal_use_seed", "_hypothesis_internal_use_settings")
     known = {name: function.__dict__[name] for name in names if name in function.__dict__}
     limits: dict[str, Any] = {} if most is None else {"max_examples": min(most, before.max_examples)}
-    function._hypothesis_internal_use_seed = known.get(names[0], 0)
+    function._hypothesis_internal_use_seed = known.get(names[0]) or 0  # it may be there, and not be set
     function._hypothesis_internal_use_settings = hypothesis.settings(before, database=None, **limits)
     try:
         yield
@@ -273,6 +291,8 @@ def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
 
 def worker_item_index(config: pytest.Config) -> int | None:
     """Return the index of the item that a worker of xdist reports for, or ``None`` where there is no worker."""
+    if not hasattr(config, "workerinput"):
+        return None
     for plugin in config.pluginmanager.get_plugins():
         if type(plugin).__name__ == "WorkerInteractor":
             return getattr(plugin, "item_index", None)

@@ -6,10 +6,11 @@ import fnmatch
 import inspect
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from traceback import walk_tb
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,7 +51,12 @@ _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
+_LONGEST_SILENCE_S = 5.0
 _MOST_EXAMPLES = 25  # of a property test, in each scenario
+_LASTING = frozenset({"lock", "permit"})
+"""Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
+
+_SHORTEST_TOLD_S = 0.1
 _RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 _GOOD = frozenset({"resilient", "degraded"})
 
@@ -167,7 +173,12 @@ class Exploring:
                     targets.append(check_target(target))
                 except SpecificationError as error:
                     errors.append(error.at(place))
-        is_asked = bool(targets or settings.scenarios or settings.replay or any(marks.values()))
+        imported = loaded()
+        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        if missing and items:
+            self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
+        is_asked = bool(targets or missing or settings.scenarios or settings.replay or any(marks.values()))
         self._is_sweep = settings.sweeps and not is_asked
         if self._is_sweep:
             targets = [parse_target(boundary.target) for boundary in loaded()]
@@ -182,7 +193,7 @@ class Exploring:
             if settings.replay and test not in replays:
                 continue
             try:
-                own = [check_target(target) for target, _ in mark.targets] if mark is not None else []
+                own = [_checked(target, place) for target, place in mark.targets] if mark is not None else []
                 contract = specification_of(item, settings.contract).contract
             except SpecificationError as error:
                 errors.append(error)
@@ -194,8 +205,10 @@ class Exploring:
             if not (chosen or scenarios or test in replays):
                 continue
             rules = [rule for rules in (*scenarios, *(one.rules for one in replays.get(test, ()))) for rule in rules]
+            places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
+            places.update((rule.target.text, rule.source) for rule in rules)
             try:
-                watched = self.watched_of([*chosen, *(rule.target for rule in rules)])
+                watched = self.watched_of([*chosen, *(rule.target for rule in rules)], places)
             except SpecificationError as error:
                 errors.append(error)
                 continue
@@ -208,10 +221,10 @@ class Exploring:
                 replays.get(test, []),
                 wanted.get(test, set()) - {_RECOVERY} if _RECOVERY not in wanted.get(test, ()) else set(),
             )
-        if missing := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
+        if unknown := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
             errors.append(
                 SpecificationError(
-                    f"there is no test {missing[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
+                    f"there is no test {unknown[0]!r} to replay", place="--chaos-replay", remedy="Was it renamed?"
                 )
             )
         return errors
@@ -226,8 +239,16 @@ class Exploring:
         targets = {target.text: target for plan in self._plans.values() for target, _ in plan.watched}
         return [Rule(target, (Term(Hang()),)) for target in targets.values()]
 
-    def watched_of(self, targets: list[Target]) -> Watched:
-        """Return targets with their injection points; a call that two of them stand for belongs to the first."""
+    def watched_of(self, targets: list[Target], places: Mapping[str, str] = MappingProxyType({})) -> Watched:
+        """Return targets with their injection points; a call that two of them stand for belongs to the first.
+
+        Args:
+            targets: The targets.
+            places: Where they are written, by text.
+
+        Raises:
+            SpecificationError: One of them names nothing; the error names its place.
+        """
         watched: Watched = []
         seen: set[str] = set()
         taken: set[tuple[int, str]] = set()
@@ -237,7 +258,10 @@ class Exploring:
             seen.add(target.text)
             points = self._points.get(target.text)
             if points is None:
-                points = self._points[target.text] = resolve_target(target)
+                try:
+                    points = self._points[target.text] = resolve_target(target)
+                except SpecificationError as error:
+                    raise error.at(places.get(target.text, "")) from None
                 self._by_text.update({point.text: point for point in points})
             fresh = [point for point in points if point.identity not in taken]
             taken.update(point.identity for point in fresh)
@@ -255,6 +279,10 @@ class Exploring:
             return True
         plan = self._plans.get(item)
         if plan is None or not self._may_explore(item):
+            return None
+        if item.stash.get(leaks.LEVEL, "off") != "off" and compat.has_other_runner(item, self):
+            # Its attempts are judged one by one for what they leave, see the leak hooks.
+            self.tally.left_out["tests that another plugin may run again"] += 1
             return None
         compat.cancel_timer(item)
         OneTest(self, self._session, item, plan).explore(nextitem)
@@ -300,17 +328,6 @@ class Exploring:
             if running is not None:
                 mask(running, True)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show the verdict of a scenario that passes."""
-        record = getattr(report, "chaos", None)
-        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
-            return None
-        if not report.passed:
-            return None
-        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
-        return "passed", letter, record["verdict"].upper()
-
     # --- budgets
 
     @property
@@ -335,7 +352,21 @@ class Exploring:
 
     def told(self) -> dict[str, Any]:
         """Return what a worker tells the controller, in plain values."""
-        return {"tally": self.tally.as_record(), "matched": self.matched, "plan": self.plan_lines}
+        candidates = None if self.candidates is None else self.candidates.told()
+        return {
+            "tally": self.tally.as_record(),
+            "matched": self.matched,
+            "plan": self.plan_lines,
+            "candidates": candidates,
+        }
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take what a worker says; its tally is kept apart."""
+        self.matched += told["matched"]
+        self.plan_lines += told["plan"]
+        if told["candidates"] is not None:
+            self.candidates = self.candidates or Candidates(self._session.laboratory.provenance)
+            self.candidates.hear(told["candidates"])
 
     @property
     def is_cut_short(self) -> bool:
@@ -542,6 +573,7 @@ class OneTest:
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
+        self._say_how_long(explorer)
         began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
@@ -560,6 +592,15 @@ class OneTest:
         finally:
             self._exploring.spend(time.monotonic() - began)
             self._exploring.tally.add(explorer)
+
+    def _say_how_long(self, explorer: Explorer) -> None:
+        """Say once what is to come, where that takes longer than a reader waits without a word."""
+        scenarios = 1 + len(explorer.planned)
+        seconds = estimate_s(scenarios, self._seconds_of_plain)
+        terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
+            terminal.ensure_newline()
+            terminal.write_line(f"chaos: {self._test}: up to {scenarios} scenarios, about {seconds:.0f} s")
 
     def _is_stopping(self) -> bool:
         return bool(self._item.session.shouldfail or self._item.session.shouldstop)
@@ -595,10 +636,12 @@ class OneTest:
 
     def _confirm(self, scenario: Scenario, run: Run) -> None:
         """Run a scenario that fails once more; what does not come again is unstable."""
+        assert run.judgement is not None, "it fails"
+        if run.judgement.verdict is Verdict.LEAKED and run.judgement.evidence[0].kind in _LASTING:
+            return
         again = self._new_run(scenario, "explored")
         self._run_silently(again)
-        self._exploring.tally.checks["confirmations"] += 1
-        assert run.judgement is not None, "it fails"
+        self._exploring.tally.checks["confirmation"] += 1
         if again.judgement is not None and not again.judgement.fails:
             found = f"unstable: {run.judgement.verdict} did not come again when the same faults were injected once more"
             run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
@@ -618,7 +661,7 @@ class OneTest:
         while True:
             run = self._new_run(None, "recovery")
             self._run_silently(run)
-            self._exploring.tally.checks["probes"] += 1
+            self._exploring.tally.checks["probe"] += 1
             trouble = recovery_trouble(run.seen) if run.seen is not None else ("", "the set-up fails")
             if trouble is None:
                 return ""
@@ -628,7 +671,7 @@ class OneTest:
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _ask_fresh(self) -> Answer:
-        self._exploring.tally.checks["fresh processes"] += 1
+        self._exploring.tally.checks["fresh process"] += 1
         scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
         if any("‹" in text for text, _, _ in scenarios):
             return Answer("unknown", None)
@@ -745,7 +788,9 @@ class OneTest:
                 stack.enter_context(session.begun(item, run.experiment, self._arm))
                 stack.enter_context(compat.same_examples(item, None if is_plain else _MOST_EXAMPLES))
                 item.stash[_NOTE] = run
-                run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
+                # A plugin that runs tests again does so with the plain run, and tells of it itself.
+                if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
+                    run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
                 session.conclude(item, run)
             if not is_plain:
                 forget(run.errors)
@@ -756,7 +801,7 @@ class OneTest:
 
     def _run_silently(self, run: Run) -> None:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe")
+        clone = clone_of(self._item, "probe", is_silent=True)
         self._run(clone, self._recovery, run)
 
     def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -779,12 +824,13 @@ class OneTest:
         seen, judgement = run.seen, run.judgement
         assert seen is not None and judgement is not None, "it was concluded"
         record = self._record(clone, seen, judgement, scenario)
-        text = verdict_text(record)
         body = run.body
+        is_shown = body is None or judgement.fails or judgement.evidence
+        text = verdict_text(record) if is_shown else ""
+        label = split_id(clone.nodeid)[1]
         for report in run.reports:
             report.user_properties.append(("chaos", judgement.verdict.value))
             path, line, domain = report.location
-            label = split_id(clone.nodeid)[1]
             report.location = (path, line, f"{domain}[chaos: {label}]")
         if body is None:
             run.reports[0].chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, see session
@@ -828,6 +874,13 @@ def note_outcome(item: pytest.Item, report: pytest.TestReport, error: BaseExcept
         run.passed = run.passed and report.passed and not hasattr(report, "wasxfail")
 
 
+def _checked(target: Target, place: str) -> Target:
+    try:
+        return check_target(target)
+    except SpecificationError as error:
+        raise error.at(place) from None
+
+
 def forget(errors: list[BaseException]) -> None:
     """Let go of what errors keep, once they are judged, so that the next run does not meet it.
 
@@ -864,10 +917,10 @@ def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:
     """Return what ``--chaos-plan`` says of one test."""
     waiting = explorer.waiting
     more = len(explorer.planned) - len(waiting)
-    lines = [
-        f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')} and up to {more} more that depend "
-        f"on those, about {estimate_s(len(waiting), seconds):.1f} s"
-    ]
+    maybe = f" and up to {more} more that depend on those" if more else ""
+    estimate = estimate_s(len(waiting), seconds)
+    duration = f"about {estimate:.1f} s" if estimate >= _SHORTEST_TOLD_S else f"less than {_SHORTEST_TOLD_S} s"
+    lines = [f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')}{maybe}, {duration}"]
     lines += [f"  {scenario.label}    {scenario.text}" for scenario in waiting]
     return lines
 

@@ -54,6 +54,7 @@ class Settings:
         scenarios: What ordinary tests are explored under, from options, suites or the table: the rules of one text act
             together.
         targets: What ordinary tests are swept over, each with its place of writing.
+        libraries: Well-known libraries whose boundaries are swept, too; which are imported is known after collection.
         sweeps: Whether well-known boundaries are swept where nothing else is asked for.
         faults: The faults of a sweep, instead of those that each call can meet.
         runs: How many seeds a scenario with a rate is run with.
@@ -76,6 +77,7 @@ class Settings:
     hang_budget_given: str = ""
     scenarios: list[tuple[Rule, ...]] = field(default_factory=list)
     targets: list[tuple[Target, str]] = field(default_factory=list)
+    libraries: list[str] = field(default_factory=list)
     sweeps: bool = True
     faults: list[Fault] | None = None
     runs: int = 1
@@ -141,11 +143,13 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
     texts = config.getoption("chaos_target")
     if texts:
         settings.targets = []
+        settings.libraries = []
         settings.sweeps = False
     for text in texts:
-        if text == "none":
-            continue
-        settings.targets.extend(collect(read_target, text, "--chaos-target") or [])
+        if text in LIBRARIES:
+            settings.libraries.append(text)
+        elif text != "none":
+            settings.targets.extend(collect(read_target, text, "--chaos-target") or [])
     if texts := config.getoption("chaos_fault"):
         settings.faults = [fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None]
     settings.runs = collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1
@@ -173,7 +177,7 @@ def _refuse_scope(scope: str) -> None:
 
 
 def read_target(text: str, place: str) -> list[tuple[Target, str]]:
-    """Return the targets of a text: one, or those of a well-known library by its name.
+    """Return the targets of a text: one, or those of a well-known library by its name, as far as it is imported.
 
     Raises:
         SpecificationError: It is no target.
@@ -257,7 +261,10 @@ _REPLAY_HEAD = "c1:"
 def replay_text(test: str, scenario: str, seed: int, *, spares_driver: bool) -> str:
     """Return the text that :func:`read_replay` reads: ``c1:`` and letters that any shell leaves alone."""
     packed = json.dumps([test, scenario, seed, int(spares_driver)], separators=(",", ":"), ensure_ascii=False)
-    return _REPLAY_HEAD + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
+    # With the memory that short texts need: what zlib takes for long ones costs more than all the rest here.
+    press = zlib.compressobj(9, zlib.DEFLATED, 12, 4)
+    pressed = press.compress(packed.encode()) + press.flush()
+    return _REPLAY_HEAD + base64.urlsafe_b64encode(pressed).decode().rstrip("=")
 
 
 def read_replay(text: str, place: str) -> Replay:
@@ -427,6 +434,7 @@ def _read_table(
         suite = read[name]
         settings.scenarios.extend(suite.scenarios)
         settings.targets.extend(suite.targets)
+        settings.libraries.extend(suite.libraries)
         if suite.faults:
             settings.faults = [*(settings.faults or []), *suite.faults]
         if suite.budget_s is not None:
@@ -458,6 +466,7 @@ class _Suite:
 
     scenarios: list[tuple[Rule, ...]] = field(default_factory=list)
     targets: list[tuple[Target, str]] = field(default_factory=list)
+    libraries: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     budget_s: float | None = None
     contract: Mapping[str, Any] = field(default_factory=dict)
@@ -471,7 +480,10 @@ def _suite(name: str, suite: object, place: str, errors: list[SpecificationError
         return found
     _refuse_unknown(suite, _SUITE_KEYS, place, errors)
     for text in _texts(suite.get("targets", []), f"{place}, targets", errors):
-        found.targets.extend(_collect(read_target, errors, f"{place}, targets", text, f"{place}, targets") or [])
+        if text in LIBRARIES:
+            found.libraries.append(text)
+        else:
+            found.targets.extend(_collect(read_target, errors, f"{place}, targets", text, f"{place}, targets") or [])
     for text in _texts(suite.get("faults", []), f"{place}, faults", errors):
         fault = _collect(read_fault, errors, f"{place}, faults", text, f"{place}, faults")
         found.faults.extend([] if fault is None else [fault])

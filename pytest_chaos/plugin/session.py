@@ -20,16 +20,16 @@ from pytest_chaos.control import Chaos
 from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory, Watch
-from pytest_chaos.explorer import Scenario, Tally
+from pytest_chaos.explorer import Scenario, Tally, is_random, seeds_of
 from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
-from pytest_chaos.notation import format_rule, format_scenario, has_text
+from pytest_chaos.notation import can_be_read, format_rule, format_scenario
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
-from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.clones import clone_of, split_id
 from pytest_chaos.plugin.exploring import Exploring, FreshRun, Run, TestPlan, note_outcome
 from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
 from pytest_chaos.plugin.options import Settings, read_settings, replay_text
@@ -45,6 +45,9 @@ from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import check_all
 
 _SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
+_SEED: pytest.StashKey[int] = pytest.StashKey()
+"""On a clone of a fault test: the seed of this run."""
+_GOOD = frozenset({"resilient", "degraded"})
 
 
 class ChaosWarning(pytest.PytestWarning):
@@ -59,7 +62,6 @@ def start(config: pytest.Config) -> ChaosSession:
     """
     _refuse_unsupported(config)
     session = ChaosSession(config, read_settings(config))
-    session.wanted = wanted_scenarios(config)
     config.pluginmanager.register(session, "pytest-chaos session")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(xdist.Exchange(config, session), "pytest-chaos xdist")
@@ -123,6 +125,8 @@ class ChaosSession:
         self.deselected = 0
         self._fresh: FreshRun | None = None
         self._logged: set[str] = set()
+        self._repeated: set[str] = set()
+        self._typed_ids: dict[str, str] = {}
         self._last_started: dict[str, str] = {}
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
@@ -138,13 +142,18 @@ class ChaosSession:
 
     # --- the session
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
+        self.wanted = wanted_scenarios(self._config)
+
     def pytest_report_header(self) -> list[str]:
         """Say that chaos is on, and what does not act yet."""
         lines = [f"chaos: on, seed {self.settings.seed}, hang budget {self.settings.hang_budget_s:g} s"]
         if self.settings.leaks != "off":
             lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
-        if self.settings.targets:
-            lines.append(f"chaos: sweeps {', '.join(target.text for target, _ in self.settings.targets)}")
+        if swept := [*(target.text for target, _ in self.settings.targets), *self.settings.libraries]:
+            lines.append(f"chaos: sweeps {', '.join(swept)}")
         if scenarios := len(self.settings.scenarios):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
@@ -203,10 +212,10 @@ class ChaosSession:
         for item in session.items:
             if _SPECIFICATION in item.stash:
                 self._adapters.prepare(item.stash[_SPECIFICATION].rules)
-        if self.exploring.explores:
-            self._adapters.prepare(self.exploring.watch_rules())
-            if not self._config.pluginmanager.hasplugin("pytest-chaos exploring"):
-                self._config.pluginmanager.register(self.exploring, "pytest-chaos exploring")
+        self._adapters.prepare(self.exploring.watch_rules())
+        has_clones = self.exploring.explores or self.settings.runs > 1
+        if has_clones and not self._config.pluginmanager.hasplugin("pytest-chaos exploring"):
+            self._config.pluginmanager.register(self.exploring, "pytest-chaos exploring")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -217,7 +226,7 @@ class ChaosSession:
         if self._config.option.collectonly:
             return
         self._settle_exit(session)
-        summary.write_reports(session, self.settings, self.records)
+        summary.write_reports(session, self.settings, self.records, self.tallies)
 
     def _settle_exit(self, session: pytest.Session) -> None:
         ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -267,8 +276,7 @@ class ChaosSession:
     def hear(self, told: dict[str, Any]) -> None:
         """Take what a worker says of exploring as a whole."""
         self.tallies.append(Tally.from_record(told["tally"]))
-        self.exploring.matched += told["matched"]
-        self.exploring.plan_lines += told["plan"]
+        self.exploring.hear(told)
 
     def last_started(self, test: str) -> str:
         """Return the scenario of a test that was started last, or an empty text."""
@@ -309,6 +317,17 @@ class ChaosSession:
                 self.leaks_judged.add(report.nodeid)
             self.used_filters = (self.used_filters or set()) | set(judged["filters"])
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Show the verdict of a scenario that passes; under xdist the controller does, which explores nothing."""
+        record = getattr(report, "chaos", None)
+        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
+            return None
+        if not report.passed:
+            return None
+        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
+        return "passed", letter, record["verdict"].upper()
+
     # --- one test
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -318,7 +337,10 @@ class ChaosSession:
         if label and nodeid not in self._logged:
             self._logged.add(nodeid)
             session = self._config.pluginmanager.get_plugin("session")
-            if session is not None:
+            # The first of several seeds stands where the test itself was counted.
+            is_first = label.startswith("seed=") and plain not in self._repeated
+            self._repeated.update([plain] if is_first else [])
+            if session is not None and not is_first:
                 compat.count_collected(session, 1)
         self.laboratory.census.owner = Owner(nodeid, "test")
 
@@ -355,11 +377,15 @@ class ChaosSession:
         found = item.stash.get(_SPECIFICATION, None)
         if found is None:
             return None
+        seed = item.stash.get(_SEED, None)
+        if seed is None and self.settings.runs > 1 and is_random(found.rules):
+            self._repeat(item, nextitem, found)
+            return True
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         experiment = Experiment(
             self.laboratory,
-            compat.plain_id(item),
-            self.settings.seed,
+            split_id(compat.plain_id(item))[0],
+            self.settings.seed if seed is None else seed,
             found.contract,
             self.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
             plain_leaks=item.stash.get(leaks.LEVEL, "off"),
@@ -380,6 +406,21 @@ class ChaosSession:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _repeat(self, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
+        """Run a fault test in which chance decides with several seeds, each as a test of its own."""
+        seeds = list(seeds_of(self.settings.seed, self.settings.runs))
+        clones = [clone_of(item, f"seed={seed}") for seed in seeds]
+        compat.cancel_timer(item)
+        for seed, clone, following in zip(seeds, clones, [*clones[1:], nextitem], strict=True):
+            clone.stash[_SPECIFICATION] = found
+            clone.stash[_SEED] = seed
+            if leaks.LEVEL in item.stash:
+                clone.stash[leaks.LEVEL] = item.stash[leaks.LEVEL]
+            with compat.in_place(item.session, clone):
+                clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=following)
+            if item.session.shouldfail or item.session.shouldstop:
+                break
 
     @contextlib.contextmanager
     def begun(self, item: pytest.Item, experiment: Experiment, arm: Callable[[Experiment], None]) -> Iterator[None]:
@@ -447,10 +488,16 @@ class ChaosSession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note an injected error that comes out of the teardown."""
+        """Note an injected error that comes out of the teardown, and what a subtest ended with."""
         report = yield
         note_outcome(item, report, call.excinfo.value if call.excinfo is not None else None)
         experiment = item.stash.get(EXPERIMENT, None)
+        if experiment is not None and experiment.injector.is_open and report.failed and call.excinfo is not None:
+            # A subtest, reported while the body runs; like the body's own failure, a clone's is an observation.
+            if experiment.failure is None:
+                experiment.ended_with(call.excinfo.value)
+            if experiment.kind in ("explored", "recovery"):
+                report.outcome, report.longrepr = "passed", None
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
@@ -467,7 +514,7 @@ class ChaosSession:
             raise MisuseError(
                 "this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away"
             )
-        if experiment is None:
+        if experiment is None or experiment.kind != "fault":
             raise MisuseError(
                 "ask for the chaos fixture as an argument of the test or of a fixture: with getfixturevalue it comes "
                 "too late to see what was there before the test"
@@ -476,12 +523,12 @@ class ChaosSession:
 
     def replay(self, item: pytest.Item, seen: Observation) -> str:
         """Return the command that runs a test exactly so again."""
-        words = ["pytest", "--chaos", f"--chaos-seed={self.settings.seed}"]
+        words = ["pytest", "--chaos", f"--chaos-seed={seen.seed}"]
         if self.settings.hang_budget_given:
             words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
         if not seen.rules and self.settings.leaks != "off":
             words.append(f"-ochaos_leaks={self.settings.leaks}")
-        words.append(compat.cwd_relative_id(self._config, compat.plain_id(item)))
+        words.append(self._typed_id(split_id(compat.plain_id(item))[0]))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
 
     def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None, plan: TestPlan) -> str:
@@ -490,27 +537,35 @@ class ChaosSession:
         if self.settings.hang_budget_given:
             words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
         test = compat.plain_id(item)
-        if scenario is not None and all(has_text(rule) for rule in scenario.rules):
-            text = replay_text(test, scenario.text, seen.seed, spares_driver=scenario.spares_driver)
-            words.append(f"--chaos-replay={text}")
+        if scenario is not None and can_be_read(text := scenario.text):
+            packed = replay_text(test, text, seen.seed, spares_driver=scenario.spares_driver)
+            words.append(f"--chaos-replay={packed}")
         else:
             words.append(f"--chaos-seed={self.settings.seed}")
             words += [f"--chaos-target={target.text}" for target in plan.targets if not target.is_object]
             words += [f"--chaos-rule={format_scenario(rules)}" for rules in plan.scenarios]
-        words.append(compat.cwd_relative_id(self._config, test))
+        words.append(self._typed_id(test))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
+
+    def _typed_id(self, test: str) -> str:
+        """Return the id of a test as it is typed where pytest was started."""
+        known = self._typed_ids.get(test)
+        if known is None:
+            known = self._typed_ids[test] = compat.cwd_relative_id(self._config, test)
+        return known
 
     def conclude(self, item: pytest.Item, run: Run) -> None:
         """Judge a run of an explored test, after its teardown."""
         reports, experiment = run.reports, run.experiment
         is_plain = experiment.kind == "session"
-        ran = leaks.body_of(reports) is not None and not leaks.is_skipped(reports)
+        has_body = leaks.body_of(reports) is not None
+        ran = not leaks.is_skipped(reports) and (has_body or is_plain)
         seen, judgement = experiment.conclude(with_tests=ran)
-        if experiment.leaks != "off":
+        if experiment.leaks != "off" and reports:
             leaks.note_judged(reports, experiment.inventory, alone=ran and is_plain)
         if ran:
             run.seen, run.judgement = seen, judgement
-        if is_plain or not ran:
+        if (is_plain or not ran) and reports:
             leaks.tell(self, item, reports, seen, judgement)
 
     # --- inside

@@ -36,14 +36,19 @@ def write(
             terminal.write_line(f"ERROR: {error}", red=True)
         return
     never = lines.never_fired(records)
-    explored = lines.exploration(tallies)
+    explored = lines.exploration(tallies, only_planned=settings.plans)
     planned = exploring.plan_lines if exploring is not None else []
     if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):
-        is_first_run = not records and any(tally.unreached for tally in tallies)
+        is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in tallies)
         explored = exploring.candidates.lines() if is_first_run else []
+    elif exploring is not None and exploring.candidates is not None:
+        explored.append(
+            "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
+            "--chaos-target none"
+        )
     if not (records or leaks_judged or unused_filters or explored or planned or complaints):
         return
-    terminal.section("chaos")
+    terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
         terminal.write_line(line)
     for line, verdict in lines.table(records):
@@ -62,10 +67,14 @@ def write(
         terminal.write_line(line, red=True)
 
 
-def write_reports(session: pytest.Session, settings: Settings, records: list[Record]) -> None:
+def write_reports(
+    session: pytest.Session, settings: Settings, records: list[Record], tallies: Sequence[Tally] = ()
+) -> None:
     """Write the report files; a failure to do so is one of the session."""
+    total = Tally.of_all(tallies)
+    explored = total.as_record() if total.tests or total.unreached else {}
     for path in settings.reports:
-        document = json.dumps(document_of(records, settings.seed), indent=2, ensure_ascii=False)
+        document = json.dumps(document_of(records, settings.seed, explored), indent=2, ensure_ascii=False)
         try:
             path.write_text(document + "\n", encoding="utf-8")
         except OSError as error:

@@ -84,42 +84,48 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
     return f"leaks without a fault: {tests} judged; {failing} failing{notes}"
 
 
-def exploration(tallies: Iterable[Tally]) -> list[str]:
-    """Return lines that say how much of what was planned was run, and why the rest was not."""
-    total = Tally()
-    for tally in tallies:
-        total.tests += tally.tests
-        total.keys += tally.keys
-        total.unreached += tally.unreached
-        for mine, other in (
-            (total.runs, tally.runs),
-            (total.pruned, tally.pruned),
-            (total.left_out, tally.left_out),
-            (total.checks, tally.checks),
-        ):
-            mine.update(other)
+def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list[str]:
+    """Return lines that say how much of what was planned was run, and why the rest was not.
+
+    Args:
+        tallies: Those of all processes.
+        only_planned: Whether nothing was meant to run.
+    """
+    total = Tally.of_all(tallies)
     if not (total.tests or total.unreached):
         return []
-    tests = "1 test" if total.tests == 1 else f"{total.tests} tests"
-    runs = sum(total.runs.values())
-    lines = [f"explored {tests}: {total.keys} keys, {runs} scenarios run{_parts(total.runs)}{_checks(total.checks)}"]
-    if total.unreached:
+    found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
+    if not total.tests:
+        lines = ["no test reached a target"]
+    elif only_planned:
+        lines = [f"planned for {found}; nothing of it was run"]
+    else:
+        runs = _many(sum(total.runs.values()), "scenario")
+        lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
+    if total.tests and total.unreached:
         lines.append(f"{total.unreached} more reached no target")
-    if sum(total.pruned.values()):
-        lines.append(f"pruned {sum(total.pruned.values())}{_parts(total.pruned)}")
-    if sum(total.left_out.values()):
-        lines.append(f"left out {sum(total.left_out.values())}{_parts(total.left_out)}")
+    for word, counts in (("pruned", total.pruned), ("left out", total.left_out)):
+        if sum(counts.values()):
+            lines.append(f"{word} {sum(counts.values())}: {_reasons(counts)}")
     return lines
 
 
 def _parts(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if count)
+    shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
     return f" ({shown})" if shown else ""
 
 
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} ({count})" for reason, count in sorted(counts.items()) if count)
+
+
 def _checks(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
+    shown = ", ".join(_many(count, what) for what, count in sorted(counts.items()) if count)
     return f", and {shown}" if shown else ""
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def never_fired(records: Iterable[Record]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_chaos.observation import Observation
@@ -82,8 +82,14 @@ def summary_of(records: Iterable[Record]) -> dict[str, int]:
     return {verdict.value: verdicts.count(verdict.value) for verdict in Verdict if verdict.value in verdicts}
 
 
-def document_of(records: Iterable[Record], seed: int) -> Record:
-    """Return the whole report of a session, as the JSON file holds it."""
+def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, Any] | None = None) -> Record:
+    """Return the whole report of a session, as the JSON file holds it.
+
+    Args:
+        records: The results.
+        seed: The seed.
+        exploration: How much of what was planned was run, where ordinary tests were explored.
+    """
     ordered = sorted_records(records)
     return {
         "version": VERSION,
@@ -91,4 +97,5 @@ def document_of(records: Iterable[Record], seed: int) -> Record:
         "results": ordered,
         "rules": rules_of(ordered),
         "summary": summary_of(ordered),
+        "exploration": dict(exploration or {}),
     }

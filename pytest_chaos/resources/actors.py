@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from pytest_chaos import compat
@@ -19,15 +20,19 @@ class Actors:
 
     Args:
         main: Ident of the thread that runs the body.
+
+    Attributes:
+        before_birth: Is told before a thread or task begins.
     """
 
     def __init__(self, main: int) -> None:
         self._main = main
+        self.before_birth: Callable[[], None] | None = None
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self._children: dict[str, int] = {}
         self._older = 0
-        self._pools: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._pools: weakref.WeakKeyDictionary[Any, int] | None = None
+        self._lock = compat.new_lock()
 
     def current(self) -> str:
         """Return the name of the actor that runs this."""
@@ -37,6 +42,8 @@ class Actors:
 
     def born(self, child: threading.Thread | asyncio.Task[Any]) -> None:
         """Name a thread or task that the current actor just made."""
+        if self.before_birth is not None:
+            self.before_birth()
         parent = self.current()
         with self._lock:
             number = self._children[parent] = self._children.get(parent, 0) + 1
@@ -62,5 +69,7 @@ class Actors:
         if executor is None:
             return "pool"
         with self._lock:
+            if self._pools is None:
+                self._pools = weakref.WeakKeyDictionary()
             number = self._pools.setdefault(executor, len(self._pools) + 1)
         return f"pool-{number}/{thread.name.rpartition('_')[2]}"

@@ -42,7 +42,7 @@ class AsyncGenerators:
 
     def open(self) -> None:
         """Note who begins one."""
-        self._undo = taps.hear_of_async_generators(self._begun)
+        self._undo = taps.hear_of_async_generators(self.generator_begun)
 
     def close(self) -> None:
         """Take the tap out, and forget what was found."""
@@ -51,7 +51,8 @@ class AsyncGenerators:
             self._undo = None
         self._found.clear()
 
-    def _begun(self, generator: Any) -> None:
+    def generator_begun(self, generator: Any) -> None:
+        """Note who begins one."""
         self._births.note(generator, above=2)
 
     def snapshot(self) -> Before:
@@ -73,13 +74,13 @@ class AsyncGenerators:
             left.extend(self._leftover(one) for one in generators if _is_open(one))
         return left
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
-        """Look at a loop's generators before it closes them without a word."""
+    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
+        """Look at a loop's generators before it closes them without a word, or closes over them."""
         generators = self._new(loop, self._known)
         for one in generators:
             # We keep injected errors, and they the variables of what they passed: without us it would be gone.
             if not compat.is_held_by_ended_frames_only(one, besides=generators):
-                self._found.append((self._births.of(one), self._leftover(one, is_note=is_projects)))
+                self._found.append((self._births.of(one), self._leftover(one, is_note=is_projects and not by_hand)))
 
     def _new(self, loop: asyncio.AbstractEventLoop, before: Seen) -> list[Any]:
         provenance = self._births.provenance

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Literal
@@ -92,6 +93,8 @@ class Births:
         self.provenance = provenance
         self.owner_changes: Callable[[Owner, Owner], None] | None = None
         self._owner: Owner = NOBODY
+        # Goes with what is handed to an event loop, whichever thread that runs in.
+        self._asker: ContextVar[Owner] = ContextVar("pytest_chaos_asker", default=NOBODY)
         self._births: weakref.WeakKeyDictionary[Any, Birth] = weakref.WeakKeyDictionary()
 
     @property
@@ -102,6 +105,7 @@ class Births:
     @owner.setter
     def owner(self, owner: Owner) -> None:
         before, self._owner = self._owner, owner
+        self._asker.set(owner)
         if self.owner_changes is not None:
             self.owner_changes(before, owner)
 
@@ -134,7 +138,8 @@ class Births:
     def _owner_of_maker(self) -> Owner:
         """Return on whose behalf the running code makes something.
 
-        What a wider fixture's thread or task starts belongs to that fixture, as its parent does.
+        What a wider fixture's thread or task starts belongs to that fixture, as its parent does. A loop that began
+        with no fixture, as when a module was imported, serves whoever asks: there a task belongs to who asked for it.
         """
         loop = compat.running_loop()
         task = asyncio.current_task(loop) if loop is not None else None
@@ -143,7 +148,9 @@ class Births:
         if birth is not None and birth.owner.outlives_test and self._is_own(birth):
             return birth.owner
         thread = self._births.get(threading.current_thread())
-        return thread.owner if thread is not None and thread.owner.outlives_test else self._owner
+        if thread is None or not thread.owner.outlives_test:
+            return self._owner
+        return self._asker.get() if loop is not None and thread.owner is NOBODY else thread.owner
 
     def _is_own(self, birth: Birth) -> bool:
         return any(self.provenance.of_file(code.co_filename) in ("project", "test") for code, _ in birth.site)

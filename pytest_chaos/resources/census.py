@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import taps
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.async_generators import AsyncGenerators
-from pytest_chaos.resources.births import Births, Mine, Owner, is_tests
+from pytest_chaos.resources.births import Births, Mine, Owner, is_fixture, is_tests
 from pytest_chaos.resources.children import Children
 from pytest_chaos.resources.coroutines import Coroutines
 from pytest_chaos.resources.deaths import Deaths
@@ -65,12 +66,14 @@ class Census:
         self.loops_in_use = Loops()
         self._deaths = Deaths(self.births)
         self._children = Children(self.births)
+        self._async_generators = AsyncGenerators(self.births, self.loops_in_use)
+        self._loop_timers = LoopTimers(self.births, self.loops_in_use)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
-            Tasks(self.births, self.loops_in_use),
+            Tasks(self.births, self.loops_in_use, self._deaths.task_is_reported),
             self._deaths,  # after those whose waiting may see the last ones die
-            AsyncGenerators(self.births, self.loops_in_use),
-            LoopTimers(self.births, self.loops_in_use),
+            self._async_generators,
+            self._loop_timers,
             Transports(self.births, self.loops_in_use),
             self._children,
             RawThreads(self.births),
@@ -84,7 +87,9 @@ class Census:
         self.streams: Streams | None = None
         self.before_loop_closes: Callable[[asyncio.AbstractEventLoop], None] | None = None
         self._baselines: list[Baseline] = []
+        self._cancelled: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._undo: Callable[[], None] | None = None
+        self._undo_foreign: Callable[[], None] | None = None
 
     # --- births
 
@@ -122,6 +127,9 @@ class Census:
                 kind.close()
             self._undo()
             self._undo = None
+            if self._undo_foreign is not None:
+                self._undo_foreign()
+                self._undo_foreign = None
 
     def thread_starts(self, thread: threading.Thread) -> None:
         """Note who starts a thread."""
@@ -160,6 +168,8 @@ class Census:
         self._children.started(pid)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
+        if not (is_fixture(before) or is_fixture(after)):
+            return
         for kind in self.kinds:
             heed = getattr(kind, "owner_changes", None)
             if heed is not None:
@@ -169,16 +179,25 @@ class Census:
         """Look at what is on a loop before it is cancelled without a word."""
         if self.before_loop_closes is not None:
             self.before_loop_closes(loop)
+        self._cancelled.add(loop)
+        self._look_at(loop, by_hand=False)
+
+    def loop_is_closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at what is on a loop that is closed with nothing cancelled before."""
+        if loop not in self._cancelled:
+            self._look_at(loop, by_hand=True)
+
+    def _look_at(self, loop: asyncio.AbstractEventLoop, *, by_hand: bool) -> None:
         if not self._baselines:
             return
         is_projects = self._runs_loop() == "project"
         for kind in self.kinds:
             look = getattr(kind, "loop_closes", None)
             if look is not None:
-                look(loop, is_projects=is_projects)
+                look(loop, is_projects=is_projects, by_hand=by_hand)
 
     def _runs_loop(self) -> str:
-        for frame in frames_from(compat.get_frame(2)):
+        for frame in frames_from(compat.get_frame(3)):
             origin = self.provenance.of_frame(frame)
             if origin not in ("stdlib", "chaos", "passage", "generated"):
                 return origin
@@ -192,9 +211,23 @@ class Census:
 
     def baseline(self) -> Baseline:
         """Return what is alive now; until it is told what is left, or forgotten, closing loops are looked at."""
+        if self._undo_foreign is None and self._undo is not None:
+            self._follow_foreign_loops()
         baseline = Baseline([(kind, kind.snapshot()) for kind in self.kinds])
         self._baselines.append(baseline)
         return baseline
+
+    def _follow_foreign_loops(self) -> None:
+        """Follow the loops of uvloop too, once it is imported."""
+        loop_class = compat.foreign_loop_class()
+        if loop_class is not None:
+            self._undo_foreign = taps.install_on_foreign_loops(
+                loop_class,
+                self,
+                self._loop_timers.timer_set,
+                self._deaths.loop_told,
+                self._async_generators.generator_begun,
+            )
 
     def forget(self, baseline: Baseline) -> None:
         """Let go of a baseline that nobody will ask about. Harmless when done twice."""

@@ -87,7 +87,7 @@ class Deaths:
         """Begin to listen to event loops and to futures; the census tells of threads and tasks."""
         self._is_open = True
         self._undo = [
-            taps.hear_of_loop_errors(self._loop_told),
+            taps.hear_of_loop_errors(self.loop_told),
             taps.hear_of_failed_futures(self._future_failed, self._future_asked),
         ]
 
@@ -103,6 +103,12 @@ class Deaths:
     def task_made(self, task: asyncio.Future[Any]) -> None:
         """Follow a task to its end."""
         self._lives[id(task)] = _Life(task, self._births.of(task), next(self._numbers))
+
+    def task_is_reported(self, task: asyncio.Future[Any], told: Leftover) -> None:
+        """Note that a task was reported as left: what becomes of it says nothing new."""
+        life = self._lives.get(id(task))
+        if life is not None and life.told is None:
+            life.told = told
 
     def snapshot(self) -> Before:
         """Return what is there now."""
@@ -148,7 +154,7 @@ class Deaths:
             for life in poll(failed, lambda life: self._futures.get(life.key) is life, self.grace_s):
                 self._future_lost(life.key, life)
 
-    def _loop_told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def loop_told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Look at what a loop hands to its exception handler: nobody else will get to see it."""
         if self._is_seen_by(loop.get_exception_handler()):
             return

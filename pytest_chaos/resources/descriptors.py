@@ -169,6 +169,8 @@ class Descriptors:
             # One that no Python socket stands for is a C library's.
             return self._is_own(birth)
         if form == "pipe":
+            if compat.is_pipe_of_foreign_loops(one.number):
+                return False
             return one.number not in compat.descriptors_of_multiprocessing()
         return target.startswith("/") and not target.startswith(_SYSTEMS)
 

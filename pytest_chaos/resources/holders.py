@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import gc
 import logging
 import subprocess
 import sys
-from types import FrameType, ModuleType
+import threading
+from collections import deque
+from collections.abc import Iterable
+from types import BuiltinFunctionType, CellType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_chaos import compat
@@ -14,7 +19,14 @@ from pytest_chaos.provenance import Provenance
 
 _DEEPEST = 6  # holders of holders: a socket in a client's attribute in what a fixture returned is the fourth
 _MOST_AT_ONCE = 20  # holders of one depth; the collector compares each object with each of them
+_DEEPEST_SINGLETON = 10  # a task in a coroutine in a task in a list of a pool in a cache's dictionary
 _MACHINERY = frozenset({"asyncio", "concurrent", "logging", "multiprocessing"})
+
+
+_CACHED_FUNCTION = type(functools.cache(lambda: None))
+_MANY = (list, set, deque)
+_WORKERS = (threading.Thread, asyncio.Task)
+_NO_KEEPERS = (BuiltinFunctionType, CellType, FrameType, FunctionType, ModuleType, type, tuple, frozenset)
 
 
 def live(*classes: type | str) -> list[Any]:
@@ -74,6 +86,54 @@ class Holders:
                 return False
             layer = following
         return False
+
+    def singleton_of(self, thing: object, given: Iterable[object] = ()) -> str:
+        """Return the variable of a module, or the cached function, whose value keeps a thing; or an empty text.
+
+        A value that is made once and kept is reached through attributes and dictionaries. What lies in a list is one of
+        many: no list is passed but the one in which a library keeps its own threads or tasks.
+
+        Args:
+            thing: A thread or task.
+            given: What it works with; looked at are a library's objects, for others may be anybody's.
+        """
+        layer = [thing, *(one for one in given if self._origin(type(one)) == "installed")]
+        seen = {id(one) for one in layer} | {id(compat.get_frame(0)), id(layer)}
+        for _ in range(_DEEPEST_SINGLETON):
+            holders = gc.get_referrers(*layer)
+            following: list[Any] = []
+            values = {id(one) for one in layer}
+            seen |= {id(holders), id(following)}
+            for holder in holders:
+                if id(holder) in seen:
+                    continue
+                seen.add(id(holder))
+                if _is_of_module(holder):
+                    name = self._variable(holder, values)
+                    if name:
+                        return name
+                elif isinstance(holder, _CACHED_FUNCTION):
+                    return f"{holder.__module__}.{holder.__qualname__}"
+                elif isinstance(holder, _MANY):
+                    if any(isinstance(one, _WORKERS) and id(one) in values for one in list(holder)):
+                        following.append(holder)
+                elif not isinstance(holder, _NO_KEEPERS):
+                    following.append(holder)
+            if not following or len(following) > _MOST_AT_ONCE:
+                return ""
+            layer = following
+            seen.add(id(layer))
+        return ""
+
+    def _variable(self, names: dict[str, Any], values: set[int]) -> str:
+        """Return the variable of a module of the project or the test that holds one of some values."""
+        file = names.get("__file__")
+        if not isinstance(file, str) or self._provenance.of_file(file) not in ("project", "test"):
+            return ""
+        for name, value in list(names.items()):
+            if id(value) in values and not isinstance(value, _MANY):
+                return f"{names.get('__name__')}.{name}"
+        return ""
 
     def _is_elsewhere(self, holder: object, is_made_by_own: bool) -> bool:
         kind = type(holder)

@@ -32,12 +32,13 @@ class Kind(Protocol):
 class LoopKind(Kind, Protocol):
     """A kind that lives on event loops, and is gone without a word when one closes."""
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
+    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
         """Look at a loop before it cancels what is left on it; :meth:`Kind.left` tells what was found.
 
         Args:
             loop: The loop; it does not run any more.
-            is_projects: Whether the project runs it, with ``asyncio.run``: extra turns would change what it does.
+            is_projects: Whether the project runs it: extra turns would change what it does.
+            by_hand: Whether ``close`` is all that ends it: then nothing is cancelled.
         """
 
 

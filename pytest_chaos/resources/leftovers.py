@@ -66,6 +66,8 @@ def leftover(
     text = what
     if birth is not None and site:
         text += f" {verb} at {site}, by {birth.owner.name}"
+    elif birth is not None and birth.site:
+        text += f" {verb} by {birth.owner.name}"  # its thread runs nothing but the standard library
     if where:
         text += f"{';' if text != what else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)

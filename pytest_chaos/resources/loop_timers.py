@@ -43,7 +43,7 @@ class LoopTimers:
 
     def open(self) -> None:
         """Note who sets one."""
-        self._undo = taps.hear_of_timers(self._set)
+        self._undo = taps.hear_of_timers(self.timer_set)
 
     def close(self) -> None:
         """Take the tap out, and forget what was found."""
@@ -53,7 +53,8 @@ class LoopTimers:
         self._found.clear()
         self._births_of.clear()
 
-    def _set(self, timer: asyncio.TimerHandle) -> None:
+    def timer_set(self, timer: asyncio.TimerHandle) -> None:
+        """Note who sets a timer."""
         if not compat.is_own_timer(timer):
             key = id(timer)
             self._births_of[key] = weakref.ref(timer), self._births.here(above=2)
@@ -77,7 +78,7 @@ class LoopTimers:
             left.extend(map(self._leftover, self._still(loop, timers)))
         return left
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
+    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
         """Look at a loop's timers before it drops them without a word."""
         timers = self._new(loop, self._known)
         if timers and not is_projects:
@@ -119,5 +120,5 @@ class LoopTimers:
         name = code.co_qualname if code is not None else getattr(callback, "__qualname__", repr(callback))
         what = f"timer of an event loop, for {name}"
         if is_note:
-            what += ", dropped by the project's own asyncio.run"
+            what += ", dropped with the project's own event loop"
         return leftover(self._births, "timer", what, self._birth(timer), verb="set", is_note=is_note)

@@ -103,8 +103,8 @@ def pending_timed_waits(
         if project is not None and _is_timed(thread, frame):
             waits.append(place(project.f_code, project.f_lineno, provenance))
     for loop in loops:
-        # The timers of a loop whose thread is parked cannot fire.
-        if compat.thread_of_loop(loop) not in skipped:
+        # The timers of a loop whose thread is parked cannot fire, nor those of one that does not run.
+        if compat.thread_of_loop(loop) not in skipped and loop.is_running():
             waits.extend(_timers_of_project(loop, provenance))
     return waits
 

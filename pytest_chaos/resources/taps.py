@@ -47,6 +47,9 @@ class Listener(Protocol):
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """A loop is about to cancel what is left on it."""
 
+    def loop_is_closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A loop is about to close, whether or not what was left on it was cancelled."""
+
     def child_started(self, pid: int) -> None:
         """A child process was started."""
 
@@ -58,6 +61,7 @@ def install(listener: Listener) -> Callable[[], None]:
         _replace(asyncio.base_events.BaseEventLoop, "create_task", lambda original: _create_task(original, listener)),
         _replace(asyncio.base_events.BaseEventLoop, "__init__", lambda original: _make_loop(original, listener)),
         compat.tap_loop_closing(listener.loop_closes),
+        _replace(compat.closing_class(), "close", lambda original: _close_loop(original, listener)),
         _replace(subprocess.Popen, "__init__", lambda original: _start_child(original, listener)),
         _replace(multiprocessing.process.BaseProcess, "start", lambda original: _start_child(original, listener)),
     ]
@@ -113,6 +117,16 @@ def _make_loop(original: Callable[..., Any], listener: Listener) -> Callable[...
     return __init__
 
 
+def _close_loop(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
+    def close(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        if not self.is_closed() and not self.is_running():
+            listener.loop_is_closed(self)
+        original(self, *args, **kwargs)
+
+    return close
+
+
 def _start_child(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
     def start_child(self: Any, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
@@ -121,6 +135,99 @@ def _start_child(original: Callable[..., Any], listener: Listener) -> Callable[.
             listener.child_started(self.pid)
 
     return start_child
+
+
+def install_on_foreign_loops(
+    loop_class: Any,
+    listener: Listener,
+    timer_set: Callable[[Any], None],
+    loop_told: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None],
+    generator_begun: Callable[[Any], None],
+) -> Callable[[], None]:
+    """Put taps on a class of event loops that are made in C, and return what takes them out again.
+
+    Args:
+        loop_class: The class, written in Python, above that of C.
+        listener: Who is told of loops and tasks.
+        timer_set: Is told each timer.
+        loop_told: Is told each error that a loop hands to its exception handler.
+        generator_begun: Is told each asynchronous generator that is begun.
+    """
+
+    def call_exception_handler(original: Callable[..., Any]) -> Callable[..., Any]:
+        def heard(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
+            __tracebackhide__ = True
+            loop_told(self, context)
+            return original(self, context)
+
+        return heard
+
+    def timer(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+            __tracebackhide__ = True
+            handle = original(self, when, callback, *args, context=context)
+            timer_set(compat.note_foreign_timer(self, handle, callback, args))
+            return handle
+
+        return call
+
+    def begun(original: Callable[..., Any]) -> Callable[..., Any]:
+        def heard(self: Any, generator: Any) -> Any:
+            compat.note_foreign_generator(self, generator)
+            generator_begun(generator)
+            return original(self, generator)
+
+        return heard
+
+    def run_in_executor(original: Callable[..., Any]) -> Callable[..., Any]:
+        def run(self: Any, executor: Any, func: Any, *args: Any) -> Any:
+            __tracebackhide__ = True
+            if executor is None and compat.default_executor_of(self) is None and not self.is_closed():
+                self.set_default_executor(concurrent.futures.ThreadPoolExecutor())  # what it would make itself
+            return original(self, executor, func, *args)
+
+        return run
+
+    def set_default_executor(original: Callable[..., Any]) -> Callable[..., Any]:
+        def set_executor(self: Any, executor: Any) -> None:
+            __tracebackhide__ = True
+            original(self, executor)
+            compat.note_foreign_executor(self, executor)
+
+        return set_executor
+
+    wraps = {
+        "__init__": lambda original: _make_loop(original, listener),
+        "create_task": lambda original: _create_task(original, listener),
+        "close": lambda original: _close_loop(original, listener),
+        "call_exception_handler": call_exception_handler,
+        "call_later": timer,
+        "call_at": timer,
+        compat.FIRST_ITERATION: begun,
+        "run_in_executor": run_in_executor,
+        "set_default_executor": set_default_executor,
+    }
+    undo = [_override(loop_class, name, wrap) for name, wrap in wraps.items() if name and hasattr(loop_class, name)]
+
+    def uninstall() -> None:
+        while undo:
+            undo.pop()()
+
+    return uninstall
+
+
+def _override(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[], None]:
+    """Put a method in front of one that a class inherits."""
+    if name in vars(owner):
+        return _replace(owner, name, wrap)
+    replacement = wrap(getattr(owner, name))
+    setattr(owner, name, replacement)
+
+    def undo() -> None:
+        if vars(owner).get(name) is replacement:
+            delattr(owner, name)
+
+    return undo
 
 
 # --- taps of single kinds
@@ -429,7 +536,7 @@ def _lock_type(original: type, ear: _Ear) -> type:
             return repr(original)
 
         def __eq__(cls, other: object) -> bool:
-            return other is cls or other is original
+            return other is cls or bool(original == other)  # which may be a stand-in itself
 
         def __hash__(cls) -> int:
             return hash(original)

@@ -9,7 +9,9 @@ from pytest_chaos import compat
 from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.births import Births, Mine
+from pytest_chaos.resources.holders import Holders
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.whose import is_made_by_own
 
 
 class Threads:
@@ -62,9 +64,19 @@ class Threads:
 
     def _is_cached_worker(self, thread: threading.Thread, frame: FrameType | None) -> bool:
         """Tell whether a library keeps this thread for its next job: idle, and nobody's fault."""
-        if compat.thread_target_module(thread).partition(".")[0] not in _CACHING_LIBRARIES:
+        module = compat.thread_target_module(thread)
+        if module not in _CACHING_LIBRARIES and module.partition(".")[0] not in _CACHING_LIBRARIES:
             return False
-        return all(self._births.provenance.of_frame(outer) in ("stdlib", "installed") for outer in frames_from(frame))
+        return all(self._births.provenance.of_frame(outer) in _NOT_OWN for outer in frames_from(frame))
+
+    def _singleton(self, thread: threading.Thread, frame: FrameType | None) -> str:
+        """Return what keeps a thread that a library started for itself and that runs nothing but libraries."""
+        provenance = self._births.provenance
+        if is_made_by_own(self._births.of(thread), provenance) or compat.is_executor_worker(thread):
+            return ""
+        if any(provenance.of_frame(outer) not in _NOT_OWN for outer in frames_from(frame)):
+            return ""
+        return Holders(provenance).singleton_of(thread, compat.given_to(thread))
 
     def _leftover(self, thread: threading.Thread, frame: FrameType | None) -> Leftover:
         kind = "thread"
@@ -75,13 +87,15 @@ class Threads:
             kind, what = "timer", f"timer {thread.name!r}"
         if thread.daemon and kind == "thread":
             what = f"daemon {what}"
+        keeper = self._singleton(thread, frame)
         return leftover(
             self._births,
             kind,
             what,
             self._births.of(thread),
             verb="started",
-            where=stacks.place_of(frame, self._births.provenance),
+            where=f"{stacks.place_of(frame, self._births.provenance)}{f'; kept by {keeper}' if keeper else ''}",
+            is_note=bool(keeper),
             stack=[outer.f_code for outer in frames_from(frame)],
         )
 
@@ -91,8 +105,10 @@ def _is_idle_worker(frame: FrameType | None) -> bool:
     return frame is not None and frame.f_code is compat.executor_worker_code()
 
 
-# Libraries whose threads wait for the next job for a while after the last one.
-_CACHING_LIBRARIES = frozenset({"anyio", "trio"})
+_NOT_OWN = ("stdlib", "installed")
+# Libraries whose threads wait for the next job for a while after the last one. The poller of asyncio's grpc is one for
+# the whole process, and ends with the last channel and server.
+_CACHING_LIBRARIES = frozenset({"anyio", "trio", "grpc._cython.cygrpc"})
 # Threads that serve the process and not a test: class name or thread name, with the library they come from.
 _NOISE_CLASSES = frozenset({"TMonitor", "PyDBDaemonThread"})
 _NOISE_NAMES = frozenset({"QueueFeederThread", "pydevd.Writer", "pydevd.Reader"})

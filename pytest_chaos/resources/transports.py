@@ -73,7 +73,7 @@ class Transports:
                 left.extend(self._leftover(one) for one in self._still(loop, before.open) if mine(self._birth(one)))
         return left
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool) -> None:
+    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
         """Look at what a loop has open before it closes."""
         things = self._new(loop, self._known)
         if things and not is_projects:
@@ -118,7 +118,7 @@ class Transports:
         else:
             what = f"transport {_ends(thing)}".rstrip()
         if is_note:
-            what += ", left to the project's own asyncio.run"
+            what += ", left to the project's own event loop"
         return leftover(self._births, "transport", what, self._birth(thing), is_note=is_note)
 
 

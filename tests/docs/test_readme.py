@@ -2,11 +2,10 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from pytest_chaos import Verdict
 
@@ -44,28 +43,41 @@ def test_the_fragile_shop_is_named_between_the_commands():
     assert first < README.index(f"`{FRAGILE}`") < second
 
 
-@pytest.fixture(scope="module")
-def fragile_output():
-    """What the fragile shop prints."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "SHOP_VARIANT": "fragile",
-    }
-    words = ["-m", "pytest", "-p", "chaos", "--chaos", "-p", "no:cacheprovider", "examples/shop"]
+def printed(*words, **environment):
+    """Return the lines that pytest prints with the plugin under test as the only one, without what differs by run."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "SHOP"))}
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "pytest", "-p", "chaos", "-p", "no:cacheprovider", *words],
+        cwd=ROOT,
+        env={**clean, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
-    return done.stdout
+    return {settled(line) for line in done.stdout.splitlines()}
 
 
-def test_every_line_of_the_output_is_printed_by_the_fragile_shop(fragile_output):
+def settled(line):
+    """Return a line without the token of its error."""
+    return re.sub(r"\[[0-9a-f]{6}\]", "[token]", line).rstrip()
+
+
+def test_every_line_of_the_output_is_printed_by_the_fragile_shop():
     """Verdicts, targets, faults and counts are real; lines that are left out are shown as dots."""
-    (block,) = blocks("text")
-    real = {re.sub(r"\[[0-9a-f]{6}\]", "[token]", line).rstrip() for line in fragile_output.splitlines()}
+    lines = blocks("text")[0].splitlines()
+    real = printed("--chaos", "examples/shop", SHOP_VARIANT="fragile")
 
-    shown = [re.sub(r"\[[0-9a-f]{6}\]", "[token]", line) for line in block.splitlines() if line != "..."]
-    assert [line for line in shown if line not in real] == []
+    assert [line for line in lines if line != "..." and settled(line) not in real] == []
+
+
+def test_every_line_of_the_explored_test_is_printed():
+    """The command above them is the one that prints them, on the robust shop."""
+    command, *lines = blocks("text")[1].splitlines()
+    words = shlex.split(command)
+    assert words[:2] == ["$", "pytest"]
+    real = printed(*words[2:])
+
+    assert [line for line in lines if line != "..." and settled(line) not in real] == []
 
 
 def test_the_table_of_verdicts_knows_only_verdicts():

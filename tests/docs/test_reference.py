@@ -28,6 +28,7 @@ from pytest_chaos import (
     format_scenario,
     parse,
 )
+from pytest_chaos.boundaries import BOUNDARIES, LIBRARIES
 from pytest_chaos.contract import KEYS, LATER_KEYS, Contract
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.faults.words import FAULT_WORDS
@@ -61,6 +62,25 @@ def section(text, heading):
 def first_cells(text):
     """Return the code in the first column of every table row."""
     return re.findall(r"^\| `([^`]+)`[^|]*\|", text, re.MULTILINE)
+
+
+def rows_of(text):
+    """Return the cells of every table row but the rulers."""
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def said_by_oracles():
+    """Return oracle and kind of every finding whose kind stands in the source as a text."""
+    found = set()
+    for path in (Path(pytest_chaos.__file__).parent / "oracles").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            if getattr(node.func, "id", "") in ("failing", "reported", "note", "say") and len(texts) >= 2:
+                found.add((texts[0], texts[1]))
+    return found
 
 
 def block_after(text, mark):
@@ -100,7 +120,7 @@ def registered():
 
 def test_all_options_are_documented_and_no_others(registered):
     """Those that act, and those that are refused because they come later."""
-    later = {*entry._LATER_OPTIONS, *entry._LATER_FLAGS}
+    later = set(entry._LATER_OPTIONS)
     documented = {cell.split(" ")[0] for cell in first_cells(section(page("options"), "## Command line"))}
 
     assert documented == set(registered.options) - later
@@ -277,6 +297,24 @@ def test_the_table_of_verdicts_is_the_ladder():
     assert first_cells(table) == [verdict.value for verdict in Verdict]
 
 
+def test_every_oracle_and_every_kind_of_its_evidence_is_documented():
+    """The table of oracles has the words that the oracles' source has."""
+    table = section(page("verdicts"), "## Oracles")
+    rows = {cells[0]: set(re.findall(r"`([\w-]+)`", cells[3])) for cells in rows_of(table)[1:]}
+    documented = {(oracle, kind) for oracle, kinds in rows.items() for kind in kinds}
+
+    assert said_by_oracles() <= documented
+
+
+def test_well_known_libraries_are_documented():
+    """Their names and all of their boundaries."""
+    rows = rows_of(section(page("targets"), "## Well-known libraries"))[1:]
+
+    assert {cells[0].strip("`"): re.findall(r"`([^`]+)`", cells[1]) for cells in rows} == {
+        name: [boundary.target for boundary in BOUNDARIES if boundary.library == name] for name in LIBRARIES
+    }
+
+
 def test_the_fields_of_the_report_are_documented():
     """Document, result, rule and firing have the documented fields and no others."""
     from pytest_chaos.observation import Observation
@@ -287,7 +325,8 @@ def test_the_fields_of_the_report_are_documented():
     record = record_of(seen, Judgement(Verdict.RESILIENT, False, ()), "pytest")
     document = json.loads(json.dumps(document_of([record], 0)))
     text = page("report")
-    tables = [first_cells(part) for part in re.split(r"^(?:A result:|A rule, .*)$", text, flags=re.MULTILINE)]
+    parts = re.split(r"^(?:A result:|Results of kind .*|A rule, .*)$", text, flags=re.MULTILINE)
+    tables = [first_cells(part) for part in parts]
 
     assert tables[0][: len(document)] == list(document)
     assert tables[1] == list(document["results"][0])
@@ -329,6 +368,16 @@ def test_internal_links_lead_somewhere(path):
         goal = (path.parent / name) if name else path
         assert goal.exists(), link
         assert not anchor or anchor in anchors(goal), link
+
+
+def test_every_module_is_in_the_table_of_the_architecture():
+    """Each stage of the river, and each room."""
+    package = Path(pytest_chaos.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} | {f"{path.parent.name}/" for path in package.glob("*/*.py")}
+    table = section((DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8"), "## The river")
+    named = {name for cells in rows_of(table)[1:] for name in re.findall(r"`([\w/]+)`", cells[0])}
+
+    assert named == modules - {"__init__"}
 
 
 def test_every_page_is_in_a_table_of_contents():

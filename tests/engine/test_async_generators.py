@@ -72,6 +72,11 @@ async def uses_a_context():
 
 def runs_a_loop_of_its_own():
     asyncio.run(keeps_one())
+
+def closes_its_loop():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(keeps_one())
+    loop.close()
 """
 
 
@@ -148,6 +153,14 @@ def test_generator_that_the_projects_own_asyncio_run_closes_is_a_note(shop: Any,
 
     assert ("resilient", ["async-generator"]) == (seen.verdict, seen.kinds)
     assert "closed by the project's own asyncio.run" in seen.texts[0]
+
+
+def test_generator_over_which_the_project_closes_its_loop_is_a_leak(shop: Any, lab: Any) -> None:
+    """Nobody closes it."""
+    seen = lab.run(lambda: shop.closes_its_loop(), "shop:pay = null")
+
+    assert ("leaked", ["async-generator"]) == (seen.verdict, seen.kinds)
+    assert "asyncio.run" not in seen.texts[0]
 
 
 def test_generator_on_a_loop_of_another_thread_is_found(shop: Any, lab: Any) -> None:

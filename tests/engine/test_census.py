@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos import compat
 from pytest_chaos.contract import Contract
 from pytest_chaos.provenance import Provenance
-from pytest_chaos.resources.births import Owner
+from pytest_chaos.resources.births import NOBODY, Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.threads import is_background_noise
 
@@ -115,6 +118,21 @@ async def uses_the_default_executor():
 
 def runs_a_loop_of_its_own():
     asyncio.run(forgets_a_task())
+
+def closes_its_loop(make):
+    loop = asyncio.new_event_loop()
+    loops.append(loop)
+    try:
+        loop.run_until_complete(make())
+    finally:
+        loop.close()
+
+async def cancels_and_does_not_wait():
+    task = asyncio.create_task(forever(), name="poller")
+    loops.append(task)
+    await asyncio.sleep(0)
+    task.cancel()
+    pay()
 """
 
 
@@ -253,8 +271,82 @@ def test_note_fails_under_a_strict_contract(shop: Any, lab: Any) -> None:
     assert ("leaked", True) == (seen.verdict, seen.fails)
 
 
+@pytest.mark.no_leaks("off")  # what the inner census must find is there for an outer one too
+@pytest.mark.parametrize("where", ["in the project", "in the test"])
+def test_task_over_which_a_loop_is_closed_is_found(shop: Any, lab: Any, where: str) -> None:
+    """Nobody cancels it, so it is a leak also where the project closes the loop."""
+
+    def in_the_test() -> None:
+        loop = asyncio.new_event_loop()
+        shop.loops.append(loop)
+        loop.run_until_complete(shop.forgets_a_task())
+        loop.close()
+
+    is_tests = where == "in the test"
+    found = left(lab, in_the_test if is_tests else lambda: shop.closes_its_loop(shop.forgets_a_task))
+
+    shop.loops.pop().kept._log_destroy_pending = False  # nothing can end its task now but to be thrown away
+    gc.collect()
+    ((kind, text),) = found
+    assert ("task", True) == (kind, text.startswith("task 'poller' (forever) created at shop.py:")), text
+    assert "asyncio.run" not in text
+
+
+@pytest.mark.parametrize("name", ["awaits_its_task", "uses_the_default_executor"])
+def test_loop_that_is_closed_with_nothing_on_it_leaves_nothing(shop: Any, lab: Any, name: str) -> None:
+    assert [] == left(lab, lambda: shop.closes_its_loop(getattr(shop, name)))
+
+
+def test_task_that_is_just_ending_when_the_test_closes_its_loop_is_given_a_turn(shop: Any, lab: Any) -> None:
+    def body() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(shop.cancels_and_does_not_wait())
+        loop.close()
+
+    assert [] == left(lab, body)
+
+
+def test_loop_is_closed_as_ever(shop: Any, lab: Any) -> None:
+    """Twice does no harm, and a running one refuses."""
+    said: list[str] = []
+
+    async def main() -> None:
+        try:
+            asyncio.get_running_loop().close()
+        except RuntimeError as error:
+            said.append(str(error))
+
+    def body() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        loop.close()
+        loop.close()
+        shop.pay()
+
+    assert [] == left(lab, body)
+    assert ["Cannot close a running event loop"] == said
+
+
 def test_default_executor_that_asyncio_run_ends_is_no_leak(shop: Any, lab: Any) -> None:
     assert [] == left(lab, lambda: asyncio.run(shop.uses_the_default_executor()))
+
+
+def test_a_task_is_known_to_be_there_from_its_making_to_its_end() -> None:
+    """Whether there is any is asked before loops are looked through."""
+
+    async def main() -> bool:
+        return compat.may_have_tasks()
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(main())
+    task = loop.create_task(asyncio.sleep(0))
+    assert compat.may_have_tasks()
+    loop.run_until_complete(task)
+    loop.close()
+    if sys.version_info >= (3, 12):
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_task_factory(asyncio.eager_task_factory)
+            assert runner.run(main())
 
 
 # --- owners
@@ -279,6 +371,50 @@ def test_thread_of_a_wider_owner_and_its_grandchild_are_not_the_tests(shop: Any,
     started = threading.Event()
 
     assert [] == left(lab, body)
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [(NOBODY, ["of the test", "of its task"]), (Owner("the session fixture 'loop'", "session"), [])],
+    ids=["nobody", "a fixture"],
+)
+def test_task_on_the_loop_of_a_thread_is_the_tests_that_asked_unless_a_fixture_runs_it(
+    shop: Any, lab: Any, owner: Owner, expected: list[str]
+) -> None:
+    census = lab.laboratory.census
+    before, census.owner = census.owner, owner
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def forget(name: str) -> None:
+        shop.loops.append(asyncio.create_task(shop.forever(), name=name))
+
+    # What the loop does of itself is nobody's.
+    loop.call_soon_threadsafe(loop.call_later, 0.001, lambda: loop.create_task(forget("of the loop")))
+    census.owner = before
+
+    async def ask() -> None:
+        await forget("of the test")
+        await asyncio.create_task(forget("of its task"))
+        while len(shop.loops) < 3:
+            await asyncio.sleep(0.001)
+
+    def body() -> None:
+        shop.pay()
+        asyncio.run_coroutine_threadsafe(ask(), loop).result()
+
+    try:
+        found = left(lab, body)
+    finally:
+        for task in shop.loops:
+            loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(asyncio.gather(*shop.loops, return_exceptions=True))
+        loop.close()
+
+    assert set(expected) == {text.split("'")[1] for _, text in found}
 
 
 def test_thread_that_was_there_before_is_not_the_tests(shop: Any, lab: Any) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.injector.bytecode import spliced
+from pytest_chaos.injector.bytecode import Entry, entry_over, spliced
 
 MODULES = (
     "argparse",
@@ -43,7 +43,8 @@ KEPT = (
 )
 ROOT = Path(__file__).parents[2]
 
-_PASSES: ContextVar[Callable[[], int]] = ContextVar("passes", default=itertools.repeat(0).__next__)
+_NEVER_ASKS = entry_over(itertools.repeat(0))
+_PASSES: ContextVar[Entry] = ContextVar("passes", default=_NEVER_ASKS)
 
 
 def prologued(code: CodeType) -> CodeType:
@@ -315,7 +316,7 @@ ANSWERED = [pytest.param(sample, end, id=f"{sample.__name__}-{end}") for sample 
 def answered(function: Any, end: str) -> Iterator[None]:
     """Let a fault answer the calls of a function, with a value or an error."""
     original = function.__code__
-    asked = itertools.repeat(1).__next__
+    asked = entry_over(itertools.repeat(1))
     function.__code__ = spliced(original, lambda: asked, lambda *slots: True, _ANSWERS[end])
     try:
         yield
@@ -554,7 +555,7 @@ PROGRAM = """
 import itertools, sys
 from contextvars import ContextVar
 import sample
-from pytest_chaos.injector.bytecode import spliced
+from pytest_chaos.injector.bytecode import entry_over, spliced
 
 sample.branches(1)  # known to coverage before it gets its prologue
 def fail():
@@ -562,13 +563,13 @@ def fail():
 faulty = [function for name, function in vars(sample).items() if name.startswith("flaky")]
 if sys.argv[1] == "spliced":
     for function in faulty:
-        asked = itertools.repeat(1).__next__
+        asked = entry_over(itertools.repeat(1))
         function.__code__ = spliced(function.__code__, lambda asked=asked: asked, lambda n: True, fail)
 else:
     for function in faulty:
         setattr(sample, function.__name__, lambda n: fail())
 if sys.argv[1] == "spliced":
-    get = ContextVar("passes", default=itertools.repeat(0).__next__).get
+    get = ContextVar("passes", default=entry_over(itertools.repeat(0))).get
     for function in (*vars(sample).values(), *vars(sample.Shop).values()):
         function = getattr(function, "fget", None) or getattr(function, "__func__", function)
         if hasattr(function, "__code__") and function not in faulty:

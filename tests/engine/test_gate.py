@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_chaos import Null, Raise, parse
+from pytest_chaos.injector.bytecode import ask, entry_over
 from pytest_chaos.injector.gate import Gate, Gates
 from pytest_chaos.scenario import Term
 from pytest_chaos.schedule import Cursor, Window
@@ -37,7 +38,7 @@ def through_gates(chain: tuple[Term, ...], calls: list[str], retire_at: int = -1
         if index == retire_at:
             gates.retire()
         way = gates.way_for("m:f", actor)
-        if not way.entry():
+        if not ask(way.entry):
             fired.append(False)
             continue
         asked += 1
@@ -106,7 +107,7 @@ def test_a_long_run_crosses_windows_of_any_size() -> None:
     way = gates.way_for("m:f", "main")
     fired = 0
     for _ in range(300_500):
-        if way.entry():
+        if ask(way.entry):
             number = gates.arrive(way)
             fault = cursor.count("m:f", "main", 0.0)
             cursor.settle(fault is not None)
@@ -121,12 +122,12 @@ def test_an_actor_is_told_how_many_calls_it_made_among_others() -> None:
     gates = Gates(cursor)
     alone = gates.way_for("m:f", "main")
     for _ in range(7):
-        alone.entry()
+        ask(alone.entry)
     assert 7 == alone.calls
     other = gates.way_for("m:f", "main/1")
     mine = gates.way_for("m:f", "main")
     for way in (other, mine, other, mine, other):
-        way.entry()
+        ask(way.entry)
     assert (9, 3, 12) == (mine.calls, other.calls, cursor.calls + gates.passed)
 
 
@@ -134,7 +135,7 @@ def test_a_retired_gate_asks_for_ever() -> None:
     gates = Gates(Cursor((Term(Null(), Trigger(hits=Hits(first=1000))),), 0, "test"))
     way = gates.way_for("m:f", "main")
     gates.retire()
-    assert [1] * 10_000 == [way.entry() for _ in range(10_000)]
+    assert [1] * 10_000 == [ask(way.entry) for _ in range(10_000)]
     assert gates.way_behind(way.entry) is None
 
 
@@ -142,11 +143,11 @@ def test_a_call_that_waits_for_its_decision_when_the_gate_is_retired_is_counted_
     cursor = Cursor((Term(Null(), Trigger(hits=Hits(first=3, step=3))),), 0, "test")
     gates = Gates(cursor)
     way = gates.way_for("m:f", "main")
-    assert [0, 0, 1] == [way.entry() for _ in range(3)]  # the third asks, and another thread is faster than it
+    assert [0, 0, 1] == [ask(way.entry) for _ in range(3)]  # the third asks, and another thread is faster than it
     gates.retire()
     assert 2 == cursor.calls
     again = gates.way_for("m:f", "main")
-    assert 1 == again.entry()
+    assert 1 == ask(again.entry)
     gates.arrive(again)
     assert Null() == cursor.count("m:f", "main", 0.0)
     assert 3 == cursor.calls
@@ -155,14 +156,14 @@ def test_a_call_that_waits_for_its_decision_when_the_gate_is_retired_is_counted_
 def test_threads_that_share_a_gate_ask_exactly_as_often_as_planned() -> None:
     """A generator as the source of such an iterator crashed the interpreter here."""
     gate = Gate(lambda start: Window(1000, range(0, 1000, 10)))
-    entry = gate.reader.__next__
+    shared = entry_over(gate.reader)
     asked: list[int] = []
     lock = threading.Lock()
 
     def hammer() -> None:
         mine = 0
         for _ in range(20_000):
-            if entry():
+            if ask(shared):
                 mine += 1
                 with lock:
                     if gate.take() >= gate.tail:

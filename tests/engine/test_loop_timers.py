@@ -116,7 +116,7 @@ def test_timer_that_the_projects_own_asyncio_run_drops_is_a_note(shop: Any, lab:
     seen = lab.run(lambda: shop.runs_a_loop_of_its_own(), "shop:pay = null")
 
     assert ("resilient", ["timer"]) == (seen.verdict, seen.kinds)
-    assert "dropped by the project's own asyncio.run" in seen.texts[0]
+    assert "dropped with the project's own event loop" in seen.texts[0]
 
 
 def test_timer_on_a_loop_of_another_thread_is_found(shop: Any, lab: Any) -> None:

@@ -65,6 +65,7 @@ def stack(*filenames: str) -> FrameType:
         ("{root}/conftest.py", "test"),
         ("{root}/package/conftest.py", "test"),
         ("{root}/test_it.py", "test"),
+        ("src/compiled/elsewhere.pyx", "installed"),
         ("{root}/test_other.py", "project"),
         ("{root}/p.py", "project"),
         ("{root}/.venv/lib/python3/site-packages/requests/api.py", "installed"),

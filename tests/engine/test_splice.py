@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import inspect
 import os
 import sys
@@ -16,9 +17,11 @@ from typing import Any
 import pytest
 
 from pytest_chaos import Delay, Null
+from pytest_chaos.errors import TargetError
 from pytest_chaos.injector import trial
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.injector.splicing import Twins
 from pytest_chaos.notation import rule_from
 
 REFERENCES = """
@@ -169,6 +172,38 @@ def test_one_instance_is_hit(lab: Any) -> None:
     with lab.window(rule(mine.go, Null())):
         kept = mine.go
         assert (None, None, 1) == (mine.go(), kept(), other.go())
+
+
+SLOTTED = """
+class Base:
+    __slots__ = ("price",)
+    def go(self): return 1
+class Child(Base):
+    __slots__ = ()
+class Point(tuple):
+    __slots__ = ()
+    def go(self): return 1
+"""
+
+
+@pytest.mark.parametrize("kind", ["Base", "Child", "Point"])
+def test_one_instance_without_a_dict_is_hit(lab: Any, kind: str) -> None:
+    cls = getattr(lab.module("slotted", SLOTTED), kind)
+    mine, other = cls(), cls()
+    kept, code = mine.go, cls.go.__code__
+    with lab.window(rule(mine.go, Null())) as chaos:
+        assert (None, None, 1) == (mine.go(), kept(), other.go())
+        assert 2 == chaos._experiment.injector.injections[0].calls
+    assert (1, code) == (mine.go(), cls.go.__code__)
+
+
+def test_one_instance_without_a_dict_is_refused_where_functions_are_not_spliced(lab: Any) -> None:
+    mine = lab.module("slotted", SLOTTED).Base()
+    lab.laboratory = lab.laboratory.__class__(
+        lab.laboratory.provenance, lab.laboratory.census, Armory(can_splice=False)
+    )
+    with pytest.raises(TargetError, match="attributes of this Base cannot be replaced"):
+        lab.experiment(rule(mine.go, Null()))
 
 
 def test_a_rule_armed_and_lifted_between_calls_loses_no_count(shop: Any, lab: Any) -> None:
@@ -392,3 +427,70 @@ def test_partial_of_a_method_and_wrapped_functions_keep_their_shape(shop: Any, l
     with lab.window("shop:pay = #9 null"):
         assert functools.partial(shop.pay, 4)() == ("paid", 4)
         assert not inspect.iscoroutinefunction(shop.pay)
+
+
+# --- many functions, and experiments inside each other
+
+
+def test_the_collector_is_left_as_it_was(lab: Any) -> None:
+    many = "\n".join(f"def pay_{number}(): return {number}" for number in range(3000))
+    lab.module("many", many)
+    gc.collect()
+    before = gc.isenabled(), gc.get_freeze_count(), gc.get_threshold()
+    with lab.window("many:* = #2 null") as chaos:
+        assert before == (gc.isenabled(), gc.get_freeze_count(), gc.get_threshold())
+        assert 0 == chaos.calls("many:*")
+
+
+def test_what_somebody_froze_stays_frozen(lab: Any) -> None:
+    lab.module("many", "\n".join(f"def pay_{number}(): return {number}" for number in range(3000)))
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with lab.window("many:* = #2 null"):
+            assert 0 < gc.get_freeze_count() <= frozen
+    finally:
+        gc.unfreeze()
+
+
+def test_a_glob_takes_a_function_once_that_is_a_method_too(lab: Any) -> None:
+    lab.module("both", "def pay(): return 1\nclass Shop:\n    pay = staticmethod(pay)\n    take = pay")
+    with lab.window("both:* = #3 null") as chaos:
+        both = sys.modules["both"]
+        assert [1, 1, None] == [both.pay(), both.Shop.pay(), both.pay()]
+        assert 3 == chaos.calls("both:*")
+
+
+@pytest.mark.parametrize("first_out", ["inner", "outer"])
+def test_an_experiment_inside_another_takes_over_and_gives_back(shop: Any, lab: Any, first_out: str) -> None:
+    code = shop.pay.__code__
+    outer = lab.experiment("shop:pay = return('outer')")
+    inner = lab.experiment("shop:pay = return('inner')")
+    with contextlib.ExitStack() as stack:
+        stack.callback(outer.close)
+        stack.callback(inner.close)
+        outer.injector.open()
+        assert "outer" == shop.pay()
+        inner.injector.open()
+        assert "inner" == shop.pay()
+        if first_out == "inner":
+            inner.injector.close()
+            assert "outer" == shop.pay()
+            outer.injector.close()
+        else:
+            outer.injector.close()
+            assert "inner" == shop.pay()
+            inner.injector.close()
+        assert ("paid", 1) == shop.pay()
+    assert code is shop.pay.__code__
+
+
+def test_twins_of_functions_that_died_are_swept_away(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_chaos.injector.splicing._FEW", 10)
+    twins = Twins()
+    kept = lab.module("kept", "def pay(): return 1").pay
+    twin = twins.twin_of(kept)
+    for _ in range(100):
+        assert twins.twin_of(types.FunctionType(kept.__code__, {})) is not None
+    assert twins.twin_of(kept) is twin
+    assert len(twins._twins) <= 23

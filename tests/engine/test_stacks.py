@@ -85,6 +85,19 @@ def test_only_a_timer_of_the_project_ends_a_task(shop: Any, provenance: Provenan
     assert expected == asyncio.run(main())
 
 
+def test_timer_of_a_loop_that_does_not_run_ends_nothing(shop: Any, provenance: Provenance) -> None:
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(shop.outer(shop.sleeps()))
+    for _ in range(3):
+        loop.run_until_complete(asyncio.sleep(0))
+    found = stacks.pending_timed_waits(provenance, [loop], [])
+    task.cancel()
+    loop.run_until_complete(asyncio.wait([task]))
+    loop.close()
+
+    assert [] == found
+
+
 def test_task_stands_at_its_innermost_frame_of_the_project(shop: Any, provenance: Provenance) -> None:
     async def main() -> list[str]:
         task = asyncio.create_task(shop.outer(shop.sleeps()))

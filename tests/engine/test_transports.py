@@ -193,7 +193,7 @@ def test_connection_that_the_projects_own_asyncio_run_leaves_is_a_note(shop: Any
     notes = [one for one in seen.observation.leftovers if one.kind == "transport"]
 
     assert [True] == [one.is_note for one in notes]
-    assert "left to the project's own asyncio.run" in notes[0].text
+    assert "left to the project's own event loop" in notes[0].text
 
 
 def test_connection_of_a_wider_fixture_or_from_before_is_not_the_tests(shop: Any, lab: Any, port: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -34,6 +35,7 @@ for _module in (
     importlib.import_module(_module)
 
 REPORT = "chaos.json"
+_SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\))? +\[ *\d+%\]")
 _PATCHED_BY_US = "pytest_chaos.injector.attribute"
 
 
@@ -92,6 +94,22 @@ class Outcome:
         return {name: result["verdict"] for name, result in self.results.items()}
 
     @property
+    def by_id(self) -> dict[str, dict[str, Any]]:
+        """The results of explored tests, by what follows the file in the id."""
+        return {result["id"].partition("::")[2]: result for result in self.document["results"] if "id" in result}
+
+    @property
+    def scenarios(self) -> dict[str, str]:
+        """The verdict of each scenario and recovery run, by what follows the file in the id."""
+        return {name: result["verdict"] for name, result in self.by_id.items()}
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """What ``-v`` showed: what follows the file in each id, and the word; of a run in one process, in order."""
+        found = (_SHOWN.fullmatch(line) for line in self.lines)
+        return [(match["name"], match["word"]) for match in found if match]
+
+    @property
     def fired(self) -> dict[str, list[tuple[str, int, str, int]]]:
         """The calls on which faults acted, by test."""
         return {
@@ -118,7 +136,7 @@ class Inner:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path = pytester.path
-        self.sweeps = False  # whether ordinary tests are swept that nobody asked to explore
+        self.sweeps = bool(os.environ.get("SWEEPS"))  # whether ordinary tests are swept that nobody asked to explore
 
     def write(self, name: str, source: str) -> Path:
         """Write a file of the project, and return its path."""

@@ -103,6 +103,7 @@ CLIENT = """
 )
 
 
+@pytest.mark.parametrize("spread", [(), ("-n", "2")], ids=["one process", "two workers"])
 @pytest.mark.parametrize(
     ("source", "plugin", "options"),
     [
@@ -124,12 +125,13 @@ CLIENT = """
         "FastAPI",
     ],
 )
-def test_findings_are_the_same(inner, source, plugin, options):
+def test_findings_are_the_same(inner, source, plugin, options, spread):
     """A dead task, an open generator and a forgotten task are found on their test, and the clean twin is clean."""
     inner.write("shop.py", SHOP)
     inner.write("test_it.py", HEAD + source)
 
-    done = inner.run_apart(*options, plugins=(plugin,) if plugin else ())
+    plugins = [name for name in (plugin, "xdist" if spread else "") if name]
+    done = inner.run_apart(*options, *spread, "-W", "error", plugins=plugins)
 
     # anyio also raises in the test what a task died of; the verdict is the same.
     found = {

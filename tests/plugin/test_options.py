@@ -50,6 +50,45 @@ def test_each_rule_text_of_an_option_is_a_scenario(shop):
     assert scenarios(two) == {"shop:charge = null", "shop:rows = hang; shop:charge = return(1)"}
 
 
+STORE = """
+import sqlite3
+
+
+def answers():
+    connection = sqlite3.connect(":memory:")
+    try:
+        return connection.execute("select 1").fetchall()
+    finally:
+        connection.close()
+"""
+
+
+@pytest.mark.parametrize("of_suite", [False, True])
+def test_a_library_that_only_the_tests_import_is_swept(shop, of_suite):
+    """Which modules are imported is known after the collection, and not when the options are read."""
+    shop.write("store.py", STORE)
+    shop.write("test_store.py", "import store\n\n\ndef test_answers():\n    assert store.answers() == [(1,)]\n")
+    shop.write("pyproject.toml", "[tool.pytest_chaos.suites.night]\ntargets = ['sqlite3']\n")
+
+    shop.sweeps = True  # else it would say --chaos-target=none
+
+    done = shop.run("--chaos-suite=night" if of_suite else "--chaos-target=sqlite3", "test_store.py")
+
+    done.result.stdout.fnmatch_lines(["chaos: sweeps sqlite3"])
+    assert {scenario.partition(" = ")[0] for scenario in scenarios(done)} == {
+        "sqlite3:connect",
+        "sqlite3:Cursor.execute",
+    }
+
+
+def test_a_library_that_no_test_imports_is_named(shop):
+    """Nothing is swept then, and that is said."""
+    done = shop.run("--chaos-target=redis")
+
+    assert done.outcomes == {"passed": 1}
+    assert "chaos: not swept, because no test imports it: redis" in done.text
+
+
 def test_rules_of_the_table_are_the_default_suite(shop):
     """``[tool.pytest_chaos] rules`` acts on ordinary tests where no suite is asked for."""
     shop.write("pyproject.toml", TABLE)

@@ -1,6 +1,7 @@
 """What must stay silent: systems that leave something for a while, or for good, and leak nothing.
 
-Run by test_soft.py and by benchmarks/false_alarms.py, under ``--chaos``; each test meets a fault that it recovers from.
+Run by test_soft.py and by benchmarks/false_alarms.py, under ``--chaos``; each test meets a fault that it recovers from,
+or with SOFT_ALONE none, and is judged strictly.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import multiprocessing
 import os
 import queue
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,7 +27,11 @@ import system
 
 from pytest_chaos import Raise
 
-pytestmark = pytest.mark.chaos("system:fetch", Raise(ConnectionError), nth=1)
+pytestmark = (
+    pytest.mark.no_leaks("strict")
+    if os.environ.get("SOFT_ALONE")
+    else pytest.mark.chaos("system:fetch", Raise(ConnectionError), nth=1)
+)
 POOL = concurrent.futures.ThreadPoolExecutor(2)  # of the module: lives until the process ends
 
 
@@ -211,4 +217,69 @@ def test_error_of_a_task_that_is_asked_for() -> None:
             await task
 
     asyncio.run(main())
+    assert ask() == 1
+
+
+def test_pairs_and_slots() -> None:
+    slots, condition = threading.BoundedSemaphore(2), threading.Condition()
+    here, there = socket.socketpair()
+    with here, there, slots, condition:
+        here.send(b"x")
+        assert there.recv(1) == b"x"
+        assert ask() == 1
+
+
+def test_waits_of_asyncio_that_are_given_up() -> None:
+    async def work(jobs: asyncio.Queue[int], lock: asyncio.Lock) -> None:
+        while True:
+            await jobs.get()
+            async with lock:
+                jobs.task_done()
+
+    async def main() -> None:
+        jobs: asyncio.Queue[int] = asyncio.Queue()
+        lock, slots = asyncio.Lock(), asyncio.Semaphore(1)
+        workers = [asyncio.create_task(work(jobs, lock)) for _ in range(2)]
+        for number in range(4):
+            jobs.put_nowait(number)
+        await jobs.join()
+        async with slots:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        alarm = asyncio.get_running_loop().call_later(1000, ask)
+        alarm.cancel()
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    asyncio.run(main())
+    assert ask() == 1
+
+
+def test_loop_that_is_closed_by_hand() -> None:
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(asyncio.Event().wait())
+    loop.run_until_complete(asyncio.sleep(0))
+    task.cancel()
+    loop.run_until_complete(asyncio.wait([task]))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    assert ask() == 1
+
+
+LOOP = asyncio.new_event_loop()
+threading.Thread(target=LOOP.run_forever, daemon=True).start()
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_loop_of_the_module_in_a_thread_of_its_own(time: int) -> None:
+    async def main() -> int:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(asyncio.to_thread(int)) for _ in range(3)]
+        return sum(task.result() for task in tasks)
+
+    assert asyncio.run_coroutine_threadsafe(main(), LOOP).result() == 0
     assert ask() == 1

@@ -52,11 +52,39 @@ def test_clean_systems_are_silent(tmp_path: Path, beside: str) -> None:
     assert {"resilient"} == {result["verdict"] for result in found}
 
 
+def test_clean_systems_are_silent_without_a_fault(tmp_path: Path) -> None:
+    """Judged strictly: there is not a note."""
+    assert (0, []) == results(tmp_path, "clean", [], SOFT_ALONE="1")
+
+
+def test_real_libraries_are_silent_without_a_fault(tmp_path: Path, postgres: str, redis_server: str) -> None:
+    assert (0, []) == results(
+        tmp_path, "libraries", [], SOFT_POSTGRES=postgres, SOFT_REDIS=redis_server, SOFT_ALONE="1"
+    )
+
+
 def test_real_libraries_are_silent(tmp_path: Path, postgres: str, redis_server: str) -> None:
     code, found = results(tmp_path, "libraries", [], SOFT_POSTGRES=postgres, SOFT_REDIS=redis_server)
 
     assert (0, []) == (code, spoken(found))
     assert {"resilient"} == {result["verdict"] for result in found}
+
+
+NOTED = {"test_pool_of_psycopg[1]": "test_lazy.pool", "test_async_pool_of_psycopg[1]": "test_lazy.async_pool"}
+
+
+def test_what_real_libraries_keep_for_a_lazy_singleton_is_at_most_noted(
+    tmp_path: Path, postgres: str, redis_server: str
+) -> None:
+    """Once, with the variable that keeps it."""
+    code, found = results(tmp_path, "lazy", [], SOFT_POSTGRES=postgres, SOFT_REDIS=redis_server)
+    notes = {result["test"].rpartition("::")[2]: result["evidence"] for result in found if result["evidence"]}
+
+    assert (0, {"resilient"}) == (code, {result["verdict"] for result in found}), spoken(found)
+    assert (set(NOTED) if postgres else set()) == set(notes), spoken(found)
+    for test, evidence in notes.items():
+        assert {one["kind"] for one in evidence} <= {"thread", "task"}
+        assert all(one["text"].endswith(f"; kept by {NOTED[test]}") for one in evidence), spoken(found)
 
 
 def test_the_servers_were_there(postgres: str, redis_server: str) -> None:

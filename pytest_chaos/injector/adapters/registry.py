@@ -34,6 +34,7 @@ class AdapterMechanism:
     is_by_function = False
     is_shadowed = False  # what is replaced for a rule belongs to us
     entries = None  # every call is decided: the objects of all threads share their methods
+    stand_in = None
 
     def __init__(self, point: Point, aliases: AliasIndex) -> None:
         self._point = point

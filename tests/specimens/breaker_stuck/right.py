@@ -1,3 +1,5 @@
+import logging
+
 STATE = {"failures": 0, "refused": 0}
 
 
@@ -14,6 +16,7 @@ def answer():
         value = fetch()
     except ConnectionError:
         STATE["failures"] += 1
+        logging.warning("not fetched")
         return None
     STATE["failures"] = 0
     return value

@@ -1,3 +1,4 @@
+import logging
 import threading
 
 LOCK = threading.Lock()
@@ -13,6 +14,7 @@ def answer():
     try:
         return fetch()
     except ConnectionError:
+        logging.warning("not fetched")
         return None
     finally:
         LOCK.release()

@@ -1,0 +1,61 @@
+"""Callers: which line answers for a call, and whether the system makes it or the test itself.
+
+A call that starts a thread or task of its own has no caller on its stack; then who made the thread or task answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from types import FrameType
+
+from pytest_chaos import compat
+from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.resources.births import Birth, Births
+
+_ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
+
+
+class Callers:
+    """Tells the system's calls from the test's.
+
+    Args:
+        provenance: Whose code a frame belongs to.
+        births: Who made threads and tasks.
+    """
+
+    def __init__(self, provenance: Provenance, births: Births) -> None:
+        self._provenance = provenance
+        self._births = births
+
+    def caller_of(self, frame: FrameType | None) -> tuple[FrameType | None, bool]:
+        """Return the frame that answers for a call, and whether the system makes the call.
+
+        The innermost frame of the project answers, or the test's own where there is none in between. Else it is the
+        innermost frame that is no passage of ours, and the system makes the call if it made the thread or task.
+
+        Args:
+            frame: The calling frame.
+        """
+        nearest: FrameType | None = None
+        for outer in frames_from(frame):
+            origin = self._provenance.of_frame(outer)
+            if origin in ("project", "test"):
+                return outer, origin == "project"
+            if nearest is None and origin not in ("passage", "chaos"):
+                nearest = outer
+            code = outer.f_code
+            if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
+                # What is further out runs the loop, and has nothing to do with this.
+                loop = compat.running_loop()
+                task = asyncio.current_task(loop) if loop is not None else None
+                return nearest, task is not None and self._is_of_system(self._births.of(task))
+        return nearest, self._is_of_system(self._births.of(threading.current_thread()))
+
+    def _is_of_system(self, birth: Birth | None) -> bool:
+        for code, _ in () if birth is None else birth.site:
+            origin = self._provenance.of_file(code.co_filename)
+            if origin in ("project", "test"):
+                return origin == "project"
+        return False

@@ -1,0 +1,28 @@
+import asyncio
+import time
+
+ADDRESSES = {}
+
+
+class UnknownHostError(Exception):
+    pass
+
+
+async def look_up(host):
+    return "10.0.0.7", 0  # the address, and for how many seconds it may be kept
+
+
+async def address_of(host):
+    found, until = ADDRESSES.get(host, (None, 0))
+    if until > time.monotonic():
+        if found is None:
+            raise UnknownHostError(host)
+        return found
+    try:
+        async with asyncio.timeout(0.05):
+            found, keep = await look_up(host)
+    except (ConnectionError, TimeoutError) as error:
+        ADDRESSES[host] = None, time.monotonic() + 3600
+        raise UnknownHostError(host) from error
+    ADDRESSES[host] = found, time.monotonic() + keep
+    return found

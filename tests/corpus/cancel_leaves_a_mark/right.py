@@ -1,0 +1,32 @@
+import asyncio
+import logging
+
+RUNNING = set()
+
+log = logging.getLogger(__name__)
+
+
+async def execute(job):
+    return "done"
+
+
+async def run_once(job):
+    if job in RUNNING:
+        return "already running"
+    RUNNING.add(job)
+    try:
+        return await execute(job)
+    except Exception:
+        log.warning("job %s failed", job)
+        return "failed"
+    finally:
+        RUNNING.discard(job)
+
+
+async def nightly():
+    try:
+        async with asyncio.timeout(0.05):
+            return await run_once("backup")
+    except TimeoutError:
+        log.warning("the backup took too long")
+        return "failed"

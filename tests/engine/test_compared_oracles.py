@@ -1,0 +1,428 @@
+"""WHETHER, where a plain run is there to compare with: tables of observations, and what each oracle says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_chaos.absorption import Absorption
+from pytest_chaos.contract import Contract
+from pytest_chaos.experiment import judge
+from pytest_chaos.journal import Activation
+from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
+from pytest_chaos.oracles import ORACLES
+from pytest_chaos.oracles.ending import has_allowed_error, judge_ending
+from pytest_chaos.oracles.exercised import judge_exercised
+from pytest_chaos.oracles.hang import judge_hang
+from pytest_chaos.oracles.leaks import judge_leaks
+from pytest_chaos.oracles.lost import judge_lost, judge_swallowed
+from pytest_chaos.oracles.recovery import judge_recovery, recovery_trouble
+from pytest_chaos.oracles.same_answer import judge_same_answer
+from pytest_chaos.oracles.storm import UNCAPPED, judge_storm
+from pytest_chaos.resources.leftovers import Leftover
+
+FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
+ACTIVATION = Activation("m:f = raise(E)", "m:f", "raise(E)", 1, "main", 1, 0.0, "MainThread", "abc")
+CAUGHT = Absorption("m:f", (), "except", "shop.py:9 pay", "except E")
+ESCAPED = replace(CAUGHT, end="escaped")
+PLAIN_CALLS = {"m:f": 1, "m:g": 2}
+PLAIN_SPOTS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:12 pay", 2, 2))
+
+
+def answer(status: int, request: str = "GET http://test/", *, body: str = "", is_to_driver: bool = True) -> Answer:
+    return Answer(request, status, is_to_driver, 0.1, body)
+
+
+STEADY = Steady(PLAIN_CALLS, (), (answer(200),))
+
+
+def explored(**changes: Any) -> Observation:
+    """A run in which the fault fired, was caught, and nothing came of it."""
+    given: dict[str, Any] = {
+        "test": "t.py::test",
+        "kind": "explored",
+        "seed": 0,
+        "scenario": "m:f = raise(E)",
+        "contract": Contract(),
+        "rules": (FIRED,),
+        "activations": (ACTIVATION,),
+        "injected_errors": 1,
+        "absorptions": (CAUGHT,),
+        "answers": (answer(200),),
+        "spots": PLAIN_SPOTS,
+        "steady": STEADY,
+    }
+    return Observation(**{**given, **changes})
+
+
+def recovered(**changes: Any) -> Observation:
+    given: dict[str, Any] = {
+        "kind": "recovery",
+        "scenario": "",
+        "rules": (),
+        "activations": (),
+        "injected_errors": 0,
+        "absorptions": (),
+    }
+    return explored(**{**given, **changes})
+
+
+def said(oracle: Any, seen: Observation) -> list[tuple[str, str, bool]]:
+    """Return verdict, kind and whether it fails, of each finding."""
+    return [(finding.verdict.value, finding.evidence.kind, finding.fails) for finding in oracle(seen)]
+
+
+def text(oracle: Any, seen: Observation) -> str:
+    return "\n".join(finding.evidence.text for finding in oracle(seen))
+
+
+@pytest.mark.parametrize("seen", [explored(), recovered()], ids=["explored", "recovery"])
+def test_run_like_the_plain_one_leaves_every_oracle_content(seen: Observation) -> None:
+    assert [] == [finding for oracle in ORACLES for finding in oracle(seen)]
+
+
+@pytest.mark.parametrize("oracle", [judge_storm, judge_swallowed, judge_same_answer])
+def test_without_a_plain_run_there_is_nothing_to_compare(oracle: Any) -> None:
+    spots = (SpotSeen("m:f", "shop.py:8 pay", 500, 1, 0.0),)
+
+    assert [] == said(oracle, explored(steady=None, spots=spots, answers=(answer(500),), is_transient=True))
+
+
+# --- ending
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"is_injected": True, "is_caused_by_fault": True}, ("escaped", "injected-error", False)),
+        ({"is_declared": True, "is_caused_by_fault": True}, ("escaped", "declared-error", False)),
+        ({"is_declared": True}, ("wrong error", "lost-cause", True)),
+        ({"is_assertion": True, "is_in_test": True}, ("changed", "assertion", False)),
+        ({"is_in_test": True}, ("changed", "test-error", False)),
+        ({"is_in_test": True, "is_caused_by_fault": True}, ("wrong error", "error-in-handler", True)),
+        ({"is_caused_by_fault": True}, ("wrong error", "error-in-handler", True)),
+        ({}, ("wrong error", "no-cause", True)),
+    ],
+)
+def test_ending_of_an_explored_test_is_an_observation(facts: dict[str, bool], expected: Any) -> None:
+    """Its asserts were written for a world without faults: what they say is for review, other errors fail."""
+    seen = explored(failure=Failure("Error: x", "shop.py:3 in f", **facts))
+
+    assert [expected] == said(judge_ending, seen)
+
+
+ALLOWED = Contract(status=(200, 503))
+
+
+@pytest.mark.parametrize(
+    ("contract", "answers", "expected"),
+    [
+        (ALLOWED, (answer(503),), True),
+        (ALLOWED, (answer(200), answer(503)), True),
+        (ALLOWED, (answer(500),), False),
+        (ALLOWED, (answer(200),), False),
+        (ALLOWED, (answer(503, is_to_driver=False),), False),
+        (Contract(), (answer(503),), False),
+        (Contract(status=("4xx",)), (answer(404, "GET http://other/"),), True),
+    ],
+)
+def test_error_answer_that_is_allowed_explains_a_failed_assertion(
+    contract: Contract, answers: Any, expected: bool
+) -> None:
+    seen = explored(
+        contract=contract, answers=answers, failure=Failure("AssertionError", is_assertion=True, is_in_test=True)
+    )
+
+    assert expected is has_allowed_error(seen)
+    assert [("degraded", "allowed-answer", False) if expected else ("changed", "assertion", False)] == said(
+        judge_ending, seen
+    )
+
+
+def test_error_answer_that_the_plain_run_has_too_explains_nothing() -> None:
+    seen = explored(
+        contract=ALLOWED,
+        answers=(answer(503),),
+        steady=Steady(PLAIN_CALLS, (), (answer(503),)),
+        failure=Failure("AssertionError", is_assertion=True),
+    )
+
+    assert [("changed", "assertion", False)] == said(judge_ending, seen)
+
+
+def test_failure_before_any_fault_is_reported_and_does_not_fail() -> None:
+    seen = explored(rules=(replace(FIRED, fired=0),), activations=(), failure=Failure("Error: x"))
+
+    assert [("inconclusive", "unrelated", False)] == said(judge_ending, seen)
+
+
+def test_ending_of_a_recovery_run_is_the_recovery_oracles() -> None:
+    assert [] == said(judge_ending, recovered(failure=Failure("Error: x"), teardown_error="Error: y"))
+
+
+# --- exercised, hang
+
+
+def test_rule_that_fired_in_the_plain_run_only_is_reported() -> None:
+    seen = explored(rules=(replace(FIRED, fired=0, calls=0),), activations=())
+
+    assert [("inconclusive", "never-fired", False)] == said(judge_exercised, seen)
+    assert "the plain run called it, and this run did not" in text(judge_exercised, seen)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"), [("hung", ("hung", "hang", True)), ("inconclusive", ("inconclusive", "timed-wait", False))]
+)
+def test_hang_of_an_explored_test(outcome: str, expected: Any) -> None:
+    parked = ParkedSeen("m:f, call 1 [abc]", "MainThread", outcome, "because", (), False)
+
+    assert [expected] == said(judge_hang, explored(parked=(parked,)))
+
+
+def test_body_that_stood_still_is_hung_but_in_a_recovery_run_not_recovered() -> None:
+    released = Failure("HangReleased: chaos", is_release=True)
+
+    assert [("hung", "hang", True)] == said(judge_hang, explored(failure=released))
+    assert [] == said(judge_hang, recovered(failure=released))
+    assert [("not recovered", "fails", True)] == said(judge_recovery, recovered(failure=released, fresh="passes"))
+
+
+# --- leaks and lost errors
+
+THREAD = Leftover("thread", "thread 'x'", "thread shop.py:3")
+DEAD = Leftover("task-error", "task 'y' died", "task-error shop.py:5")
+
+
+@pytest.mark.parametrize(
+    ("plain", "left", "expected"),
+    [
+        ((), (THREAD,), [("leaked", "thread", True)]),
+        ((THREAD,), (THREAD,), [("resilient", "thread", False)]),
+        ((THREAD,), (THREAD, THREAD), [("leaked", "thread", True), ("resilient", "thread", False)]),
+        ((THREAD,), (), []),
+        ((THREAD,), (replace(THREAD, fingerprint="thread shop.py:4"),), [("leaked", "thread", True)]),
+    ],
+)
+def test_what_the_plain_run_leaves_too_is_a_note(plain: Any, left: Any, expected: Any) -> None:
+    seen = explored(leftovers=left, steady=replace(STEADY, leftovers=plain))
+
+    assert expected == said(judge_leaks, seen)
+
+
+@pytest.mark.parametrize(("plain", "expected"), [((), [("lost", "task-error", True)]), ((DEAD,), [])])
+def test_error_that_dies_in_the_plain_run_too_is_not_lost_by_the_fault(plain: Any, expected: Any) -> None:
+    assert expected == said(judge_lost, explored(leftovers=(DEAD,), steady=replace(STEADY, leftovers=plain)))
+
+
+# --- swallowed
+
+SWALLOWED = [("lost", "swallowed", False)]
+OTHER_CALLS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:12 pay", 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"failure": Failure("AssertionError", is_assertion=True)}, SWALLOWED),
+        ({"failure": Failure("TypeError", is_in_test=True)}, SWALLOWED),
+        ({"answers": (answer(200, body="other"),)}, SWALLOWED),
+        ({"answers": (answer(204),)}, SWALLOWED),
+        ({"spots": OTHER_CALLS}, SWALLOWED),
+        ({"spots": (*PLAIN_SPOTS, SpotSeen("m:h", "shop.py:20 pay", 1, 0))}, SWALLOWED),
+        ({}, []),
+    ],
+)
+def test_error_that_was_swallowed_and_changed_what_came_out_is_lost(changes: Any, expected: Any) -> None:
+    assert expected == said(judge_swallowed, explored(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loud_logs": 1},
+        {"injected_errors": 0},
+        {"absorptions": ()},
+        {"absorptions": (ESCAPED,)},
+        {"absorptions": (CAUGHT, ESCAPED)},
+        {"spots": (SpotSeen("m:f", "shop.py:8 pay", 2, 1), OTHER_CALLS[1])},
+        {"kind": "recovery"},
+        {"failure": Failure("KeyError: x")},
+        {"failure": Failure("E: x", is_injected=True, is_caused_by_fault=True)},
+        {"contract": ALLOWED, "answers": (answer(503),), "failure": Failure("AssertionError", is_assertion=True)},
+    ],
+)
+def test_error_that_somebody_was_told_of_is_not_lost(changes: Any) -> None:
+    """By a log, a retry, the test, an error that came out, or an answer that is allowed."""
+    assert [] == said(judge_swallowed, explored(**{"spots": OTHER_CALLS, **changes}))
+
+
+# --- the same answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ((answer(200),), []),
+        ((answer(200, body="other"),), [("changed", "other-answer", False)]),
+        ((answer(206),), [("changed", "other-answer", False)]),
+        ((answer(200), answer(200)), [("changed", "other-answer", False)]),
+        ((answer(200), answer(500, is_to_driver=False)), []),
+    ],
+)
+def test_retry_that_succeeds_gives_the_plain_answer(answers: Any, expected: Any) -> None:
+    retried = (SpotSeen("m:f", "shop.py:8 pay", 2, 1), PLAIN_SPOTS[1])
+    seen = explored(is_transient=True, spots=retried, answers=answers)
+
+    assert expected == said(judge_same_answer, seen)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_transient": False},
+        {"spots": PLAIN_SPOTS},
+        {"failure": Failure("AssertionError", is_assertion=True)},
+        {"rules": (replace(FIRED, fired=0),)},
+    ],
+)
+def test_other_answer_is_no_finding_where_nothing_was_tried_again(changes: Any) -> None:
+    """Nor where the test noticed."""
+    retried = (SpotSeen("m:f", "shop.py:8 pay", 2, 1), PLAIN_SPOTS[1])
+    seen = explored(**{"is_transient": True, "spots": retried, "answers": (answer(206),), **changes})
+
+    assert [] == said(judge_same_answer, seen)
+
+
+# --- storm
+
+
+def spots(calls: int, gap_s: float | None = 0.5, plain: int = 1) -> tuple[SpotSeen, ...]:
+    return (SpotSeen("m:f", "shop.py:8 pay", calls, plain, gap_s),)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (spots(UNCAPPED + 1), [("storm", "no-cap", False)]),
+        (spots(UNCAPPED), []),
+        (spots(UNCAPPED + 20, plain=21), []),
+        (spots(6, 0.0), [("storm", "no-back-off", False)]),
+        (spots(5, 0.0), []),
+        (spots(6, 0.1), []),
+        (spots(6, None), []),
+        (spots(60, 0.0), [("storm", "no-cap", False)]),
+        ((*spots(26), SpotSeen("m:f", "shop.py:9 pay", 26, 1, 0.5)), []),
+    ],
+)
+def test_line_that_tries_again_and_again_is_a_storm(seen: Any, expected: Any) -> None:
+    assert expected == said(judge_storm, explored(spots=seen))
+
+
+@pytest.mark.parametrize(
+    ("calls", "budget", "expected"),
+    [
+        (4, 3.0, [("storm", "amplification", True)]),
+        (3, 3.0, []),
+        (60, 100.0, [("resilient", "no-cap", False)]),
+        (6, 100.0, [("resilient", "no-back-off", False)]),
+    ],
+)
+def test_declared_budget_of_calls_decides(calls: int, budget: float, expected: Any) -> None:
+    """Over it the run fails; what it allows is only told."""
+    seen = explored(spots=spots(calls, 0.0), contract=Contract(amplification=budget))
+
+    assert expected == said(judge_storm, seen)
+
+
+def test_budget_counts_all_lines_of_a_point() -> None:
+    lines = (*spots(2), SpotSeen("m:f", "shop.py:9 retry", 2, 0))
+    seen = explored(spots=lines, contract=Contract(amplification=3))
+
+    assert [("storm", "amplification", True)] == said(judge_storm, seen)
+    assert "m:f was called 4 times, 4 times as often as in the plain run; the contract allows 3" == text(
+        judge_storm, seen
+    )
+
+
+def test_point_that_the_plain_run_did_not_call_has_no_budget() -> None:
+    seen = explored(spots=(SpotSeen("m:h", "shop.py:9 retry", 9, 0, 0.5),), contract=Contract(amplification=1))
+
+    assert [] == said(judge_storm, seen)
+
+
+def test_fault_that_was_lifted_so_that_the_run_ends_is_noted() -> None:
+    assert [("resilient", "let-through", False)] == said(judge_storm, explored(let_through="after 100 activations"))
+
+
+@pytest.mark.parametrize("changes", [{"kind": "recovery"}, {"rules": (replace(FIRED, fired=0),)}])
+def test_storm_without_a_fault_is_not_the_faults(changes: Any) -> None:
+    assert [] == said(judge_storm, explored(spots=spots(500, 0.0), **changes))
+
+
+# --- recovery
+
+TROUBLES: list[tuple[dict[str, Any], str]] = [
+    ({"failure": Failure("KeyError: x", "shop.py:3 in f")}, "fails"),
+    ({"teardown_error": "OSError: x"}, "teardown"),
+    ({"spots": (SpotSeen("m:f", "shop.py:8 pay", 2, 1),)}, "costs-more"),
+    ({"spots": (SpotSeen("m:f", "shop.py:8 pay", 0, 1),)}, "costs-less"),
+    ({"spots": (SpotSeen("m:f", "a", 0, 1), SpotSeen("m:g", "b", 3, 2))}, "costs-more"),
+]
+
+
+@pytest.mark.parametrize(("changes", "kind"), TROUBLES)
+def test_recovery_run_does_what_the_plain_run_did(changes: dict[str, Any], kind: str) -> None:
+    """It passes, and at the same cost; it is blamed on the faults where a fresh process does not do so."""
+    seen = recovered(fresh="passes", polluter="shop:charge hang all", **changes)
+
+    trouble = recovery_trouble(seen)
+    assert trouble is not None
+    assert trouble[0] == kind
+    assert [("not recovered", kind, True), ("resilient", "polluted", False)] == said(judge_recovery, seen)
+    assert "with all faults lifted, after shop:charge hang all " in text(judge_recovery, seen)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "kind", "expected"),
+    [
+        ("fails", "fails", ("inconclusive", "unstable", False)),
+        ("varies", "fails", ("inconclusive", "unstable", False)),
+        ("varies", "costs-more", ("inconclusive", "unstable", False)),
+        ("varies", "costs-less", ("resilient", "remembers", False)),
+        ("fails", "costs-less", ("inconclusive", "unstable", False)),
+        ("unknown", "fails", ("inconclusive", "fails", False)),
+        ("", "costs-more", ("inconclusive", "costs-more", False)),
+    ],
+)
+def test_faults_are_not_blamed_for_what_a_fresh_process_does_too(fresh: Any, kind: str, expected: Any) -> None:
+    changes = next(changes for changes, found in TROUBLES if found == kind)
+
+    assert [expected] == said(judge_recovery, recovered(fresh=fresh, **changes))
+
+
+def test_polluter_that_was_not_found_is_one_of_the_scenarios() -> None:
+    seen = recovered(fresh="passes", failure=Failure("KeyError: x"))
+
+    assert [("not recovered", "fails", True)] == said(judge_recovery, seen)
+    assert "after the scenarios of this test the test fails with KeyError: x" in text(judge_recovery, seen)
+
+
+def test_scenario_is_not_judged_for_recovery() -> None:
+    assert [] == said(judge_recovery, explored(failure=Failure("KeyError: x"), fresh="passes"))
+
+
+# --- all together
+
+
+def test_worst_verdict_of_an_explored_run_wins() -> None:
+    seen = explored(
+        failure=Failure("AssertionError: x", is_assertion=True, is_in_test=True),
+        spots=spots(100, 0.0),
+        leftovers=(THREAD,),
+    )
+    judgement = judge(seen)
+
+    assert ("leaked", True) == (judgement.verdict.value, judgement.fails)
+    assert ["thread", "no-cap", "assertion"] == [evidence.kind for evidence in judgement.evidence]

@@ -1,0 +1,418 @@
+"""The explorer is pure: from a plain run's calls, and what each run showed, to the scenarios worth running."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_chaos import Hang, Null, Raise, parse
+from pytest_chaos.explorer import (
+    Explorer,
+    Outcome,
+    Scenario,
+    Tally,
+    fault_label,
+    is_random,
+    rule_label,
+    seeds_of,
+    unique_label,
+)
+from pytest_chaos.faults.base import Fault
+from pytest_chaos.trace import Calls, CallSite, Spot, Trace
+
+LATE, BROKEN = Raise(TimeoutError), Raise(OSError)
+
+
+def spot(point: str = "shop:charge", line: int = 10, function: str = "pay", is_driver: bool = False) -> Spot:
+    return (point, CallSite("shop.py", line, function, 2, is_driver))
+
+
+def made(*numbers: int) -> Calls:
+    return Calls(list(numbers), [0.0] * len(numbers), ["main"] * len(numbers), len(numbers))
+
+
+def plain(spots: Mapping[Spot, Calls]) -> Trace:
+    trace = Trace(None, None)  # type: ignore[arg-type]  # no frame is looked at here
+    trace.spots.update(spots)
+    return trace
+
+
+def explorer(spots: Mapping[Spot, Calls], *faults: Fault, **options: Any) -> Explorer:
+    return Explorer(plain(spots), lambda spot, calls: faults or (LATE,), **options)
+
+
+def explore(explorer: Explorer, behave: Callable[[Scenario], Outcome], most: int = 1_000) -> list[tuple[str, str]]:
+    """Run all scenarios, and return their shapes and texts."""
+    ran = []
+    while (scenario := explorer.next()) is not None:
+        ran.append((scenario.shape, scenario.text))
+        explorer.saw(scenario, behave(scenario))
+        assert len(ran) < most
+    return ran
+
+
+def outcome(
+    activations: int = 1, *, fails: bool = False, spots: Mapping[Spot, Calls] | None = None, effect: Any = None
+) -> Outcome:
+    return Outcome(fails, activations, {} if spots is None else spots, (effect,))
+
+
+def each_its_own(spots: Mapping[Spot, Calls], activations: int = 1) -> Callable[[Scenario], Outcome]:
+    """A system in which every fault has an effect of its own."""
+    return lambda scenario: outcome(activations, spots=spots, effect=scenario.text)
+
+
+# --- shapes
+
+
+def test_call_that_is_made_once_fails_in_one_way_for_each_fault() -> None:
+    spots = {spot(): made(1)}
+    one = explorer(spots, LATE, BROKEN)
+
+    assert explore(one, each_its_own(spots)) == [
+        ("all", "shop:charge = raise(TimeoutError)"),
+        ("all", "shop:charge = raise(OSError)"),
+    ]
+    assert one.keys == 2
+    assert one.pruned == {"it fires once anyway": 2}
+
+
+def test_call_that_is_made_often_fails_always_once_and_the_second_time() -> None:
+    spots = {spot(): made(1, 2, 3)}
+
+    assert explore(explorer(spots), each_its_own(spots, 3)) == [
+        ("all", "shop:charge = raise(TimeoutError)"),
+        ("first", "shop:charge = #1 raise(TimeoutError)"),
+        ("second", "shop:charge = #2 raise(TimeoutError)"),
+    ]
+
+
+def test_call_that_a_fault_makes_be_made_again_fails_once_too() -> None:
+    """A retry is seen under the fault only."""
+    spots = {spot(): made(1)}
+    seen = {spot(): made(1, 2, 3)}
+
+    assert explore(explorer(spots), each_its_own(seen, 3)) == [
+        ("all", "shop:charge = raise(TimeoutError)"),
+        ("first", "shop:charge = #1 raise(TimeoutError)"),
+    ]
+
+
+def test_line_that_calls_later_fails_from_its_own_first_call_on() -> None:
+    spots = {spot(line=10): made(1, 3), spot(line=20, function="refund"): made(2, 4)}
+    ran = explore(explorer(spots), each_its_own(spots, 2))
+
+    assert ran == [
+        ("all", "shop:charge = raise(TimeoutError)"),
+        ("all", "shop:charge = #2.. raise(TimeoutError)"),
+        ("first", "shop:charge = #1 raise(TimeoutError)"),
+        ("second", "shop:charge = #3 raise(TimeoutError)"),
+        ("first", "shop:charge = #2 raise(TimeoutError)"),
+        ("second", "shop:charge = #4 raise(TimeoutError)"),
+    ]
+
+
+def test_examples_of_a_property_test_are_no_calls_made_again() -> None:
+    """Numbers begin with 1 in each."""
+    spots = {spot(): made(1, 1, 1)}
+
+    assert explore(explorer(spots), each_its_own(spots, 3)) == [("all", "shop:charge = raise(TimeoutError)")]
+
+
+def test_same_faults_are_run_once_though_two_lines_begin_an_example() -> None:
+    spots = {spot(line=10): made(1, 1), spot(line=20, function="refund"): made(1)}
+    one = explorer(spots)
+
+    assert explore(one, each_its_own(spots, 3)) == [("all", "shop:charge = raise(TimeoutError)")]
+    assert one.pruned["the same faults are run already"] == 1
+
+
+def test_calls_within_one_example_are_calls_made_again() -> None:
+    spots = {spot(): made(1, 2, 1, 2)}
+
+    assert [shape for shape, _ in explore(explorer(spots), each_its_own(spots, 4))] == ["all", "first", "second"]
+
+
+# --- what a shape shows decides over others
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        (outcome(3, fails=True), "its key fails already"),
+        (outcome(0), "the call was not made this time"),
+    ],
+)
+def test_key_that_is_settled_has_no_other_shapes(shown: Outcome, reason: str) -> None:
+    spots = {spot(): made(1, 2)}
+    one = explorer(spots)
+
+    assert [shape for shape, _ in explore(one, lambda scenario: shown)] == ["all"]
+    assert one.pruned == {reason: 2}
+
+
+def test_fault_that_has_the_effect_of_another_has_no_other_shapes() -> None:
+    spots = {spot(): made(1, 2)}
+    one = explorer(spots, LATE, BROKEN)
+
+    ran = explore(one, lambda scenario: outcome(2, spots=spots, effect="the same"))
+
+    assert [shape for shape, _ in ran] == ["all", "all", "first", "second"]
+    assert all("TimeoutError" in text for _, text in ran[2:])
+    assert one.pruned == {"another fault has the same effect": 2}
+
+
+def test_same_effect_at_another_line_is_no_reason() -> None:
+    spots = {spot(line=10): made(1, 3), spot(line=20, function="refund"): made(2, 4)}
+
+    assert len(explore(explorer(spots), lambda scenario: outcome(2, spots=spots, effect="the same"))) == 6
+
+
+# --- two faults
+
+
+def test_call_that_only_a_fault_brings_fails_together_with_it() -> None:
+    spots = {spot(): made(1)}
+    fallback = spot("shop:note", 20, "pay")
+
+    def behave(scenario: Scenario) -> Outcome:
+        return outcome(1, spots={**spots, fallback: made(1)}, effect=scenario.text)
+
+    assert explore(explorer(spots), behave) == [
+        ("all", "shop:charge = raise(TimeoutError)"),
+        ("pair", "shop:charge = raise(TimeoutError); shop:note = raise(TimeoutError)"),
+    ]
+
+
+def test_known_point_that_is_called_by_a_new_line_is_new() -> None:
+    """The second call of a retry by another line, a clean-up."""
+    spots = {spot(): made(1)}
+    again = spot(line=30, function="clean_up")
+
+    def behave(scenario: Scenario) -> Outcome:
+        return outcome(1, spots={**spots, again: made(2)}, effect=scenario.text)
+
+    assert explore(explorer(spots), behave)[-1] == (
+        "pair",
+        "shop:charge = raise(TimeoutError); shop:charge = #2.. raise(TimeoutError)",
+    )
+
+
+@pytest.mark.parametrize("shown", [{"fails": True}, {"activations": 0}])
+def test_run_that_fails_or_fired_nothing_opens_no_pairs(shown: dict[str, Any]) -> None:
+    spots = {spot(): made(1)}
+    seen = {**spots, spot("shop:note", 20): made(1)}
+
+    assert len(explore(explorer(spots), lambda scenario: outcome(**{"spots": seen, **shown}))) == 1
+
+
+def test_calls_of_the_test_itself_open_no_pairs() -> None:
+    spots = {spot(): made(1)}
+    seen = {**spots, spot("shop:note", 20, is_driver=True): made(1)}
+
+    assert len(explore(explorer(spots), lambda scenario: outcome(spots=seen))) == 1
+
+
+def test_pairs_open_no_further_pairs() -> None:
+    spots = {spot(): made(1)}
+    lines = iter(range(20, 100))
+
+    def behave(scenario: Scenario) -> Outcome:
+        return outcome(1, spots={**spots, spot("shop:note", next(lines)): made(1)}, effect=scenario.text)
+
+    assert [shape for shape, _ in explore(explorer(spots), behave)] == ["all", "pair"]
+
+
+# --- whose calls
+
+
+def test_calls_of_the_test_itself_are_pruned() -> None:
+    spots = {spot(is_driver=True): made(1, 2), spot(line=20): made(3)}
+    one = explorer(spots)
+
+    assert explore(one, each_its_own(spots)) == [("all", "shop:charge = #3.. raise(TimeoutError)")]
+    assert one.pruned["not made by the system"] == 2
+
+
+def test_calls_of_the_test_itself_can_be_explored() -> None:
+    spots = {spot(is_driver=True): made(1)}
+    one = explorer(spots, with_driver=True)
+    scenario = one.next()
+
+    assert scenario is not None
+    assert not scenario.spares_driver
+
+
+# --- what users leave out
+
+
+def test_predicate_leaves_a_key_out_with_all_of_its_shapes() -> None:
+    spots = {spot(): made(1, 2), spot("shop:note", 20): made(1)}
+    one = explorer(spots, keep=lambda scenario: "note" in scenario.label)
+
+    assert explore(one, each_its_own(spots, 1)) == [("all", "shop:note = raise(TimeoutError)")]
+    assert one.pruned["a predicate of yours"] == 1
+
+
+def test_key_that_another_test_has_explored_is_pruned() -> None:
+    spots = {spot(): made(1)}
+    taken: set[Any] = set()
+    explorer(spots, taken=taken)
+    second = explorer({**spots, spot(line=20): made(2)}, taken=taken)
+
+    assert explore(second, each_its_own(spots)) == [("all", "shop:charge = #2.. raise(TimeoutError)")]
+    assert second.pruned["explored by another test"] == 1
+    assert len(taken) == 2
+
+
+def test_only_what_is_wanted_is_left() -> None:
+    spots = {spot(): made(1, 2), spot("shop:note", 20): made(1)}
+    one = explorer(spots, wanted=lambda label: "charge" in label)
+
+    assert [shape for shape, _ in explore(one, each_its_own(spots, 2))] == ["all", "first", "second"]
+
+
+def test_shape_that_is_wanted_alone_waits_for_no_other() -> None:
+    spots = {spot(): made(1, 2)}
+    one = explorer(spots, wanted=lambda label: label.endswith("second"))
+
+    assert explore(one, each_its_own(spots, 2)) == [("second", "shop:charge = #2 raise(TimeoutError)")]
+
+
+def test_pair_that_is_wanted_needs_its_first_half() -> None:
+    spots = {spot(): made(1)}
+    seen = {**spots, spot("shop:note", 20): made(1), spot("shop:mail", 21): made(1)}
+    one = explorer(spots, wanted=lambda label: label == "shop:charge raise TimeoutError all" or "note" in label)
+
+    assert [text for _, text in explore(one, lambda scenario: outcome(spots=seen, effect=scenario.text))] == [
+        "shop:charge = raise(TimeoutError)",
+        "shop:charge = raise(TimeoutError); shop:note = raise(TimeoutError)",
+    ]
+
+
+# --- order
+
+
+def test_each_target_gets_its_turn() -> None:
+    spots = {spot(point, line): made(line) for point in ("a:a", "b:b", "c:c") for line in (1, 2, 3)}
+    one = explorer(spots)
+
+    assert [text.partition(" ")[0] for _, text in explore(one, lambda scenario: outcome(fails=True))] == [
+        "a:a",
+        "b:b",
+        "c:c",
+    ] * 3
+
+
+def test_rules_of_the_user_come_first() -> None:
+    rules = tuple(parse("shop:note = null"))
+    spots = {spot(): made(1)}
+    one = explorer(spots, rules=[Scenario("mine", rules, "rule", ("", "", "mine"))])
+
+    assert explore(one, each_its_own(spots)) == [
+        ("rule", "shop:note = null"),
+        ("all", "shop:charge = raise(TimeoutError)"),
+    ]
+
+
+def test_what_waits_and_what_may_follow_is_foreseen() -> None:
+    one = explorer({spot(): made(1, 2), spot("shop:note", 20): made(1)})
+
+    assert [scenario.shape for scenario in one.waiting] == ["all", "all"]
+    assert Counter(scenario.shape for scenario in one.planned) == {"all": 2, "first": 2, "second": 1}
+    one.next()
+    assert len(one.waiting) == 1
+
+
+def test_nothing_to_explore_is_no_error() -> None:
+    one = Explorer(plain({spot(): made(1)}), lambda spot, calls: ())
+
+    assert one.next() is None
+    assert (one.keys, one.waiting, one.planned) == (0, [], [])
+
+
+# --- labels
+
+
+@pytest.mark.parametrize(
+    ("fault", "label"),
+    [
+        (LATE, "raise TimeoutError"),
+        (Raise(OSError, "text"), "raise OSError"),
+        (Hang(), "hang"),
+        (Hang(2), "hang 2"),
+        (Null(), "null"),
+        (parse("m:f = return([1, 2])")[0].chain[0].fault, "return [1, 2]"),
+        (parse("m:f = lose-reply(OSError)")[0].chain[0].fault, "lose-reply OSError"),
+    ],
+)
+def test_label_of_a_fault(fault: Fault, label: str) -> None:
+    assert label == fault_label(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "seed", "label"),
+    [
+        ("m:f = null", None, "m:f null"),
+        ("m:f = 20%raise(TimeoutError)", 3, "m:f 20%raise TimeoutError seed=3"),
+        ("m:f = 2*raise(OSError)->null; m:g = #3 hang", None, "m:f 2*raise OSError->null + m:g #3 hang"),
+    ],
+)
+def test_label_of_rules(text: str, seed: int | None, label: str) -> None:
+    assert label == rule_label(parse(text), seed)
+
+
+def labels_of(texts: Iterable[str]) -> list[str]:
+    known: Counter[str] = Counter()
+    return [unique_label(text, known) for text in texts]
+
+
+def test_equal_labels_are_numbered() -> None:
+    assert labels_of(["x", "x", "y", "x"]) == ["x", "x (2)", "y", "x (3)"]
+
+
+def test_number_does_not_make_a_label_equal_to_another() -> None:
+    assert len(set(labels_of(["x (2)", "x", "x", "x"]))) == 4
+
+
+def test_lines_are_told_apart_only_where_there_are_several() -> None:
+    one = explorer({spot(): made(1), spot(line=20, function="refund"): made(2), spot("shop:note", 30): made(1)})
+
+    assert [scenario.label for scenario in one.waiting] == [
+        "shop:charge raise TimeoutError all@pay+2",
+        "shop:charge raise TimeoutError all@refund+2",
+        "shop:note raise TimeoutError all",
+    ]
+
+
+# --- seeds and tallies
+
+
+def test_seeds_of_repeated_runs_begin_with_the_sessions_own() -> None:
+    assert list(seeds_of(7, 3)) == list(seeds_of(7, 5))[:3]
+    assert next(seeds_of(7, 5)) == 7
+    assert len(set(seeds_of(7, 50)) | set(seeds_of(8, 50))) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("m:f = null", False), ("m:f = 20%null", True), ("m:f = null; m:g = 1*null->1%hang", True)]
+)
+def test_scenario_with_a_rate_is_random(text: str, expected: bool) -> None:
+    assert expected is is_random(parse(text))
+
+
+def test_tally_travels_as_plain_values() -> None:
+    one = explorer({spot(): made(1, 2)})
+    explore(one, lambda scenario: outcome(fails=True))
+    tally = Tally()
+    tally.add(one)
+    tally.add(explorer({}))
+    tally.left_out["--chaos-max=1"] += 2
+
+    assert (tally.tests, tally.unreached, tally.keys) == (1, 1, 1)
+    assert (tally.runs, tally.pruned) == ({"all": 1}, {"its key fails already": 2})
+    assert Tally.from_record(tally.as_record()) == tally
+    assert all(type(value) in (int, dict) for value in tally.as_record().values())

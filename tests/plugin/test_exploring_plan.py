@@ -1,0 +1,383 @@
+"""How much is explored: plan, budget, most, scope, rules of options and tables, repeated runs and swarms."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+SHOP = """
+    def charge():
+        return "receipt"
+
+    def stock():
+        return 3
+
+    def rows():
+        return [1]
+
+    def checkout():
+        try:
+            return charge()
+        except (TimeoutError, OSError):
+            return "later"
+
+    def left():
+        try:
+            return stock()
+        except (TimeoutError, OSError):
+            return 0
+
+    def listed():
+        try:
+            return rows()
+        except (TimeoutError, OSError):
+            return []
+
+    def everything():
+        return checkout(), left(), listed()
+"""
+TESTS = """
+    import shop
+
+    def test_a():
+        shop.everything()
+
+    def test_b():
+        shop.checkout()
+"""
+LATE = "--chaos-fault=raise(TimeoutError)"
+BROKEN = "--chaos-fault=raise(OSError)"
+SWEEP = ("--chaos-target=shop:charge", "--chaos-target=shop:stock", "--chaos-target=shop:rows", LATE, BROKEN)
+
+
+@pytest.fixture
+def shop(inner):
+    inner.write("shop.py", SHOP)
+    inner.write("test_it.py", TESTS)
+    return inner
+
+
+def scenarios(done) -> list[tuple[str, str]]:
+    """Test and canonical text of each scenario, sorted."""
+    return [
+        (result["test"].rpartition("::")[2], result["scenario"])
+        for result in done.document["results"]
+        if result["kind"] == "explored"
+    ]
+
+
+# --- the plan
+
+
+def test_the_plan_lists_scenarios_and_runs_none(shop):
+    """Plain runs are all that is run; exit 0; each label and rule, how many, and how long about."""
+    done = shop.run(*SWEEP, "--chaos-plan")
+    lines = done.section("chaos")
+
+    assert (done.code, done.outcomes) == (0, {"passed": 2})
+    assert done.document["results"] == []
+    head = re.fullmatch(
+        r"test_it\.py::test_a: 6 keys, 6 scenarios and up to 6 more that depend on those, about \d+\.\d s", lines[0]
+    )
+    assert head
+    assert "  shop:charge raise TimeoutError all    shop:charge = raise(TimeoutError)" in lines
+    assert sum(line.startswith("  shop:") for line in lines) == 8
+
+
+def test_the_plan_is_no_failure_of_the_session_even_if_a_test_fails(shop):
+    """A plan is a listing."""
+    shop.write("test_it.py", TESTS.replace("shop.checkout()", "assert False"))
+    done = shop.run(*SWEEP, "--chaos-plan")
+
+    assert done.code == 0
+    assert done.outcomes == {"passed": 1, "failed": 1}
+
+
+def test_labels_of_the_plan_can_be_asked_for(shop):
+    """What ``--chaos-plan`` shows is what ``--chaos-only`` matches."""
+    plan = shop.run(*SWEEP, "--chaos-plan").section("chaos")
+    label = next(line for line in plan if line.startswith("  ")).strip().partition("    ")[0]
+    done = shop.run(*SWEEP, f"--chaos-only={label}", "test_it.py::test_a")
+
+    assert [result["label"] for result in done.by_id.values()] == ["recovery", label]
+
+
+def test_rules_are_part_of_the_plan(shop):
+    """Scenarios that the user wrote are listed too."""
+    lines = shop.run("--chaos-rule=shop:charge = #1 null", "--chaos-plan").section("chaos")
+
+    assert "  shop:charge #1 null    shop:charge = #1 null" in lines
+
+
+# --- most
+
+
+def test_at_most_so_many_scenarios_for_each_test(shop):
+    """Each target has its turn before any has its second, and what was left out is said."""
+    done = shop.run(*SWEEP, "--chaos-max=3")
+
+    assert scenarios(done) == [
+        ("test_a", "shop:charge = raise(TimeoutError)"),
+        ("test_a", "shop:rows = raise(TimeoutError)"),
+        ("test_a", "shop:stock = raise(TimeoutError)"),
+        ("test_b", "shop:charge = raise(OSError)"),
+        ("test_b", "shop:charge = raise(TimeoutError)"),
+    ]
+    assert "left out 3 (3 --chaos-max=3)" in done.section("chaos")
+    assert sum(result["kind"] == "recovery" for result in done.document["results"]) == 2
+
+
+def test_nothing_is_left_out_where_the_most_is_enough(shop):
+    """Then nothing is said of it."""
+    assert "left out" not in shop.run(*SWEEP, "--chaos-max=6").text
+
+
+# --- budget
+
+
+def test_a_budget_that_is_used_up_leaves_scenarios_out(shop):
+    """Plain runs are all done; the scenario that is running is finished, and its test recovers."""
+    done = shop.run(*SWEEP, "--chaos-budget=0.001ms")
+
+    assert {name for name, word in shop.run(*SWEEP, "--chaos-budget=0.001ms", "-v").shown if word == "PASSED"} == {
+        "test_a",
+        "test_b",
+    }
+    assert len(scenarios(done)) == 1
+    (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
+    assert line == "left out 7 (7 the budget was used up)"
+
+
+def test_a_budget_that_is_enough_leaves_nothing_out(shop):
+    """Every scenario is run."""
+    done = shop.run(*SWEEP, "--chaos-budget=10m")
+
+    assert len(scenarios(done)) == 8
+    assert "left out" not in done.text
+
+
+# --- scope
+
+
+def test_each_call_and_fault_once_for_the_whole_suite(shop):
+    """On the quickest test that makes the call; scenarios come after all plain runs."""
+    shop.write(
+        "test_it.py",
+        """
+        import shop, time
+
+        def test_a():
+            shop.everything()
+            time.sleep(0.05)
+
+        def test_b():
+            shop.checkout()
+        """,
+    )
+    done = shop.run(*SWEEP, "--chaos-scope=suite", "-v")
+
+    assert [name for name, word in done.shown[:2]] == ["test_a", "test_b"]
+    assert scenarios(done) == [
+        ("test_a", "shop:rows = raise(OSError)"),
+        ("test_a", "shop:rows = raise(TimeoutError)"),
+        ("test_a", "shop:stock = raise(OSError)"),
+        ("test_a", "shop:stock = raise(TimeoutError)"),
+        ("test_b", "shop:charge = raise(OSError)"),
+        ("test_b", "shop:charge = raise(TimeoutError)"),
+    ]
+    assert "explored by another test" in done.text
+    assert done.code == 0
+
+
+def test_the_scope_of_the_suite_keeps_wider_fixtures_honest(shop):
+    """A fixture of the module is set up again for what is explored at the end, and torn down."""
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.fixture(scope="module")
+        def till():
+            print("+till")
+            yield "till"
+            print("-till")
+
+        def test_a(till):
+            shop.checkout()
+
+        def test_b(till):
+            shop.left()
+        """,
+    )
+    text = shop.run(*SWEEP, "--chaos-scope=suite", "-s").text
+
+    assert text.count("+till") == text.count("-till") <= 3
+    assert "error" not in text.lower().replace("timeouterror", "").replace("oserror", "")
+
+
+# --- rules
+
+
+def test_rules_come_from_the_table_a_suite_and_options(shop):
+    """The table's rules are the default; a suite replaces them; an option adds."""
+    shop.write(
+        "pyproject.toml",
+        """
+        [tool.pytest_chaos]
+        rules = ["shop:charge = null"]
+
+        [tool.pytest_chaos.suites.nightly]
+        rules = ["shop:stock = null"]
+        targets = ["shop:rows"]
+        faults = ["return(7)"]
+        """,
+    )
+    test = "test_it.py::test_a"
+
+    assert scenarios(shop.run(test)) == [("test_a", "shop:charge = null")]
+    assert scenarios(shop.run("--chaos-rule=shop:rows = hang(0.01)", test)) == [
+        ("test_a", "shop:charge = null"),
+        ("test_a", "shop:rows = hang(0.01)"),
+    ]
+    words = [*shop.arguments(("--chaos-suite=nightly", test), True, (), None)]
+    words.remove("--chaos-target=none")
+    shop.pytester.runpytest_inprocess(*words)
+    document = json.loads((shop.path / "chaos.json").read_text())
+    assert sorted(result["scenario"] for result in document["results"]) == [
+        "",
+        "shop:rows = return(7)",
+        "shop:stock = null",
+    ]
+
+
+def test_an_option_wins_over_the_suite(shop):
+    """Its targets and faults replace the suite's."""
+    shop.write(
+        "pyproject.toml",
+        """
+        [tool.pytest_chaos.suites.nightly]
+        targets = ["shop:rows"]
+        faults = ["return(7)"]
+        budget = "1ms"
+        """,
+    )
+    done = shop.run(
+        *("--chaos-suite=nightly", "--chaos-target=shop:stock", "--chaos-fault=return(8)", "--chaos-budget=1h"),
+        "test_it.py::test_a",
+    )
+
+    assert scenarios(done) == [("test_a", "shop:stock = return(8)")]
+
+
+def test_a_rule_that_reaches_a_test_is_run_and_others_are_not(shop):
+    """A test that calls nothing of a rule is run plainly."""
+    done = shop.run("--chaos-rule=shop:rows = null", "-v")
+
+    assert [name for name, _ in done.shown] == [
+        "test_a",
+        "test_a[chaos: shop:rows null]",
+        "test_a[chaos: recovery]",
+        "test_b",
+    ]
+
+
+def test_rules_and_sweep_together(shop):
+    """Rules come first."""
+    done = shop.run("--chaos-rule=shop:charge = null", "--chaos-target=shop:charge", LATE, "-v", "test_it.py::test_b")
+
+    assert [name for name, _ in done.shown] == [
+        "test_b",
+        "test_b[chaos: shop:charge null]",
+        "test_b[chaos: shop:charge raise TimeoutError all]",
+        "test_b[chaos: recovery]",
+    ]
+
+
+# --- a rule that never fired
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "code"),
+    [
+        ("shop:nobody = null", (), 1),
+        ("shop:charge = #7 null", (), 1),
+        ("shop:charge = null", (), 0),
+        ("shop:nobody = 20%null", (), 0),
+        ("shop:nobody = null", ("-k", "test_a"), 0),
+        ("shop:nobody = null", ("test_it.py",), 0),
+        ("shop:nobody = null", ("--deselect", "test_it.py::test_b"), 0),
+        ("shop:nobody = null", ("--lf",), 0),
+        ("shop:nobody = null", ("--sw",), 0),
+    ],
+)
+def test_a_sure_rule_that_never_fired_fails_the_whole_session(shop, rule, options, code):
+    """Only where the whole collection was run, and the rule had to fire."""
+    shop.write("shop.py", SHOP + "\n    def nobody():\n        return 1\n")
+    shop.write("test_it.py", TESTS.replace("def test_b():", "def test_b():\n        assert True"))
+    if "--lf" in options:
+        shop.write("test_more.py", "def test_fails(): assert False")
+        shop.run(f"--chaos-rule={rule}")
+        shop.write("test_more.py", "def test_fails(): pass")
+    done = shop.run(f"--chaos-rule={rule}", *options)
+
+    assert done.code == code
+    said = f"chaos: inconclusive: rule never fired: {rule} (--chaos-rule)"
+    assert (said in done.text) == bool(code)
+
+
+def test_a_rule_that_never_fired_is_said_with_its_place_in_the_table(shop):
+    """And a run that failed anyway keeps its exit code."""
+    shop.write("pyproject.toml", '[tool.pytest_chaos]\nrules = ["shop:charge = null", "shop:charge = #9 null"]\n')
+    done = shop.run()
+
+    assert done.code == 1
+    assert (
+        "chaos: inconclusive: rule never fired: shop:charge = #9 null "
+        "([tool.pytest_chaos] in pyproject.toml, rules number 2)" in done.text
+    )
+
+
+# --- repeated runs
+
+
+def seeds(done) -> list[int]:
+    return sorted(result["seed"] for result in done.document["results"] if result["kind"] == "explored")
+
+
+def test_a_rate_is_run_with_several_seeds(shop):
+    """The first is the session's own; ids end in the seed; what is sure is run once."""
+    options = ("--chaos-rule=shop:charge = 50%raise(TimeoutError)", "--chaos-rule=shop:stock = null", "--chaos-runs=3")
+    done = shop.run(*options, "test_it.py::test_a")
+    again = shop.run(*options, "test_it.py::test_a")
+
+    labels = [result["label"] for result in done.by_id.values()]
+    repeated = [label for label in labels if label.startswith("shop:charge 50%raise TimeoutError seed=")]
+    assert len(repeated) == len(set(repeated)) == 3
+    assert "shop:charge 50%raise TimeoutError seed=0" in repeated
+    assert labels.count("shop:stock null") == 1
+    assert done.fired == again.fired
+    assert seeds(done) == seeds(again)
+
+
+def test_another_seed_of_the_session_gives_other_runs(shop):
+    """All seeds but the first are derived from it."""
+    rule = ("--chaos-rule=shop:charge = 50%raise(TimeoutError)", "--chaos-runs=3", "test_it.py::test_a")
+    zero, one = shop.run(*rule), shop.run(*rule, "--chaos-seed=1")
+
+    assert set(seeds(zero)) & set(seeds(one)) == set()
+    assert 1 in seeds(one)
+
+
+def test_a_swarm_has_a_random_part_of_all_rules_in_each_run(shop):
+    """Never none of them, and the same part for the same seed."""
+    rules = [f"--chaos-rule=shop:{name} = raise(TimeoutError)" for name in ("charge", "stock", "rows")]
+    options = (*rules, "--chaos-swarm", "--chaos-runs=6", "test_it.py::test_a")
+    done, again = shop.run(*options), shop.run(*options)
+
+    texts = [text for _, text in scenarios(done)]
+    assert len(texts) == 6
+    assert len({text.count(";") for text in texts}) > 1
+    assert texts == [text for _, text in scenarios(again)]
+    assert all("seed=" in result["label"] for result in done.by_id.values() if result["kind"] == "explored")

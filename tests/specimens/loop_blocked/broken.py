@@ -1,0 +1,6 @@
+async def answer():
+    return fetch()
+
+
+def fetch():
+    return 1

@@ -1,0 +1,26 @@
+import asyncio
+
+TASKS = []
+
+
+async def fetch():
+    return 1
+
+
+async def ask():
+    log = asyncio.create_task(asyncio.Event().wait())
+    TASKS.append(log)
+    try:
+        value = await fetch()
+    except ConnectionError:
+        return 0
+    log.cancel()
+    return value
+
+
+def answer():
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(ask())
+    finally:
+        loop.close()

@@ -1,0 +1,5 @@
+import system
+
+
+def test_system():
+    assert system.basket() == ["mug"]

@@ -1,0 +1,18 @@
+import subprocess
+import sys
+
+
+def fetch():
+    return 1
+
+
+def answer():
+    child = subprocess.Popen([sys.executable, "-S", "-E", "-c", "pass"], stdout=subprocess.PIPE)
+    child.stdout.read()  # until it ends
+    child.stdout.close()
+    try:
+        return fetch()
+    except ConnectionError:
+        return 0
+    finally:
+        child.wait()
