@@ -321,6 +321,8 @@ class ChaosSession:
             session = self._config.pluginmanager.get_plugin("session")
             if session is not None:
                 compat.count_collected(session, 1)
+        if not label:
+            self.laboratory.census.another_test()
         self.laboratory.census.owner = Owner(nodeid, "test")
 
     def pytest_runtest_logfinish(self) -> None:
