@@ -7,7 +7,7 @@ import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from traceback import walk_tb
 from types import MappingProxyType
@@ -34,7 +34,7 @@ from pytest_chaos.plugin.fresh import Answer, Question, answer, ask
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
 from pytest_chaos.plugin.options import SWEEP_BUDGET_S, Settings
 from pytest_chaos.report.lines import verdict_text
-from pytest_chaos.report.record import Record, record_of
+from pytest_chaos.report.record import record_of
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import stream
 from pytest_chaos.target import Point, Target
@@ -298,26 +298,37 @@ class Exploring:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """While it runs, a clone has the id of its test."""
-        return (yield from self._masked(item))
+        self._begins(item)
+        try:
+            return (yield)
+        finally:
+            self._ends(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """As above."""
-        return (yield from self._masked(item))
+        self._begins(item)
+        try:
+            return (yield)
+        finally:
+            self._ends(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """As above."""
-        return (yield from self._masked(item))
-
-    def _masked(self, item: pytest.Item) -> Generator[None, object, object]:
-        mask(item, True)
-        self._running = item
+        self._begins(item)
         try:
             return (yield)
         finally:
-            mask(item, False)
-            self._running = None
+            self._ends(item)
+
+    def _begins(self, item: pytest.Item) -> None:
+        mask(item, True)
+        self._running = item
+
+    def _ends(self, item: pytest.Item) -> None:
+        mask(item, False)
+        self._running = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Generator[None, object, object]:
@@ -417,9 +428,11 @@ class Exploring:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
             return offers(point, spot[1], calls.limit, sources)
 
+        hook, test = item.ihook.pytest_chaos_keep_scenario, compat.plain_id(item)
+        is_asked = bool(hook.get_hookimpls())
+
         def keep(scenario: Scenario) -> bool:
-            hook = item.ihook.pytest_chaos_keep_scenario
-            return hook(config=item.config, test=compat.plain_id(item), scenario=scenario) is not False
+            return not is_asked or hook(config=item.config, test=test, scenario=scenario) is not False
 
         called = {point for point, _ in plain.trace.spots}
         own = [
@@ -774,9 +787,9 @@ class OneTest:
         if scenario is None:
             return
         assert self._plain is not None, "scenarios follow a plain run"
+        calls = sum(self._plain.steady.calls.values())
+        patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._patience_s)
         for rule in scenario.rules:
-            calls = sum(self._plain.trace.counts().values())
-            patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._patience_s)
             experiment.explore(rule, spares_driver=scenario.spares_driver, patience=patience)
 
     def _run(self, clone: pytest.Item, nextitem: pytest.Item | None, run: Run) -> None:
@@ -787,9 +800,8 @@ class OneTest:
             is_plain = run.experiment.kind == "session"
             if is_plain:
                 item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-            with ExitStack() as stack:
-                stack.enter_context(session.begun(item, run.experiment, self._arm))
-                stack.enter_context(compat.same_examples(item, None if is_plain else _MOST_EXAMPLES))
+            examples = compat.same_examples(item, None if is_plain else _MOST_EXAMPLES)
+            with session.begun(item, run.experiment, self._arm), examples:
                 item.stash[_NOTE] = run
                 # A plugin that runs tests again does so with the plain run, and tells of it itself.
                 if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
@@ -826,11 +838,15 @@ class OneTest:
         """Put the verdict on the report of the body: it fails exactly when the verdict does."""
         seen, judgement = run.seen, run.judgement
         assert seen is not None and judgement is not None, "it was concluded"
-        record = self._record(clone, seen, judgement, scenario)
         body = run.body
-        is_shown = body is None or judgement.fails or judgement.evidence
+        is_shown = body is None or judgement.fails or bool(judgement.evidence)
+        replay = ""
+        if is_shown or self._settings.reports:  # else nobody gets to read it
+            replay = self._session.replay_of(self._item, seen, scenario, self._plan)
+        record = record_of(seen, judgement, replay)
+        record["id"] = clone.nodeid
+        record["label"] = label = split_id(clone.nodeid)[1]
         text = verdict_text(record) if is_shown else ""
-        label = split_id(clone.nodeid)[1]
         for report in run.reports:
             report.user_properties.append(("chaos", judgement.verdict.value))
             path, line, domain = report.location
@@ -852,13 +868,6 @@ class OneTest:
             body.longrepr = None
             if judgement.evidence:
                 body.sections.append(("chaos", text))
-
-    def _record(self, clone: pytest.Item, seen: Observation, judgement: Judgement, scenario: Scenario | None) -> Record:
-        replay = self._session.replay_of(self._item, seen, scenario, self._plan)
-        record = record_of(seen, judgement, replay)
-        record["id"] = clone.nodeid
-        record["label"] = split_id(clone.nodeid)[1]
-        return record
 
 
 _NOTE: pytest.StashKey[Run] = pytest.StashKey()

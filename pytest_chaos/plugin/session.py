@@ -342,6 +342,8 @@ class ChaosSession:
             self._repeated.update([plain] if is_first else [])
             if session is not None and not is_first:
                 compat.count_collected(session, 1)
+        if not label:
+            self.laboratory.census.another_test()
         self.laboratory.census.owner = Owner(nodeid, "test")
 
     def pytest_runtest_logfinish(self) -> None:
