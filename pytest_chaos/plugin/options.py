@@ -142,9 +142,10 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
     """Read the options that say what is explored and for how long; an option wins over a suite and the table."""
     texts = config.getoption("chaos_target")
     if texts:
+        settings.sweeps = False
+    if set(texts) - {"none"}:  # alone it only says that nothing is swept which nobody asked for
         settings.targets = []
         settings.libraries = []
-        settings.sweeps = False
     for text in texts:
         if text in LIBRARIES:
             settings.libraries.append(text)
