@@ -102,7 +102,7 @@ def prepare(python: str, project: Project, folder: Path) -> tuple[str, Path]:
 def _call(*command: str) -> None:
     try:
         done = subprocess.run(
-            command, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT
+            command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT
         )
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"{' '.join(command[1:4])} is not done after {LIMIT} s") from None
@@ -110,7 +110,7 @@ def _call(*command: str) -> None:
         raise CannotRunError(f"{' '.join(command[1:])}: {done.stderr[-1500:]}")
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV"))}
     return {**kept, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
@@ -126,7 +126,7 @@ def run_suite(own: str, project: Project, folder: Path, sources: Path, *words: s
         done = subprocess.run(
             [own, "-P", "-X", "faulthandler", "-m", "pytest", *options, "--arming-package", project.package, *words],
             cwd=sources,
-            env=_environment(PYTHONPATH=str(folder / "plugin")),
+            env=environment(PYTHONPATH=str(folder / "plugin")),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -206,21 +206,21 @@ def _unequal(plain: dict[str, Any], armed: dict[str, Any]) -> set[str]:
 def show(report: Report) -> None:
     """Print the report of one project."""
     if report.skipped:
-        _say(f"  skipped  {report.project}: {report.skipped}")
+        say(f"  skipped  {report.project}: {report.skipped}")
         return
     for kind in ("differences", "known", "unsteady"):
         lines = getattr(report, kind)
         for line in lines[:SHOWN]:
-            _say(f"  {kind.removesuffix('s')}  {report.project}: {line}")
+            say(f"  {kind.removesuffix('s')}  {report.project}: {line}")
         if len(lines) > SHOWN:
-            _say(f"  {kind.removesuffix('s')}  {report.project}: and {len(lines) - SHOWN} more")
+            say(f"  {kind.removesuffix('s')}  {report.project}: and {len(lines) - SHOWN} more")
     armed = report.armed
     if not armed:
         return
     for kind in ("refused", "nameless"):
         for reason, count in armed[kind].items():
-            _say(f"  {kind}  {report.project}: {reason} ({count}x)")
-    _say(
+            say(f"  {kind}  {report.project}: {reason} ({count}x)")
+    say(
         f"  {report.project}: {report.tests} tests; {armed['functions']} functions: {armed['spliced']} spliced,"
         f" {armed['by_name']} replaced by name, {sum(armed['refused'].values())} refused;"
         f" {armed['planned']} planned ahead; {armed['calls']} calls counted in {armed['windows']} bodies;"
@@ -229,12 +229,12 @@ def show(report: Report) -> None:
     )
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # the report
 
 
 @contextlib.contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
+def folder_for(kept: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
         yield Path(made) if kept is None else Path(tempfile.mkdtemp(dir=kept))
 
@@ -258,15 +258,15 @@ def main() -> int:
     differences = 0
     start = time.monotonic()
     for python in pythons:
-        _say(python)
+        say(python)
         for project in PROJECTS:
             if options.only and project.name not in options.only:
                 continue
-            with _folder(options.keep) as folder:
+            with folder_for(options.keep) as folder:
                 report = examine(python, project, folder, *words)
             show(report)
             differences += len(report.differences)
-    _say(f"{differences} differences, {time.monotonic() - start:.0f} s")
+    say(f"{differences} differences, {time.monotonic() - start:.0f} s")
     return 1 if differences else 0
 
 

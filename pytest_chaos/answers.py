@@ -6,7 +6,6 @@ Starlette's and FastAPI's test clients are httpx clients, of ``httpx2`` in newer
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import importlib.util
 import sys
@@ -33,7 +32,7 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
 
     def seen(request: Any, response: Any, is_to_driver: bool) -> None:
         text = f"{request.method} {request.url}"
-        record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began, _digest(response)))
+        record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began))
 
     with contextlib.ExitStack() as stack:
         for name in _LIBRARIES:
@@ -47,15 +46,6 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
 def is_client_loaded() -> bool:
     """Tell whether an HTTP client that is watched has been imported, so that watching it imports nothing."""
     return any(name in sys.modules for name in _LIBRARIES)
-
-
-def _digest(response: Any) -> str:
-    """Return a digest of a body that was read already; to read a streamed one is its receiver's business."""
-    try:
-        content = response.content
-    except Exception:  # noqa: BLE001  # each client has an error of its own for a body that was not read
-        return ""
-    return hashlib.blake2b(content, digest_size=8).hexdigest() if isinstance(content, bytes) else ""
 
 
 def _replace(

@@ -75,9 +75,9 @@ BOUNDARIES: tuple[Boundary, ...] = (
         ("raise(requests.exceptions:ConnectionError)",),
         ("raise(requests.exceptions:ReadTimeout)",),
     ),
-    # httpx waits five seconds at most unless it is told otherwise, so its calls can time out.
-    Boundary("httpx", "httpx:Client.send", ("raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)")),
-    Boundary("httpx", "httpx:AsyncClient.send", ("raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)")),
+    # httpx waits five seconds at most unless it is told otherwise, so its calls time out and do not hang.
+    Boundary("httpx", "httpx:Client.send", ("raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)"), hangs=False),
+    Boundary("httpx", "httpx:AsyncClient.send", ("raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)"), hangs=False),
     Boundary(
         "redis",
         "redis.client:Redis.execute_command",

@@ -192,6 +192,9 @@ class Watch:
         self.inventory.close()
 
 
+_NOTHING = contextlib.nullcontext()
+
+
 class Experiment:
     """One disturbed run of one test body.
 
@@ -243,7 +246,7 @@ class Experiment:
         self._children: tuple[int, ...] = ()
         self._is_closed = False
         self._main = threading.get_ident()
-        self._around = contextlib.ExitStack()
+        self._quietly: contextlib.AbstractContextManager[None] | None = None
         self.ward = Ward(
             budget_s,
             laboratory.provenance,
@@ -257,7 +260,8 @@ class Experiment:
 
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
-        self._around.enter_context(released_threads_end_quietly())
+        self._quietly = released_threads_end_quietly()
+        self._quietly.__enter__()
         if (self.contract.leaks, self.plain_leaks) != ("off", "off"):
             self.inventory.begin()
 
@@ -303,21 +307,15 @@ class Experiment:
         census.children.clear()
         began = monotonic()
         try:
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(self.ward.opened())
+            with self.ward.opened():
                 self.new_round()
-                stack.enter_context(problems_told_to(self.journal.failed))
-                self.injector.open()
-                stack.callback(self.injector.close)
-                if self.limit_s is not None:
-                    stack.enter_context(self.laboratory.guard.watching(self.ward, self.limit_s))
-                if self.trace is not None:
-                    stack.enter_context(_loud_logs(self._log_made))
-                if self.contract.status is not None or (self.trace is not None and is_client_loaded()):
-                    # Over the replacements: a fault may stand on the very function that is watched.
-                    for watcher in self.laboratory.watchers:
-                        stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
-                yield
+                with problems_told_to(self.journal.failed):
+                    self.injector.open()
+                    try:
+                        with self._limited(), self._loud(), self._answers_watched():
+                            yield
+                    finally:
+                        self.injector.close()
         finally:
             self.injector.close()
             self.ward.close()
@@ -325,6 +323,23 @@ class Experiment:
             self._duration_s += monotonic() - began
             self._children = tuple(census.children)
             self.journal.custody.settle()
+
+    def _limited(self) -> contextlib.AbstractContextManager[None]:
+        if self.limit_s is None:
+            return _NOTHING
+        return self.laboratory.guard.watching(self.ward, self.limit_s)
+
+    def _loud(self) -> contextlib.AbstractContextManager[None]:
+        return _NOTHING if self.trace is None else _loud_logs(self._log_made)
+
+    def _answers_watched(self) -> contextlib.AbstractContextManager[object]:
+        if self.contract.status is None and (self.trace is None or not is_client_loaded()):
+            return _NOTHING
+        with contextlib.ExitStack() as stack:
+            # Over the replacements: a fault may stand on the very function that is watched.
+            for watcher in self.laboratory.watchers:
+                stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
+            return stack.pop_all()
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""
@@ -392,7 +407,9 @@ class Experiment:
         self._put_back()
         self.journal.forget_errors()
         self.inventory.close()
-        self._around.close()
+        quietly, self._quietly = self._quietly, None
+        if quietly is not None:
+            quietly.__exit__(None, None, None)
         self._is_closed = True
 
     def _put_back(self) -> None:

@@ -222,6 +222,8 @@ class Reader:
             self.refuse("a blank is needed between hits and times", at=gap_start, remedy="Write '#3 2*hang'.")
         self.blanks()
         fault = self.fault()
+        if rate is None and hits is None and times is None:
+            return Term(fault)
         trigger = Trigger(rate=1.0 if rate is None else rate, hits=hits or ALL_CALLS, times=times)
         return Term(fault, ALWAYS if trigger == ALWAYS else trigger)
 

@@ -142,11 +142,12 @@ class Ward:
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
         """The window of the body: it can be interrupted, and at the end everybody goes on."""
-        with contextlib.ExitStack() as stack:
-            self._is_signal_read = stack.enter_context(compat.watched_wakeups())
-            self._interrupt_body = stack.enter_context(compat.interruptible(self._raise_in_body))
-            stack.callback(self.close)
-            yield
+        interruptible = compat.interruptible(self._raise_in_body)
+        with compat.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
+            try:
+                yield
+            finally:
+                self.close()
 
     # --- waiting, sync
 

@@ -40,6 +40,17 @@ def parse(text: str, source: str = "", importer: ExceptionImporter | None = None
         raise error.at(source) from None
 
 
+def fault_alone(text: str) -> Fault | None:
+    """Return the fault of a text that is nothing else, or ``None``; :func:`parse` tells what is wrong."""
+    reader = Reader(text, import_exception)
+    try:
+        term = reader.term()
+    except SpecificationError:
+        return None
+    reader.blanks()
+    return term.fault if reader.is_at_end() and term.trigger is ALWAYS else None
+
+
 def parse_target(text: str) -> Target:
     """Return the target a text stands for, not looked up.
 

@@ -83,14 +83,12 @@ class Answer:
         status: Status code.
         is_to_driver: Whether the test itself received it, and not the system from a dependency.
         elapsed_s: Seconds since the body began.
-        body: A digest of the body, or an empty text where it was not read.
     """
 
     request: str
     status: int
     is_to_driver: bool
     elapsed_s: float
-    body: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

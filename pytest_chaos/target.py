@@ -185,7 +185,19 @@ def resolve(target: Target) -> list[Point]:
     if target.is_glob:
         return _points_of_glob(target)
     exact = canonical(target)
-    return [_point_by_name(_import(exact.module), exact.module, exact.name)]
+    module = _import(exact.module)
+    known = _FUNCTIONS.get((exact.module, exact.name))
+    # A test that is run again and again has the same functions each time, unless a fixture has put another there.
+    if known is not None and known.owner is module and vars(module).get(known.name) is known.raw:
+        return [known]
+    point = _point_by_name(module, exact.module, exact.name)
+    if type(point.raw) is types.FunctionType and point.owner is module and not point.inherited:
+        _FUNCTIONS[exact.module, exact.name] = point
+    return [point]
+
+
+_FUNCTIONS: dict[tuple[str, str], Point] = {}
+"""Functions of modules that were found, by module and name."""
 
 
 # --- exact names

@@ -373,6 +373,8 @@ class Injector:
 
     def lift_all(self) -> None:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
+        for injection in self.injections:
+            injection.is_lifted = True  # at once, so that none is planned anew when another one goes
         for injection in reversed((*self.watches, *self.injections)):
             self.lift(injection)
         for mechanism in reversed(self._shadowed):
@@ -410,6 +412,10 @@ class Injector:
 
     def _site(self, point: Point) -> _Site:
         function = function_behind(point)
+        if function is not None and not (point.through or point.adapter or point.inherited):
+            joined = self._sites.get(id(function))
+            if joined is not None:
+                return joined
         mechanism = mechanism_for(point, function, self._armory, self._covered)
         # A spliced function is one site, by whatever name it is reached; else the place is what is replaced.
         key = id(function) if function is not None and mechanism.is_by_function else point.identity
@@ -450,6 +456,8 @@ class Injector:
 
     def _plan(self, sites: list[_Site]) -> None:
         """Settle again which rules' calls pass gates, after the rules at some sites have changed."""
+        if not sites:
+            return
         with self._lock:
             touched = {id(entry.injection): entry.injection for site in sites for entry in site.rules}
             touched.update({id(site.planned.injection): site.planned.injection for site in sites if site.planned})

@@ -64,5 +64,8 @@ def differs(seen: Observation) -> bool:
 
 
 def received(answers: tuple[Answer, ...]) -> list[tuple[object, ...]]:
-    """Return what the test received, in a form that can be compared."""
-    return [(answer.request, answer.status, answer.body) for answer in answers if answer.is_to_driver]
+    """Return what the test received, in a form that can be compared from run to run.
+
+    Bodies and addresses are not: they hold ids and times that differ without any fault.
+    """
+    return [(answer.request.partition(" ")[0], answer.status) for answer in answers if answer.is_to_driver]

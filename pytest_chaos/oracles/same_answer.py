@@ -21,13 +21,7 @@ def judge_same_answer(seen: Observation) -> Iterator[Finding]:
         first = next((pair for pair in zip(mine, plain, strict=False) if pair[0] != pair[1]), None)
         told = f"{len(mine)} answers instead of {len(plain)}"
         if first is not None:
-            (request, status, *_), (plain_request, plain_status, *_) = first
-            if request != plain_request:
-                told = f"{request} instead of {plain_request}"
-            else:
-                told = f"{request}: {status} " + (
-                    "with another body" if status == plain_status else f"instead of {plain_status}"
-                )
+            told = " instead of ".join(f"{method} {status}" for method, status in first)
         yield reported(
             Verdict.CHANGED,
             "same answer",

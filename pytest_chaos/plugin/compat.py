@@ -66,15 +66,15 @@ def is_property_test(item: pytest.Item) -> bool:
     return hasattr(getattr(item, "obj", None), "hypothesis")
 
 
-@contextmanager
-def each_example(item: pytest.Item, before: Callable[[], None]) -> Iterator[None]:
+def each_example(item: pytest.Item, before: Callable[[], None]) -> AbstractContextManager[None]:
     """Call ``before`` at the start of each Hypothesis example, while the context lasts."""
     handle: Any = getattr(getattr(item, "obj", None), "hypothesis", None)
     inner = getattr(handle, "inner_test", None)
-    if inner is None:
-        yield
-        return
+    return nullcontext() if inner is None else _each_call(handle, inner, before)
 
+
+@contextmanager
+def _each_call(handle: Any, inner: Callable[..., Any], before: Callable[[], None]) -> Iterator[None]:
     @functools.wraps(inner)
     def counted(*args: Any, **kwargs: Any) -> Any:
         before()
@@ -260,8 +260,7 @@ def count_collected(session: pytest.Session, more: int) -> None:
         reporter.tests_count += more
 
 
-@contextmanager
-def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
+def same_examples(item: pytest.Item, most: int | None = None) -> AbstractContextManager[None]:
     """Let Hypothesis make the same examples in each run, and remember none of them.
 
     Args:
@@ -269,10 +268,11 @@ def same_examples(item: pytest.Item, most: int | None = None) -> Iterator[None]:
         most: At most so many, or ``None`` for as many as the test says.
     """
     function: Any = getattr(item, "obj", None)
-    handle: Any = getattr(function, "hypothesis", None)
-    if handle is None:
-        yield
-        return
+    return _same_examples(function, most) if hasattr(function, "hypothesis") else nullcontext()
+
+
+@contextmanager
+def _same_examples(function: Any, most: int | None) -> Iterator[None]:
     import hypothesis
 
     function = getattr(function, "__func__", function)

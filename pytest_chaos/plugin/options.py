@@ -21,7 +21,7 @@ from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import BUDGET_S
-from pytest_chaos.notation import parse, parse_target
+from pytest_chaos.notation import fault_alone, parse, parse_target
 from pytest_chaos.resources.filters import KEYS as FILTER_KEYS
 from pytest_chaos.resources.filters import Filter, read_filter
 from pytest_chaos.scenario import Rule
@@ -142,9 +142,10 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
     """Read the options that say what is explored and for how long; an option wins over a suite and the table."""
     texts = config.getoption("chaos_target")
     if texts:
+        settings.sweeps = False
+    if set(texts) - {"none"}:  # alone it only says that nothing is swept which nobody asked for
         settings.targets = []
         settings.libraries = []
-        settings.sweeps = False
     for text in texts:
         if text in LIBRARIES:
             settings.libraries.append(text)
@@ -197,6 +198,9 @@ def read_fault(text: str, place: str) -> Fault:
     Raises:
         SpecificationError: It is none, or has a trigger or a second term.
     """
+    alone = fault_alone(text)
+    if alone is not None:
+        return alone
     prefix = "target = "
     try:
         rules = parse(prefix + text)

@@ -30,7 +30,7 @@ from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
 from pytest_chaos.plugin.clones import clone_of, split_id
-from pytest_chaos.plugin.exploring import Exploring, FreshRun, Run, TestPlan, note_outcome
+from pytest_chaos.plugin.exploring import RECOVERY, Exploring, FreshRun, Run, TestPlan, note_outcome
 from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
 from pytest_chaos.plugin.options import Settings, read_settings, replay_text
 from pytest_chaos.plugin.running import ARM, EXPERIMENT
@@ -119,6 +119,7 @@ class ChaosSession:
         self.records: list[Record] = []
         self.usage_errors: list[str] = []
         self.wanted: dict[str, set[str]] = {}
+        self.asked: list[str] = []
         self.exploring = Exploring(self, settings)
         self.tallies: list[Tally] = [self.exploring.tally]
         self.complaints: list[str] = []
@@ -145,6 +146,10 @@ class ChaosSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
+        labels = {one: split_id(one)[1] for one in self._config.args}
+        self.asked = [
+            one for one, label in labels.items() if label and label != RECOVERY and not label.startswith("seed=")
+        ]
         self.wanted = wanted_scenarios(self._config)
 
     def pytest_report_header(self) -> list[str]:
@@ -162,6 +167,15 @@ class ChaosSession:
         if python.MISSING:
             lines.append(f"chaos: not available on this interpreter: {', '.join(python.MISSING)}")
         return lines
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Where only the plan is asked for, no fault acts, so fault tests are left out."""
+        if self.settings.plans:
+            faulty = [item for item in items if self._is_fault_test(item)]
+            if faulty:
+                self._config.hook.pytest_deselected(items=faulty)
+                items[:] = [item for item in items if item not in faulty]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -238,20 +252,17 @@ class ChaosSession:
             globs = ", ".join(self.settings.only)
             self.complaints.append(f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels")
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif self._missed_ids and session.exitstatus == pytest.ExitCode.OK and not self.exploring.is_cut_short:
-            self.complaints += [f"not found: {one}; --chaos-plan lists the labels" for one in self._missed_ids]
+        elif self.asked and not self.exploring.matched and session.exitstatus == pytest.ExitCode.OK:
+            self.complaints.append(
+                f"no scenario has the id {self.asked[0]!r}: give the targets or rules of the run in which it was, "
+                "or the line 'run again' of its failure"
+            )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and self._ran_whole(session):
             silent = self._silent_rules()
             self.complaints += silent
             if silent and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    @property
-    def _missed_ids(self) -> list[str]:
-        """The scenarios that were asked for by id, if not one of them was there."""
-        asked = [str(word) for word in self._config.invocation_params.args if split_id(str(word))[1]]
-        return [] if self.exploring.matched else asked
 
     def _ran_whole(self, session: pytest.Session) -> bool:
         """Tell whether every test that there is was run, so that a rule that never fired will never fire."""
@@ -260,7 +271,7 @@ class ChaosSession:
             self.deselected
             or session.shouldfail
             or session.shouldstop
-            or any(split_id(one)[1] for one in self._config.args)
+            or self.wanted
             or self.settings.only
             or self.settings.replay
             or any(tally.left_out for tally in self.tallies)
@@ -351,6 +362,8 @@ class ChaosSession:
             self._repeated.update([plain] if is_first else [])
             if session is not None and not is_first:
                 compat.count_collected(session, 1)
+        if not label:
+            self.laboratory.census.another_test()
         self.laboratory.census.owner = Owner(nodeid, "test")
 
     def pytest_runtest_logfinish(self) -> None:

@@ -68,6 +68,7 @@ class Census:
         self._children = Children(self.births)
         self._async_generators = AsyncGenerators(self.births, self.loops_in_use)
         self._loop_timers = LoopTimers(self.births, self.loops_in_use)
+        self._descriptors = Descriptors(self.births, self.loops_in_use)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
             Tasks(self.births, self.loops_in_use, self._deaths.task_is_reported),
@@ -80,7 +81,7 @@ class Census:
             Locks(self.births, self.loops_in_use),  # after threads and tasks that end, and so release
             Permits(self.births, self.loops_in_use),
             Coroutines(self.births),
-            Descriptors(self.births, self.loops_in_use),  # last: what others wait for may still close some
+            self._descriptors,  # last: what others wait for may still close some
         )
         self.actors: Actors | None = None
         self.children: list[int] = []
@@ -208,6 +209,10 @@ class Census:
         return self.loops_in_use.open()
 
     # --- what is left
+
+    def another_test(self) -> None:
+        """Begin with another test: whatever comes before its first run may have opened something, or closed."""
+        self._descriptors.forget_last()
 
     def baseline(self) -> Baseline:
         """Return what is alive now; until it is told what is left, or forgotten, closing loops are looked at."""

@@ -11,7 +11,7 @@ import re
 import socket
 import stat
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pytest_chaos import compat
@@ -42,15 +42,26 @@ class Before(NamedTuple):
     dropped: int
 
 
-def open_descriptors() -> dict[int, Identity]:
-    """Return the open descriptors; nothing where the system does not list them."""
+_NOTHING: Mapping[int, Identity] = {}
+
+
+def open_descriptors(known: Mapping[int, Identity] = _NOTHING) -> dict[int, Identity]:
+    """Return the open descriptors; nothing where the system does not list them.
+
+    Args:
+        known: What they are, if the numbers are still those.
+    """
     found: dict[int, Identity] = {}
     fstat = os.fstat
     try:
         names = os.listdir(_FOLDER)  # noqa: PTH208  # pathlib would double what a clean test pays
     except OSError:
         return found
-    for number in map(int, names):
+    numbers = list(map(int, names))
+    # One more is listed, in which they are read.
+    if known and len(numbers) == len(known) + 1 and known.keys() <= set(numbers):
+        return dict(known)
+    for number in numbers:
         try:
             found[number] = fstat(number)[1:3]  # inode and device
         except OSError:  # the listing's own
@@ -78,6 +89,7 @@ class Descriptors:
         self._owned: dict[Descriptor, Birth] = {}  # what appeared while a wider fixture was set up
         self._before_fixture: dict[int, Identity] = {}
         self._dropped: list[tuple[Birth | None, Leftover]] = []
+        self._last: dict[int, Identity] = {}
         self._ear = taps.EarForUnclosed(self._hear)
         self._is_collecting = self._collects_itself = False
         self._undo: Callable[[], None] = lambda: None
@@ -97,11 +109,12 @@ class Descriptors:
         self._sockets.clear()
         self._owned.clear()
         self._dropped.clear()
+        self._last = {}
 
     def snapshot(self) -> Before:
         """Return what is open now."""
         self._ear.come_first()
-        numbers = open_descriptors()
+        numbers, self._last = open_descriptors(self._last), {}
         if self._owned:
             self._owned = {one: birth for one, birth in self._owned.items() if numbers.get(one.number) == one.identity}
         return Before(numbers, len(self._dropped))
@@ -109,13 +122,17 @@ class Descriptors:
     def left(self, before: Before, mine: Mine) -> list[Leftover]:
         """Return what was left."""
         left: list[Leftover] = []
-        now = open_descriptors()
+        now = self._last = open_descriptors()
         if now != before.numbers:
             new = [Descriptor(*one) for one in now.items() if before.numbers.get(one[0]) != one[1]]
             new = [one for one in new if self._may_leak(one, mine)]
             if new:
                 left = self._look_closely(new)
         return [found for birth, found in self._dropped[before.dropped :] if mine(birth)] + left
+
+    def forget_last(self) -> None:
+        """What was open after the last run is not what is open before the next one: something else comes between."""
+        self._last = {}
 
     def owner_changes(self, before: Owner, after: Owner) -> None:
         """Note what a wider fixture opened while it was set up."""

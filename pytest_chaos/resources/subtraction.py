@@ -21,6 +21,9 @@ class Difference(NamedTuple):
     pre_existing: tuple[Leftover, ...]
 
 
+_NOTHING = Difference((), ())
+
+
 def subtract(faulty: Iterable[Leftover], plain: Iterable[Leftover]) -> Difference:
     """Part the leftovers of a run under a fault by what the plain run left, as often as it left it.
 
@@ -33,6 +36,8 @@ def subtract(faulty: Iterable[Leftover], plain: Iterable[Leftover]) -> Differenc
         plain: What the run without it left.
     """
     faulty = list(faulty)
+    if not faulty:
+        return _NOTHING
     leaks: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for one in plain:

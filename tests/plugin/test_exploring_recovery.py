@@ -147,7 +147,7 @@ def test_a_polluted_process_ends_the_exploring_of_the_test(inner):
     )
 
     (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
-    assert line == "left out 1: the process is polluted (1)"
+    assert "the process is polluted" in line
 
 
 def test_a_later_test_that_fails_is_told_of_the_pollution(inner):

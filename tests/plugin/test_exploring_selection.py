@@ -110,7 +110,7 @@ def test_an_id_that_no_scenario_has_is_a_usage_error(shop):
     done = run(shop, "test_it.py::test_b[chaos: shop:charge hang all]")
 
     assert done.code == pytest.ExitCode.USAGE_ERROR
-    assert "not found: test_it.py::test_b[chaos: shop:charge hang all]; --chaos-plan lists the labels" in done.text
+    assert "no scenario has the id 'test_it.py::test_b[chaos: shop:charge hang all]'" in done.text
     assert run(shop, "test_it.py::test_b[chaos: shop:charge hang all]", f"test_it.py::test_b{CHARGE}").code == 0
 
 

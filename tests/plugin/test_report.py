@@ -155,7 +155,14 @@ def test_a_report_without_results(shop):
     shop.write("old.json", "{}")
     done = shop.run("-k", "plain", "--chaos-report=old.json")
 
-    assert done.document == {"version": 1, "seed": 0, "results": [], "rules": [], "summary": {}}
+    assert done.document == {
+        "version": 1,
+        "seed": 0,
+        "results": [],
+        "rules": [],
+        "summary": {},
+        "exploration": {},
+    }
     assert (shop.path / "old.json").read_text() != "{}"
 
 
