@@ -95,7 +95,7 @@ class Run:
         reports: pytest's reports, not logged yet.
         seen: What was seen.
         judgement: What was said of it.
-        errors: What its parts ended with, until it is judged.
+        errors: What its parts ended with, until they are told.
     """
 
     experiment: Experiment
@@ -808,9 +808,9 @@ class OneTest:
                 # A plugin that runs tests again does so with the plain run, and tells of it itself.
                 if not (is_plain and compat.is_run_by_another(item, following, self._exploring)):
                     run.reports = compat.runtestprotocol(item, nextitem=following, log=False)
+                if not is_plain:  # the plain run has passed, and keeps nothing either
+                    forget(run.errors)
                 session.conclude(item, run)
-            if not is_plain:
-                forget(run.errors)
 
         clone.stash[_RUN] = in_protocol
         with compat.in_place(clone.session, clone):
@@ -907,7 +907,7 @@ def _excuse_teardown(reports: list[pytest.TestReport]) -> None:
 
 
 def forget(errors: list[BaseException]) -> None:
-    """Let go of what errors keep, once they are judged, so that the next run does not meet it.
+    """Let go of what errors keep: it is no leak of the system's, and the next run must not meet it.
 
     pytest holds a failure in a cycle with the frames that it passed, and with them every socket and file in their
     variables, until somebody collects it. Frames of generators and coroutines may be suspended, and are left alone.
