@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mass import projects  # noqa: E402  # the folder above must be on the path first
-from mass.run import interpreters  # noqa: E402  # as above
+from mass.run import REPEATS, interpreters  # noqa: E402  # as above
 
-LIMIT = 3600  # seconds for one suite
+LIMIT = 1800  # seconds for one suite
 SHOWN = 10  # how many differences of a project are printed
 BUDGET = "10m"
 
@@ -166,8 +166,10 @@ def examine(python: str, explored: Explored, folder: Path, words: list[str], *, 
         return 1
     projects.say(_indented(_section(swept.printed), name))
     differing = _differing(plain, swept)
-    again = run_suite(own, folder, sources, "plain", "-p", "no:chaos", *explored.tests) if differing else plain
-    unsteady = {test for test in differing if again.outcomes.get(test) != plain.outcomes.get(test)}
+    unsteady: set[str] = set()
+    for _ in range(REPEATS if differing else 0):
+        again = run_suite(own, folder, sources, "plain", "-p", "no:chaos", *explored.tests)
+        unsteady |= {test for test in differing if again.outcomes.get(test) != plain.outcomes.get(test)}
     for test in sorted(differing)[:SHOWN]:
         kind = "unsteady" if test in unsteady else "difference"
         was, became = plain.outcomes.get(test), swept.outcomes.get(test)

@@ -30,8 +30,9 @@ from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
 from pytest_chaos.plugin.clones import clone_of, split_id
-from pytest_chaos.plugin.exploring import RECOVERY, Exploring, FreshRun, Run, TestPlan, note_outcome
+from pytest_chaos.plugin.exploring import Exploring, FreshRun
 from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
+from pytest_chaos.plugin.one_test import RECOVERY, Run, TestPlan, note_outcome
 from pytest_chaos.plugin.options import Settings, read_settings, replay_text
 from pytest_chaos.plugin.running import ARM, EXPERIMENT
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch

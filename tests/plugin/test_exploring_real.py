@@ -51,6 +51,37 @@ def test_what_a_failed_run_keeps_is_not_there_in_the_next_one(pytester: Any) -> 
     assert result.ret == 0
 
 
+def test_what_only_a_failure_keeps_is_no_leak(pytester: Any) -> None:
+    pytester.makepyfile(
+        shop="""
+            class Queue:
+                def __init__(self, path):
+                    self.file = open(path, "w")
+
+                def __del__(self):
+                    self.file.close()
+
+                def put(self, thing):
+                    self.file.write(encode(thing))
+
+            def encode(thing):
+                return str(thing)
+        """,
+        test_shop="""
+            import shop
+
+            def test_it(tmp_path):
+                queue = shop.Queue(tmp_path / "file")
+                queue.put(1)
+        """,
+    )
+
+    result = pytester.runpytest("--chaos", "--chaos-target=shop:encode", "--chaos-fault=raise(OSError)", "-v")
+
+    result.stdout.fnmatch_lines(["*shop:encode raise OSError all? ESCAPED*"])
+    assert result.ret == 0
+
+
 def test_library_that_only_the_tests_import_is_swept_by_its_name(pytester: Any) -> None:
     pytester.makepyfile(
         shop="""
