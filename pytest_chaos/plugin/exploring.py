@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import inspect
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -888,18 +890,23 @@ def forget(errors: list[BaseException]) -> None:
     variables, until somebody collects it. Frames of generators and coroutines may be suspended, and are left alone.
     """
     seen: set[int] = set()
-    while errors:
-        error = errors.pop()
-        if id(error) in seen:
-            continue
-        seen.add(id(error))
-        errors += [one for one in (error.__cause__, error.__context__) if one is not None]
-        errors += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-        for frame, _ in walk_tb(error.__traceback__):
-            if not frame.f_code.co_flags & _RESUMABLE:
-                with suppress(RuntimeError):  # it is still running
-                    frame.clear()
-                    _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
+    had_some = bool(errors)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a socket that is dropped here would be an error of the next test's set-up
+        while errors:
+            error = errors.pop()
+            if id(error) in seen:
+                continue
+            seen.add(id(error))
+            errors += [one for one in (error.__cause__, error.__context__) if one is not None]
+            errors += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+            for frame, _ in walk_tb(error.__traceback__):
+                if not frame.f_code.co_flags & _RESUMABLE:
+                    with suppress(RuntimeError):  # it is still running
+                        frame.clear()
+                        _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
+        if had_some:
+            gc.collect(1)  # what is in a cycle with generators; it is young
 
 
 def _hangs(scenario: Scenario | None) -> bool:
