@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import gc
 import inspect
 import time
 import warnings
@@ -890,7 +889,6 @@ def forget(errors: list[BaseException]) -> None:
     variables, until somebody collects it. Frames of generators and coroutines may be suspended, and are left alone.
     """
     seen: set[int] = set()
-    had_some = bool(errors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a socket that is dropped here would be an error of the next test's set-up
         while errors:
@@ -905,8 +903,6 @@ def forget(errors: list[BaseException]) -> None:
                     with suppress(RuntimeError):  # it is still running
                         frame.clear()
                         _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
-        if had_some:
-            gc.collect(1)  # what is in a cycle with generators; it is young
 
 
 def _hangs(scenario: Scenario | None) -> bool:
