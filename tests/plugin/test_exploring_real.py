@@ -82,6 +82,39 @@ def test_what_only_a_failure_keeps_is_no_leak(pytester: Any) -> None:
     assert result.ret == 0
 
 
+def test_what_a_failure_drops_is_no_error_of_the_next_test(pytester: Any) -> None:
+    pytester.makepyfile(
+        shop="""
+            import socket
+
+            def connect():
+                connection = socket.socket()
+                greet(connection)
+                connection.close()
+
+            def greet(connection):
+                pass
+        """,
+        test_shop="""
+            import shop
+
+            def test_it():
+                shop.connect()
+
+            def test_later():
+                pass
+        """,
+    )
+
+    result = pytester.runpytest(
+        *("--chaos", "--chaos-target=shop:greet", "--chaos-fault=raise(OSError)", "-v"),
+        *("-Werror::ResourceWarning", "-Werror::pytest.PytestUnraisableExceptionWarning"),
+    )
+
+    result.stdout.fnmatch_lines(["*shop:greet raise OSError all? ESCAPED*", "*test_later PASSED*"])
+    assert result.ret == 0
+
+
 def test_library_that_only_the_tests_import_is_swept_by_its_name(pytester: Any) -> None:
     pytester.makepyfile(
         shop="""
