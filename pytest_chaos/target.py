@@ -54,6 +54,11 @@ class Target:
         return any(char in self.module + self.name for char in "*?")
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether an exact target can be looked up without importing code of the project; a glob always can."""
+        return self.is_object or self.is_glob or self.module in sys.modules or is_stdlib_module(self.module)
+
+    @property
     def text(self) -> str:
         """The canonical text, or a description in ``‹›`` for an object without one."""
         if self.is_object:

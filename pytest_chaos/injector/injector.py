@@ -310,7 +310,8 @@ class Injector:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
         rule = Rule(target, _WATCHING)
-        points = rule.points() if points is None else points
+        is_late = not target.is_loaded  # a module that only the test imports is not imported for it
+        points = ([] if is_late else rule.points()) if points is None else points
         watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
         watch.observer = observer
         try:
@@ -320,8 +321,9 @@ class Injector:
             self._detach(watch)
             raise
         self.watches.append(watch)
-        if target.is_glob:
-            self._armory.imports.listen(not_yet_imported(target), self._module_loaded)
+        if target.is_glob or is_late:
+            names = not_yet_imported(target) if target.is_glob else [target.module]
+            self._armory.imports.listen(names, self._module_loaded)
         return watch
 
     def _attach(self, injection: Injection, points: list[Point], *, below: bool) -> None:
@@ -350,7 +352,8 @@ class Injector:
         """Let armed globs act on a module that was imported just now. Nothing is raised into the user's import."""
         for injection in (*self.watches, *self.injections):
             target = injection.rule.target
-            if injection.is_lifted or not target.is_glob or not module_matcher(target.module)(name):
+            is_waiting = target.is_glob or not injection.points
+            if injection.is_lifted or not is_waiting or not module_matcher(target.module)(name):
                 continue
             known = {(id(point.owner), point.name) for point in injection.points}
             try:

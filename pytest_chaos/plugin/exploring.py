@@ -67,6 +67,7 @@ class Exploring:
         self._spent_s = 0.0
         self._running: pytest.Item | None = None
         self._is_sweep = False
+        self._late_errors: set[str] = set()
         self.candidates: Candidates | None = None
 
     # --- which tests
@@ -178,17 +179,29 @@ class Exploring:
             if target.text in seen:
                 continue
             seen.add(target.text)
-            points = self._points.get(target.text)
-            if points is None:
-                try:
-                    points = self._points[target.text] = resolve_target(target)
-                except SpecificationError as error:
-                    raise error.at(places.get(target.text, "")) from None
-                self._by_text.update({point.text: point for point in points})
+            try:
+                points = self._points_of(target)
+            except SpecificationError as error:
+                raise error.at(places.get(target.text, "")) from None
             fresh = [point for point in points if point.identity not in taken]
             taken.update(point.identity for point in fresh)
             watched.append((target, fresh))
         return watched
+
+    def _points_of(self, target: Target) -> list[Point]:
+        """Return the injection points of a target; none yet, if only a test imports its module."""
+        points = self._points.get(target.text)
+        if points is None and target.is_loaded:
+            points = self._points[target.text] = resolve_target(target)
+            self._by_text.update({point.text: point for point in points})
+        return points or []
+
+    def _points_now(self, target: Target) -> list[Point]:
+        """Return the same while tests run; what is wrong with a target is told at the end."""
+        try:
+            return self._points_of(target)
+        except SpecificationError:
+            return []
 
     # --- hooks
 
@@ -294,15 +307,28 @@ class Exploring:
             "matched": self.matched,
             "plan": self.plan_lines,
             "candidates": candidates,
+            "late errors": self.late_errors(),
         }
 
     def hear(self, told: dict[str, Any]) -> None:
         """Take what a worker says; its tally is kept apart."""
         self.matched += told["matched"]
+        self._late_errors.update(told["late errors"])
         self.plan_lines += told["plan"]
         if told["candidates"] is not None:
             self.candidates = self.candidates or Candidates(self._session.laboratory.provenance)
             self.candidates.hear(told["candidates"])
+
+    def late_errors(self) -> list[str]:
+        """Return what is wrong with targets in modules that were first imported by tests."""
+        for plan in self._plans.values():
+            for target, points in plan.watched:
+                if not points and not target.is_glob and target.is_loaded:
+                    try:
+                        self._points_of(target)
+                    except SpecificationError as error:
+                        self._late_errors.add(str(error))
+        return sorted(self._late_errors)
 
     @property
     def is_cut_short(self) -> bool:
@@ -332,7 +358,7 @@ class Exploring:
 
     def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:
         """Return what finds the scenarios of a test whose plain run is over."""
-        swept = {point.text for target in plan.targets for point in self._points.get(target.text, ())}
+        swept = {point.text for target in plan.targets for point in self._points_now(target)}
         sources = self._session.laboratory.sources
         globs = [target for target in plan.targets if target.is_glob]
 
@@ -360,7 +386,7 @@ class Exploring:
         own = [
             one
             for one in self.scenarios_of(plan)
-            if any(point.text in called for rule in one.rules for point in self._points.get(rule.target.text, ()))
+            if any(point.text in called for rule in one.rules for point in self._points_now(rule.target))
         ]
         return Explorer(
             plain.trace,

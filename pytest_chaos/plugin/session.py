@@ -247,7 +247,10 @@ class ChaosSession:
         ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
         if session.exitstatus not in ended:
             return
-        if self.settings.plans:
+        if late := self.exploring.late_errors():
+            self.complaints += late
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif self.settings.plans:
             session.exitstatus = pytest.ExitCode.OK
         elif self.settings.only and not self.exploring.matched and not self.exploring.is_cut_short:
             globs = ", ".join(self.settings.only)

@@ -178,7 +178,7 @@ def test_all_wrong_markers_are_told_at_once(shop):
     shop.write(
         "test_it.py",
         """
-        import pytest
+        import pytest, shop
 
         @pytest.mark.parametrize("x", [1, 2])
         @pytest.mark.chaos_explore("shop:chagre")
@@ -319,3 +319,39 @@ def test_without_the_switch_the_markers_do_nothing(shop):
     done = shop.run(chaos=False)
 
     assert done.outcomes == {"passed": 2}
+
+
+def test_a_module_that_only_a_test_imports_is_not_imported_for_it(inner):
+    """An exact target in it is met once the test has imported it, and plain outcomes stay what they are."""
+    inner.write("lazy.py", "def rate(): return 3\ndef price(): return rate()\n")
+    inner.write(
+        "test_it.py",
+        """
+        import sys
+
+        def test_it_is_not_loaded():
+            assert "lazy" not in sys.modules
+
+        def test_it_is_used():
+            import lazy
+            assert lazy.price() == 3
+        """,
+    )
+
+    done = inner.run_apart("--chaos-target=lazy:rate", "--chaos-fault=raise(OSError)")
+
+    assert done.outcomes == {"passed": 4}
+    assert [result["scenario"] for result in done.document["results"] if result["kind"] == "explored"] == [
+        "lazy:rate = raise(OSError)"
+    ]
+
+
+def test_a_wrong_name_in_a_module_that_only_a_test_imports_is_told_at_the_end(inner):
+    """Nobody can know before; it is no reason to say nothing."""
+    inner.write("lazy.py", "def rate(): return 3\n")
+    inner.write("test_it.py", "def test_it():\n    import lazy\n    assert lazy.rate() == 3\n")
+
+    done = inner.run_apart("--chaos-target=lazy:rat")
+
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "'rat'" in done.text and "Did you mean 'rate'?" in done.text
