@@ -174,6 +174,9 @@ class Provenance:
         folder = next((folder for folder in folders if real.startswith(folder)), "")
         return real[len(folder) :] if folder else filename
 
+    def _is_test(self, real: str) -> bool:
+        return real in self._test_files or os.path.basename(real) == "conftest.py"
+
     def _classify(self, filename: str) -> Origin:
         if filename.startswith("<"):
             if filename.startswith(_PASSAGE):
@@ -187,7 +190,7 @@ class Provenance:
         if real.startswith(_OWN_FOLDER) or filename.startswith(_OWN_FOLDER):
             return "passage" if real.startswith(_PASSAGE) else "chaos"
         if self._packages and self._is_in_packages(real):
-            return "project"
+            return "test" if self._is_test(real) else "project"  # tests may lie in the package that they test
         installed = _installed_package(real) or _installed_package(filename)
         if installed:
             if installed.startswith("pytest") or installed in _RUNNER_PACKAGES or real in self._plugin_files:
@@ -197,7 +200,7 @@ class Provenance:
             return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
         if not Path(filename).is_absolute() and not Path(real).exists():
             return "installed"  # compiled elsewhere: Cython keeps the names that its sources had there
-        if real in self._test_files or os.path.basename(real) == "conftest.py":
+        if self._is_test(real):
             return "test"
         if real.startswith(self._root):
             return "project"

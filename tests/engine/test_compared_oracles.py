@@ -31,8 +31,8 @@ PLAIN_CALLS = {"m:f": 1, "m:g": 2}
 PLAIN_SPOTS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:12 pay", 2, 2))
 
 
-def answer(status: int, request: str = "GET http://test/", *, body: str = "", is_to_driver: bool = True) -> Answer:
-    return Answer(request, status, is_to_driver, 0.1, body)
+def answer(status: int, request: str = "GET http://test/", *, is_to_driver: bool = True) -> Answer:
+    return Answer(request, status, is_to_driver, 0.1)
 
 
 STEADY = Steady(PLAIN_CALLS, (), (answer(200),))
@@ -227,7 +227,8 @@ OTHER_CALLS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:
     [
         ({"failure": Failure("AssertionError", is_assertion=True)}, SWALLOWED),
         ({"failure": Failure("TypeError", is_in_test=True)}, SWALLOWED),
-        ({"answers": (answer(200, body="other"),)}, SWALLOWED),
+        ({"answers": (answer(200, "PUT http://test/"),)}, SWALLOWED),
+        ({"answers": (answer(200, "GET http://test/another"),)}, []),
         ({"answers": (answer(204),)}, SWALLOWED),
         ({"spots": OTHER_CALLS}, SWALLOWED),
         ({"spots": (*PLAIN_SPOTS, SpotSeen("m:h", "shop.py:20 pay", 1, 0))}, SWALLOWED),
@@ -265,7 +266,8 @@ def test_error_that_somebody_was_told_of_is_not_lost(changes: Any) -> None:
     ("answers", "expected"),
     [
         ((answer(200),), []),
-        ((answer(200, body="other"),), [("changed", "other-answer", False)]),
+        ((answer(200, "PUT http://test/"),), [("changed", "other-answer", False)]),
+        ((answer(200, "GET http://test/another"),), []),
         ((answer(206),), [("changed", "other-answer", False)]),
         ((answer(200), answer(200)), [("changed", "other-answer", False)]),
         ((answer(200), answer(500, is_to_driver=False)), []),

@@ -223,3 +223,17 @@ def test_frames_are_walked_outwards() -> None:
 @pytest.mark.parametrize(("name", "expected"), [("json", True), ("os.path", True), ("pytest", False), ("jsonx", False)])
 def test_standard_library_is_told_by_name(name: str, expected: bool) -> None:
     assert expected == is_stdlib_module(name)
+
+
+def test_tests_inside_the_package_that_they_test_are_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "boxed" / "tests"
+    folder.mkdir(parents=True)
+    for file in (folder.parent / "__init__.py", folder / "test_it.py", folder / "conftest.py"):
+        file.touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    provenance = Provenance(tmp_path, packages=["boxed"], test_files=[str(folder / "test_it.py")])
+
+    assert "project" == provenance.of_file(str(folder.parent / "__init__.py"))
+    assert "test" == provenance.of_file(str(folder / "test_it.py"))
+    assert "test" == provenance.of_file(str(folder / "conftest.py"))

@@ -43,7 +43,9 @@ def test_what_a_failed_run_keeps_is_not_there_in_the_next_one(pytester: Any) -> 
         """,
     )
 
-    result = pytester.runpytest("--chaos", "--chaos-target=shop:weigh", "--chaos-fault=raise(OSError)", "-v")
+    result = pytester.runpytest(
+        "-p", "chaos", "--chaos", "--chaos-target=shop:weigh", "--chaos-fault=raise(OSError)", "-v"
+    )
 
     result.stdout.fnmatch_lines(["*shop:weigh raise OSError all? ESCAPED*", "*chaos: recovery? RESILIENT*"])
     assert result.ret == 0
@@ -80,6 +82,39 @@ def test_what_only_a_failure_keeps_is_no_leak(pytester: Any) -> None:
     assert result.ret == 0
 
 
+def test_what_a_failure_drops_is_no_error_of_the_next_test(pytester: Any) -> None:
+    pytester.makepyfile(
+        shop="""
+            import socket
+
+            def connect():
+                connection = socket.socket()
+                greet(connection)
+                connection.close()
+
+            def greet(connection):
+                pass
+        """,
+        test_shop="""
+            import shop
+
+            def test_it():
+                shop.connect()
+
+            def test_later():
+                pass
+        """,
+    )
+
+    result = pytester.runpytest(
+        *("--chaos", "--chaos-target=shop:greet", "--chaos-fault=raise(OSError)", "-v"),
+        *("-Werror::ResourceWarning", "-Werror::pytest.PytestUnraisableExceptionWarning"),
+    )
+
+    result.stdout.fnmatch_lines(["*shop:greet raise OSError all? ESCAPED*", "*test_later PASSED*"])
+    assert result.ret == 0
+
+
 def test_library_that_only_the_tests_import_is_swept_by_its_name(pytester: Any) -> None:
     pytester.makepyfile(
         shop="""
@@ -100,7 +135,7 @@ def test_library_that_only_the_tests_import_is_swept_by_its_name(pytester: Any) 
         """,
     )
 
-    result = pytester.runpytest_subprocess("--chaos", "--chaos-target=sqlite3", "-v")
+    result = pytester.runpytest_subprocess("-p", "chaos", "--chaos", "--chaos-target=sqlite3", "-v")
 
     result.stdout.fnmatch_lines(["*sqlite3:connect raise OperationalError all?*"])
 
@@ -118,7 +153,7 @@ def test_functions_on_local_files_meet_the_errors_of_files_and_do_not_hang(pytes
         """,
     )
 
-    result = pytester.runpytest("--chaos", "--chaos-target=os:remove", "--chaos-plan")
+    result = pytester.runpytest("-p", "chaos", "--chaos", "--chaos-target=os:remove", "--chaos-plan")
 
     result.stdout.fnmatch_lines(["  os:remove raise FileNotFoundError all*", "  os:remove raise PermissionError all*"])
     result.stdout.no_fnmatch_line("*os:remove*ConnectionError*")
