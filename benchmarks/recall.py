@@ -279,6 +279,11 @@ def _singles(told: Mapping[str, Any]) -> int:
     return sum(count for shape, count in told["runs"].items() if shape != "pair")
 
 
+def _comparable(page: str) -> list[str]:
+    """Return the lines of the page without numbers of runs, some of which depend on how quickly something ends."""
+    return [line for line in page.splitlines() if not re.match(r"\| (broken|right) \|", line)]
+
+
 def main() -> None:
     """Measure, and write or check the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -304,7 +309,7 @@ def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
     expected = re.sub(f"(?s){_BEGIN}.*{_END}", lambda _: f"{_BEGIN}\n\n{tables(measured)}\n\n{_END}", page)
     if options.check:
-        if page != expected:
+        if _comparable(page) != _comparable(expected):
             found.append(f"{PAGE.name} does not say what was measured; run {Path(__file__).name}")
             print(found[-1])
         sys.exit(bool(found))

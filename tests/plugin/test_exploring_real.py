@@ -76,7 +76,9 @@ def test_what_only_a_failure_keeps_is_no_leak(pytester: Any) -> None:
         """,
     )
 
-    result = pytester.runpytest("--chaos", "--chaos-target=shop:encode", "--chaos-fault=raise(OSError)", "-v")
+    result = pytester.runpytest(
+        "-p", "chaos", "--chaos", "--chaos-target=shop:encode", "--chaos-fault=raise(OSError)", "-v"
+    )
 
     result.stdout.fnmatch_lines(["*shop:encode raise OSError all? ESCAPED*"])
     assert result.ret == 0
@@ -107,7 +109,7 @@ def test_what_a_failure_drops_is_no_error_of_the_next_test(pytester: Any) -> Non
     )
 
     result = pytester.runpytest(
-        *("--chaos", "--chaos-target=shop:greet", "--chaos-fault=raise(OSError)", "-v"),
+        *("-p", "chaos", "--chaos", "--chaos-target=shop:greet", "--chaos-fault=raise(OSError)", "-v"),
         *("-Werror::ResourceWarning", "-Werror::pytest.PytestUnraisableExceptionWarning"),
     )
 
