@@ -12,6 +12,7 @@ import asyncio
 import asyncio.base_events
 import asyncio.runners
 import asyncio.selector_events as selector_events
+import atexit
 import concurrent.futures
 import concurrent.futures.thread as executor_threads
 import contextlib
@@ -924,3 +925,29 @@ def manages_live_processes(thread: threading.Thread) -> bool:
     reference = getattr(thread, "executor_reference", None)
     executor = reference() if callable(reference) and type(thread).__name__ == "_ExecutorManagerThread" else None
     return executor is not None and not bool(getattr(executor, "_shutdown_thread", False))
+
+
+_CAN_END_WITHOUT = _note("threading._register_atexit", hasattr(threading, "_register_atexit")) and _note(
+    "atexit._run_exitfuncs", hasattr(atexit, "_run_exitfuncs")
+)
+
+
+def end_without(threads: Iterable[threading.Thread], code: int) -> None:
+    """Let the interpreter end with a code though threads are left that it would wait for, for ever.
+
+    What is registered with ``atexit`` runs, and output is written; only the waiting is left out, and only if one of the
+    threads still runs then.
+    """
+    left = list(threads)
+
+    def end() -> None:
+        if not any(thread.is_alive() for thread in left):
+            return
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(code)
+
+    if _CAN_END_WITHOUT:
+        threading._register_atexit(end)  # type: ignore[attr-defined]  # tested above

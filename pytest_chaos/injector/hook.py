@@ -6,6 +6,7 @@ variable leads each thread and task to the verdicts planned for it, see ``gate``
 
 from __future__ import annotations
 
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -29,16 +30,34 @@ class _Handover(threading.local):
 _HANDOVER = _Handover()
 
 
-def take() -> Any:
-    """Let the fault act for which ``fire`` said yes just now."""
-    __tracebackhide__ = True
-    acts = _HANDOVER.acts
-    act = acts.pop()
-    if act is None:
-        # By no name: a frame that holds what it raised keeps both alive, with all the frames above; and to delete a
-        # name afterwards takes a handler, in which the error would be seen to stop.
-        raise acts.pop()
-    return act()
+if sys.version_info >= (3, 12):
+
+    def take() -> Any:
+        """Let the fault act for which ``fire`` said yes just now."""
+        __tracebackhide__ = True
+        acts = _HANDOVER.acts
+        act = acts.pop()
+        if act is None:
+            # By no name: a frame that holds what it raised keeps both alive, with all the frames above; and to delete a
+            # name afterwards takes a handler, in which the error would be seen to stop.
+            raise acts.pop()
+        return act()
+
+else:
+
+    def take() -> Any:
+        """Let the fault act for which ``fire`` said yes just now."""
+        __tracebackhide__ = True
+        acts = _HANDOVER.acts
+        act = acts.pop()
+        if act is None:
+            error = acts.pop()
+            try:
+                raise error
+            finally:
+                # This handler is what gives the error a traceback: what C code swallows has none else, before 3.12.
+                del error
+        return act()
 
 
 class Hook(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import CodeType
@@ -322,3 +323,9 @@ def begin_message(report: pytest.TestReport, text: str) -> None:
         report.longrepr = text
     else:
         crash.message = text
+
+
+def is_program() -> bool:
+    """Tell whether pytest is the program of this process, and not called by another one."""
+    file = str(getattr(sys.modules.get("__main__"), "__file__", None) or "").replace("\\", "/")
+    return file.endswith(("/pytest/__main__.py", "/pytest", "/py.test"))

@@ -128,6 +128,8 @@ class ChaosSession:
         self._fresh: FreshRun | None = None
         self._logged: set[str] = set()
         self._repeated: set[str] = set()
+        self._disturbed: set[str] = set()
+        self._exit_code: int | None = None
         self._typed_ids: dict[str, str] = {}
         self._last_started: dict[str, str] = {}
         self.leaks_judged: set[str] = set()
@@ -308,6 +310,7 @@ class ChaosSession:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Print the table, the totals, and what never fired."""
+        self._exit_code = int(exitstatus)
         if exitstatus == pytest.ExitCode.USAGE_ERROR and not self.usage_errors and not self.complaints:
             return  # nothing was run, and pytest says why
         unused = [] if self.used_filters is None else self._filters.unused(self.used_filters)
@@ -324,10 +327,27 @@ class ChaosSession:
         )
 
     def pytest_unconfigure(self) -> None:
-        """Take every tap out, and put every factory back."""
+        """Take every tap out, put every factory back, and wait for no thread that a fault has left."""
+        self._leave_threads_behind()
         self._adapters.close()
         self.laboratory.guard.close()
         self.laboratory.census.close()
+
+    def _leave_threads_behind(self) -> None:
+        """Let the run end: the interpreter would wait for threads that disturbed tests have left, maybe for ever."""
+        if not compat.is_program() or self._exit_code is None:
+            return  # whoever calls pytest.main goes on, and ends in a way of its own
+        births = self.laboratory.census.births
+        left = [
+            thread
+            for thread in threading.enumerate()
+            if not thread.daemon
+            and thread is not threading.main_thread()
+            and (birth := births.of(thread)) is not None
+            and split_id(birth.owner.name)[0] in self._disturbed
+        ]
+        if left:
+            python.end_without(left, self._exit_code)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the record that travels on a report, from this process or from a worker."""
@@ -474,6 +494,7 @@ class ChaosSession:
         result = yield
         experiment = item.stash.get(EXPERIMENT, None)
         if experiment is not None:
+            self._disturbed.add(split_id(item.nodeid)[0])
             try:
                 item.stash[ARM](experiment)
             except SpecificationError as error:

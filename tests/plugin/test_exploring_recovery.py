@@ -442,3 +442,38 @@ def test_ctrl_c_shows_what_is_known(inner):
     assert code == pytest.ExitCode.INTERRUPTED
     assert "resilient  1/1    test_it  shop:charge  raise(TimeoutError)" in output
     assert "explored 1 test: 2 keys" in output
+
+
+def test_a_thread_that_a_fault_has_left_does_not_keep_the_run_from_ending(inner):
+    """The interpreter would wait for it; what is registered for its end still runs."""
+    inner.write(
+        "shop.py",
+        """
+        import threading
+
+        def connect(): return 1
+
+        def work():
+            stop = threading.Event()
+            threading.Thread(target=stop.wait).start()
+            connect()
+            stop.set()
+            return 1
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        """
+        import atexit, pathlib, shop
+
+        def test_it():
+            atexit.register(pathlib.Path("ended").touch)
+            assert shop.work() == 1
+        """,
+    )
+
+    done = inner.run_apart("--chaos-target=shop:connect", "--chaos-fault=raise(OSError)")
+
+    assert done.code == pytest.ExitCode.TESTS_FAILED
+    assert [result["verdict"] for result in done.document["results"] if result["kind"] == "explored"] == ["leaked"]
+    assert (done.path / "ended").exists()
