@@ -46,7 +46,16 @@ def main() -> int:
             (project / "system.py").write_text("def fetch():\n    return 1\n")
             (project / "test_clean.py").write_text(CLEAN.read_text())
             for _ in range(options.repeats):
-                words = ["-p", "chaos", "--chaos", "-q", "--chaos-report=chaos.json", "-p", "no:cacheprovider"]
+                words = [
+                    "-p",
+                    "chaos",
+                    "--chaos",
+                    "--chaos-target=none",
+                    "-q",
+                    "--chaos-report=chaos.json",
+                    "-p",
+                    "no:cacheprovider",
+                ]
                 subprocess.run(
                     [sys.executable, "-m", "pytest", *words],
                     cwd=project,

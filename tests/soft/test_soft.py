@@ -21,7 +21,17 @@ def results(project: Path, name: str, options: list[str], **environment: str) ->
     (project / "system.py").write_text("def fetch():\n    return 1\n")
     (project / f"test_{name}.py").write_text((HERE / f"{name}.py").read_text())
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "chaos", "--chaos", "--chaos-report=chaos.json", *options],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "chaos",
+            "--chaos",
+            "--chaos-target=none",
+            "--chaos-report=chaos.json",
+            *options,
+        ],
         cwd=project,
         env={**os.environ, **environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.DEVNULL,
