@@ -55,7 +55,9 @@ def printed_by(command: str, folder: Path) -> list[str]:
         switch = [] if "no:chaos" in words else ["-p", "chaos"]
         words = ["python", "-m", "pytest", *switch, *words[1:]]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
+        **{
+            name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("PYTEST", "COV"))
+        },
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "COLUMNS": "100",
     }

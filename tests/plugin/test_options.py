@@ -83,7 +83,7 @@ def test_a_library_that_only_the_tests_import_is_swept(shop, of_suite):
 
 def test_a_library_that_no_test_imports_is_named(shop):
     """Nothing is swept then, and that is said."""
-    done = shop.run("--chaos-target=redis")
+    done = shop.run_apart("--chaos-target=redis")
 
     assert done.outcomes == {"passed": 1}
     assert "chaos: not swept, because no test imports it: redis" in done.text
