@@ -6,19 +6,24 @@ import system
 from pytest_chaos import Raise
 
 
-@pytest.fixture(scope="session", autouse=True)
-def end_the_loop():
-    async def end():
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        system.LOOP.stop()
+async def end():
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    system.LOOP.stop()
 
-    yield
+
+def end_the_loop():
     asyncio.run_coroutine_threadsafe(end(), system.LOOP)
     system.THREAD.join()
     system.LOOP.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_loop_ends(request):
+    # Behind everything: a session fixture may end with this very test, before it is known what is left.
+    request.config.add_cleanup(end_the_loop)
 
 
 @pytest.mark.chaos("system:fetch", Raise(ConnectionError))

@@ -4,11 +4,15 @@ import system
 from pytest_chaos import Raise
 
 
-@pytest.fixture(scope="session", autouse=True)
 def let_the_worker_go():
-    yield
     system.READY.set()  # or the interpreter would wait for it at its end
     system.POOL.shutdown()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_worker_goes_on(request):
+    # Behind everything: a session fixture may end with this very test, before it is known what is left.
+    request.config.add_cleanup(let_the_worker_go)
 
 
 @pytest.mark.chaos("system:fetch", Raise(ConnectionError))
