@@ -239,23 +239,7 @@ class Exploring:
         finally:
             self._ends(item)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """As above."""
-        self._begins(item)
-        try:
-            return (yield)
-        finally:
-            self._ends(item)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """As above."""
-        self._begins(item)
-        try:
-            return (yield)
-        finally:
-            self._ends(item)
+    pytest_runtest_call = pytest_runtest_teardown = pytest_runtest_setup
 
     def _begins(self, item: pytest.Item) -> None:
         mask(item, True)

@@ -260,7 +260,8 @@ class OneTest:
                 is_fit = self._probe()
                 if self._answer is not None:
                     self._blame(scenario, run)
-            explorer.saw(scenario, Outcome.of(run.seen, run.judgement, run.experiment.trace))  # type: ignore[arg-type]
+            assert run.experiment.trace is not None, "its calls were watched"
+            explorer.saw(scenario, Outcome.of(run.seen, run.judgement, run.experiment.trace))
             self._tell(clone, run, scenario)
         self._log_reports(clone, run)
         clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)

@@ -192,7 +192,7 @@ def as_fixture(lab: Any, make: Callable[[], Any]) -> Owner:
 def test_what_only_says_that_it_is_a_module_is_not_looked_into(shop: Any, lab: Any, monkeypatch: Any) -> None:
     class Library:  # as cffi puts them in the table of modules
         __slots__ = ()
-        __class__ = types.ModuleType  # type: ignore[assignment]
+        __class__ = types.ModuleType  # type: ignore[assignment]  # it only says that it is one
 
     monkeypatch.setitem(sys.modules, "shop_lib", Library())
 

@@ -171,7 +171,7 @@ def test_each_call_and_fault_once_for_the_whole_suite(shop):
 
         def test_a():
             shop.everything()
-            time.sleep(0.05)
+            time.sleep(0.05)  # what uses the budget up
 
         def test_b():
             shop.checkout()

@@ -19,5 +19,5 @@ def pay(bank, order, amount):
             return "paid"
         except ConnectionError:
             log.warning("no answer from the bank for order %s", order)
-            time.sleep(0.001 * 2**attempt)
+            time.sleep(0.001 * 2**attempt)  # its back-off
     return "in doubt"

@@ -17,5 +17,5 @@ def log_in(user, password):
             return "welcome"
         except OSError as error:  # a refusal is one too, and three of them lock the account
             log.warning("attempt %d: %s", attempt, error)
-            time.sleep(0.001 * 2**attempt)
+            time.sleep(0.001 * 2**attempt)  # its back-off
     return "refused"

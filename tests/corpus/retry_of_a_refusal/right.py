@@ -20,5 +20,5 @@ def log_in(user, password):
             break
         except OSError as error:
             log.warning("attempt %d: %s", attempt, error)
-            time.sleep(0.001 * 2**attempt)
+            time.sleep(0.001 * 2**attempt)  # its back-off
     return "refused"

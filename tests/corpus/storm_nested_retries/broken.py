@@ -14,7 +14,7 @@ def tried(function, *args):
             return function(*args)
         except (ConnectionError, TimeoutError) as error:
             cause = error
-            time.sleep(0.0005 * 2**attempt)
+            time.sleep(0.0005 * 2**attempt)  # its back-off
     raise cause
 
 

@@ -20,7 +20,7 @@ class Features:
         """Give the first download some time; as long as it has not come, every question is one to the service."""
         end = time.monotonic() + patience_s
         while self._client._environment is None and time.monotonic() < end:
-            time.sleep(0.005)
+            time.sleep(0.005)  # until the first download is there
 
     def is_on(self, feature):
         return self._client.get_environment_flags().is_feature_enabled(feature)

@@ -81,6 +81,6 @@ def test_a_feature_is_switched_on_while_the_shop_is_open(service):
         end = time.monotonic() + 1
         while not features.is_on("gift-wrap"):
             assert time.monotonic() < end, "the shop never heard of it"
-            time.sleep(0.01)
+            time.sleep(0.01)  # asks again, as an operator would
     finally:
         features.close()
