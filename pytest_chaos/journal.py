@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pytest_chaos.absorption import Absorption
@@ -37,9 +38,28 @@ class Activation:
     term: int = 0
 
     @property
+    def label(self) -> str:
+        """Where and which call, with the token that marks what is injected there."""
+        return label_of(self.point, self.number, self.token)
+
+    @property
     def text(self) -> str:
         """One line that names the activation."""
         return f"{self.fault} at {self.point}, call {self.number} ({self.actor}, {self.elapsed_s:.3f} s)"
+
+
+def label_of(point: str, number: int, token: str) -> str:
+    """Return the label of an activation."""
+    return f"{point}, call {number} [{token}]"
+
+
+Row = tuple[str, str, str, int, str, int, float, str, str, int]
+"""The fields of an :class:`Activation` in their order: what a loop that tries a million times in vain leaves of each."""
+
+
+def activations_of(rows: Iterable[Row | Activation]) -> list[Activation]:
+    """Return activations of which some are only rows yet."""
+    return [row if isinstance(row, Activation) else Activation(*row) for row in list(rows)]
 
 
 NO_ACTIVATION = Activation("", "", "", 0, "", 0, 0.0, "", "")
@@ -51,28 +71,29 @@ class Journal:
     """The activations of one body run, in the order in which they fired, and the errors they injected.
 
     Attributes:
-        activations: The firings.
+        rows: The firings. Those on which nothing more can change are rows.
         problems: Parts of the specification that failed.
         injected_errors: How many errors were injected.
         injected_types: Their classes.
         custody: Holds the errors while somebody may ask for them.
     """
 
-    activations: list[Activation] = field(default_factory=list)
+    rows: list[Row | Activation] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     injected_errors: int = 0
     injected_types: set[type[BaseException]] = field(default_factory=set)
     custody: Custody = field(default_factory=Custody)
 
-    def activated(self, activation: Activation) -> None:
-        """Append an activation."""
-        self.activations.append(activation)
+    @property
+    def activations(self) -> list[Activation]:
+        """The firings."""
+        return activations_of(self.rows)
 
     def withdrawn(self, activation: Activation) -> None:
         """Take an activation out that turned out to be none."""
-        for index in range(len(self.activations) - 1, -1, -1):  # it is one of the last
-            if self.activations[index] is activation:
-                del self.activations[index]
+        for index in range(len(self.rows) - 1, -1, -1):  # it is one of the last
+            if self.rows[index] is activation:
+                del self.rows[index]
                 return
 
     def injected(self, error: BaseException, point: str = "") -> None:

@@ -112,6 +112,7 @@ class Fault(ABC):
     """How one call goes wrong. Values compare by content and can be shared between rules and threads."""
 
     word: ClassVar[str] = ""
+    raises_at_once = False  # whether error_at_once may give an error
 
     @abstractmethod
     def act(self, call: FaultyCall) -> Any:
@@ -122,10 +123,13 @@ class Fault(ABC):
         __tracebackhide__ = True
         return self.act(call)
 
-    def error_at_once(self, call: FaultyCall) -> BaseException | None:
-        """Return the error to raise, registered, if that is all there is to do in sync code; else :meth:`act` is asked.
+    def error_at_once(self, label: str) -> BaseException | None:
+        """Return a new error to raise, if that is all there is to do in sync code; else :meth:`act` is asked.
 
         It saves the caller's traceback, and the time of an injection, the frames of ours.
+
+        Args:
+            label: As :attr:`FaultyCall.label`.
         """
         return None
 

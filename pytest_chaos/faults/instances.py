@@ -60,7 +60,7 @@ class RaisingFault(Fault):
     @staticmethod
     def message(label: str) -> str:
         """Return the message of an error whose arguments nobody chose."""
-        return _MARK + label
+        return MARK + label
 
     def error_for(self, call: FaultyCall) -> BaseException | None:
         """Return a new error for a call, or ``None`` after the activation was given up because there is none."""
@@ -95,7 +95,7 @@ class RaisingFault(Fault):
                 remedy="A factory must return a new exception instance.",
             ) from problem
         error = self._checked(factory, error)
-        if any(note.startswith(_MARK) for note in getattr(error, "__notes__", ())):
+        if any(note.startswith(MARK) for note in getattr(error, "__notes__", ())):
             raise SpecificationError(
                 f"{me}: {name} returned an error that was injected before: {error!r}",
                 remedy=f"A factory must return a new instance each time; {me}(instance) makes copies of one.",
@@ -143,7 +143,8 @@ class RaisingFault(Fault):
         return (self.exc, *self.args), dict(self.kwargs)
 
 
-_MARK = "chaos: injected at "  # how the note begins that marks an error as ours when it is raised
+MARK = "chaos: injected at "
+"""How the message or note begins that marks an error as ours."""
 
 
 def _name(source: object) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pytest_chaos.faults.base import FaultyCall
-from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.faults.instances import MARK, RaisingFault
 
 
 @dataclass(frozen=True, init=False)
@@ -25,6 +26,10 @@ class Raise(RaisingFault):
 
     word: ClassVar[str] = "raise"
 
+    @cached_property
+    def raises_at_once(self) -> bool:  # type: ignore[override]  # read as the base's attribute is
+        return isinstance(self.exc, type) and not self.args and not self.kwargs
+
     def act(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
         error = self.error_for(call)
@@ -35,15 +40,12 @@ class Raise(RaisingFault):
         finally:
             del error  # a frame that holds what it raised keeps both alive, with all the frames above
 
-    def error_at_once(self, call: FaultyCall) -> BaseException | None:
-        exc = self.exc
-        if not isinstance(exc, type) or self.args or self.kwargs:
-            return None
+    def error_at_once(self, label: str) -> BaseException | None:
         try:
-            error = exc(self.message(call.label))
+            error = self.exc(MARK + label)  # type: ignore[operator]  # a class: it was asked for at once
         except Exception:  # noqa: BLE001  # a constructor with a signature of its own; acting tries others, and says so
             return None
-        return call.injected(error) if isinstance(error, BaseException) else None
+        return error if isinstance(error, BaseException) else None
 
     async def act_async(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True

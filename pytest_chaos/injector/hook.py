@@ -18,6 +18,7 @@ from pytest_chaos.injector.bytecode import Entry
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
 from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.strike import Strike
 
 
 class _Handover(threading.local):
@@ -102,15 +103,15 @@ class Hook(ABC):
             return False
         if passage.receivers and self.layout.has_positional and not passage.means(slots[0]):
             return False
-        strike = passage.decide(passage.place, SplicedCall(self, slots, held), self.entries)
-        if strike is None:
+        verdict = passage.decide(passage.place, SplicedCall, (self, slots, held), self.entries)
+        if verdict is None:
             return False
         acts = _HANDOVER.acts
-        if strike.error is not None:
-            acts.append(strike.error)
-            acts.append(None)
+        if type(verdict) is Strike:  # and not by isinstance, on which a fault may stand
+            acts.append(passage.act_of(verdict))
         else:
-            acts.append(passage.act_of(strike))
+            acts.append(verdict)
+            acts.append(None)
         return True
 
     @abstractmethod

@@ -26,12 +26,12 @@ from pytest_chaos.injector.closures import StandIn, is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
-from pytest_chaos.injector.passage import PLAIN, Passage
+from pytest_chaos.injector.passage import PLAIN, Passage, Verdict
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
-from pytest_chaos.injector.strike import GUARD, Strike
-from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal
+from pytest_chaos.injector.strike import GUARD, Strike, register
+from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_fault, format_rule
 from pytest_chaos.provenance import Provenance, caller_module
 from pytest_chaos.resources.actors import Actors
@@ -95,7 +95,7 @@ class Injection:
         self.filtered = 0
         self.shadowed = 0
         self._earlier_fired = 0
-        self.recorded: list[Activation] = []
+        self.recorded: list[Row | Activation] = []
         self._fault_texts: dict[int, str] = {}
         self._only_fault = format_fault(rule.chain[0].fault) if len(rule.chain) == 1 else ""
         self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
@@ -117,7 +117,7 @@ class Injection:
     @property
     def activations(self) -> list[Activation]:
         """The calls on which a fault acted, in order."""
-        return list(self.recorded)
+        return activations_of(self.recorded)
 
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
@@ -569,7 +569,9 @@ class Injector:
 
     # --- one call
 
-    def _decide(self, site: _Site, call: AnyCall, entries: Entries | None) -> Strike | None:
+    def _decide(
+        self, site: _Site, call: Callable[..., AnyCall], parts: tuple[Any, ...], entries: Entries | None
+    ) -> Verdict:
         if not self._is_open or self._suspensions or GUARD.inside:
             self._decline(site, entries)
             return None
@@ -579,14 +581,15 @@ class Injector:
             is_ours = self._provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:
-                strike = self._decide_planned(site, planned, call, entries, is_ours)
-            elif is_ours:
-                strike = self._count(site, frame, call)
-            else:
+                return self._decide_planned(site, planned, call, parts, entries, is_ours)
+            if not is_ours:
                 return None
-            if strike is not None and entries is not None and strike.kind in PLAIN:
-                strike.error = strike.fault.error_at_once(strike)
-            return strike
+            strike = self._count(site, frame, call(*parts))
+            if strike is None or entries is None or strike.kind not in PLAIN:
+                return strike
+            activation = strike.activation
+            error = strike.fault.error_at_once(activation.label) if strike.fault.raises_at_once else None
+            return strike if error is None else strike.injected(error)
         finally:
             GUARD.inside = False
 
@@ -605,8 +608,14 @@ class Injector:
             self._lock.release()
 
     def _decide_planned(
-        self, site: _Site, planned: _Entry, call: AnyCall, entries: Entries, is_ours: bool
-    ) -> Strike | None:
+        self,
+        site: _Site,
+        planned: _Entry,
+        call: Callable[..., AnyCall],
+        parts: tuple[Any, ...],
+        entries: Entries,
+        is_ours: bool,
+    ) -> Verdict:
         injection, point, _ = planned
         elapsed_s = monotonic() - self._began
         lock = self._lock
@@ -637,14 +646,36 @@ class Injector:
                 if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
                     number += gates.passed
                     index += gates.passed_of(actor)
-                activation = self._activation(injection, fault, point, actor, elapsed_s, number, index, term)
+                is_at_once = fault.raises_at_once and point.kind in PLAIN
+                row = self._row(injection, fault, point, actor, elapsed_s, number, index, term)
+                activation = None if is_at_once else Activation(*row)
+                injection.recorded.append(activation or row)
+                self.journal.rows.append(activation or row)
             if cursor.term_number != term and not is_counted:
                 injection.retire_gates()  # another rate draws from other streams
             elif call_of_gate >= way.gate.tail:
                 way.gate.extend()
         finally:
             lock.release()
-        return None if fault is None else Strike(fault, point.kind, call, activation, self)
+        if fault is None:
+            return None
+        if activation is None:
+            token = row[8]
+            label = label_of(point.text, number, token)
+            error = fault.error_at_once(label)
+            if error is not None:
+                register(error, label, token, point.text, self.journal)
+                return error
+            activation = self._replaced(injection, row)
+        return Strike(fault, point.kind, call(*parts), activation, self)
+
+    def _replaced(self, injection: Injection, row: Row) -> Activation:
+        """Return the activation of a row that is written down, in its place."""
+        activation = Activation(*row)
+        with self._lock:
+            for rows in (injection.recorded, self.journal.rows):
+                rows[next(index for index in range(len(rows) - 1, -1, -1) if rows[index] is row)] = activation
+        return activation
 
     def _enter(self, gates: Gates, site: _Site, point: Point, entries: Entries, injection: Injection) -> Way:
         actor = self.actors.current()
@@ -704,8 +735,12 @@ class Injector:
                     winner = (
                         fault,
                         point,
-                        self._activation(injection, fault, point, actor, elapsed_s, number, index, cursor.term_number),
+                        Activation(
+                            *self._row(injection, fault, point, actor, elapsed_s, number, index, cursor.term_number)
+                        ),
                     )
+                    injection.recorded.append(winner[2])
+                    self.journal.rows.append(winner[2])
                 cursor.settle(acts)
                 injection.shadowed += fault is not None and not acts and winner is not None
         answers = site.answers if any(entry.injection.needs_answers for entry in matching) else None
@@ -717,7 +752,7 @@ class Injector:
     def _is_drivers(self, frame: FrameType | None) -> bool:
         return self.caller_of is not None and not self.caller_of(frame)[1]
 
-    def _activation(
+    def _row(
         self,
         injection: Injection,
         fault: Fault,
@@ -727,8 +762,8 @@ class Injector:
         number: int,
         index: int,
         term: int,
-    ) -> Activation:
-        activation = Activation(
+    ) -> Row:
+        return (
             injection.text,
             point.text,
             injection.text_of(fault),
@@ -740,9 +775,6 @@ class Injector:
             injection.token(actor, index),
             term,
         )
-        injection.recorded.append(activation)
-        self.journal.activations.append(activation)
-        return activation
 
     def _name_of_thread(self) -> str:
         ident = _this_thread()

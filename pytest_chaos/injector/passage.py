@@ -16,8 +16,14 @@ from pytest_chaos.injector.call import AnyCall, RealCall
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
-Decide = Callable[[Any, AnyCall, Entries | None], Strike | None]
-"""Returns the strike that hits a call at a place, or ``None`` to let it pass."""
+Verdict = Strike | BaseException | None
+"""The strike that hits a call, or the error that is all that a strike would do, or ``None`` to let the call pass."""
+
+Decide = Callable[[Any, Callable[..., AnyCall], tuple[Any, ...], Entries | None], Verdict]
+"""Decides over a call at a place, which is made of its parts where somebody asks for it.
+
+Gives an error only to those that hand over entries, which are spliced.
+"""
 
 
 class Passage:
@@ -46,8 +52,8 @@ class Passage:
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         __tracebackhide__ = True
-        strike = self.decide(self.place, RealCall(wrapped, args, kwargs), None)
-        if strike is None:
+        strike = self.decide(self.place, RealCall, (wrapped, args, kwargs), None)
+        if type(strike) is not Strike:  # and not by isinstance, on which a fault may stand
             return wrapped(*args, **kwargs)
         return self._shape(strike)
 

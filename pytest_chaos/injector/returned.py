@@ -19,7 +19,7 @@ from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import Covered
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.injector.gate import Entries
-from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.passage import Passage, Verdict
 from pytest_chaos.injector.proxies import RealCall, has_special, proxied
 from pytest_chaos.injector.sources import Source, source_at
 from pytest_chaos.injector.strike import Strike
@@ -142,10 +142,12 @@ class _Leg:
         """Return a passage for calls of a kind that is known only now; a fault that cannot act on it does not."""
         decide = passage.decide
 
-        def decide_as(place: Any, call: AnyCall, entries: Entries | None) -> Strike | None:
-            strike = decide(place, call, entries)
-            if strike is None:
-                return None
+        def decide_as(
+            place: Any, call: Callable[..., AnyCall], parts: tuple[Any, ...], entries: Entries | None
+        ) -> Verdict:
+            strike = decide(place, call, parts, entries)
+            if type(strike) is not Strike:
+                return strike
             reason = strike.fault.refusal(kind)
             if reason:
                 article = "an" if kind.startswith("a") else "a"

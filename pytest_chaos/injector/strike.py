@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from pytest_chaos.faults.base import Fault, Kind, Limit
+from pytest_chaos.faults.instances import MARK
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
@@ -42,6 +43,16 @@ class Scene(Protocol):
         """Take an activation back."""
 
 
+def register(error: BaseException, label: str, token: str, point: str, journal: Journal) -> None:
+    """Register the error of an activation as ours, and mark it where its arguments do not tell."""
+    args = error.args
+    if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
+        token in str(argument) for argument in args
+    ):
+        error.add_note(MARK + label)
+    journal.injected(error, point)
+
+
 class Strike:
     """A fault with the call it acts on; see :class:`pytest_chaos.faults.base.FaultyCall`.
 
@@ -52,12 +63,9 @@ class Strike:
         activation: What is recorded of it.
         scene: What the strikes of a body run share.
         answers: Where the last real answer at this point is kept, or ``None`` if no fault needs it.
-
-    Attributes:
-        error: The error that is all the fault does, or ``None`` if it must act, or was not asked.
     """
 
-    __slots__ = ("_answers", "_call", "_draw", "_scene", "activation", "error", "fault", "kind", "proceeded")
+    __slots__ = ("_answers", "_call", "_draw", "_scene", "activation", "fault", "kind", "proceeded")
 
     def __init__(
         self,
@@ -71,7 +79,6 @@ class Strike:
         self.fault = fault
         self.kind = kind
         self.proceeded = False
-        self.error: BaseException | None = None
         self.activation = activation
         self._call = call
         self._scene = scene
@@ -81,8 +88,7 @@ class Strike:
     @property
     def label(self) -> str:
         """Where and which call, with the token that marks what this strike injects."""
-        activation = self.activation
-        return f"{activation.point}, call {activation.number} [{activation.token}]"
+        return self.activation.label
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -162,12 +168,7 @@ class Strike:
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""
         activation = self.activation
-        args, token = error.args, activation.token
-        if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
-            token in str(argument) for argument in args
-        ):
-            error.add_note(f"chaos: injected at {self.label}")
-        self._scene.journal.injected(error, activation.point)
+        register(error, activation.label, activation.token, activation.point, self._scene.journal)
         return error
 
     @contextlib.contextmanager
