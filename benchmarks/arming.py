@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import thread_time
 
 from subjects import Project, rule
+from yardstick import slowness
 
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.scenario import Rule
@@ -27,12 +28,14 @@ class Armed:
         again: Put in place and taken away again, by the same rules: one window after another.
         in_place: The half of that which puts in place.
         anew: Armed and put in place by another test's experiment, the spliced code being there.
+        slowness: How many times slower the machine was meanwhile than when the bars were set.
     """
 
     first: float
     again: float
     in_place: float
     anew: float
+    slowness: float
 
 
 def growth(project: Project, samples: int, counts: Iterable[int] = COUNTS) -> dict[int, Armed]:
@@ -73,7 +76,8 @@ def memory(project: Project, count: int = 1_000) -> dict[str, float]:
     return {"armed": (during - before) / count, "kept": (after - before) / count}
 
 
-def _armed(project: Project, never: Rule, count: int) -> tuple[float, float, float, float]:
+def _armed(project: Project, never: Rule, count: int) -> tuple[float, float, float, float, float]:
+    before = slowness()
     gc.collect()
     experiment = Experiment(project.laboratory, "first")
     first = _us(lambda: (experiment.arm(never), experiment.injector.open()), count)
@@ -88,7 +92,7 @@ def _armed(project: Project, never: Rule, count: int) -> tuple[float, float, flo
     anew = _us(lambda: (other.arm(never), other.injector.open()), count)
     other.close()
     put = statistics.median(puts)
-    return first, put + statistics.median(takes), put, anew
+    return first, put + statistics.median(takes), put, anew, (before + slowness()) / 2
 
 
 def _us(action: object, count: int) -> float:

@@ -70,6 +70,7 @@ class Custody:
     def __init__(self, tell: Tell | None = None, events: ExceptionEvents | None = None) -> None:
         self._tell = tell
         self._events = events if events is not None and events.exist else None
+        self._flights: dict[int, Flight] = {} if events is None else events.flights
         self._held: dict[int, list[_Held]] = {}  # thread -> the errors injected there, the oldest first
         self._numbers = itertools.count()
         self._ways: dict[Absorption, _Way] = {}
@@ -90,8 +91,9 @@ class Custody:
             if len(mine) >= MOST_HELD:
                 self._let_go(mine[0], mine)
         held = _Held(error, point, next(self._numbers))
-        if self._events is not None:
-            held.is_watched = self._events.watch(held)
+        if self._events is not None and (self._events.are_on or self._events.start()):
+            held.is_watched = True
+            self._flights[id(error)] = held
         mine.append(held)
 
     def holds(self, error: BaseException | None) -> bool:
@@ -141,7 +143,9 @@ class Custody:
                 self._let_go(held, some)
 
     def _let_go(self, held: _Held, some: list[_Held]) -> None:
-        told = self._told(held)
+        told = held.absorption
+        if told is None:
+            told = self._told(held)
         try:
             some.remove(held)
         except ValueError:
@@ -154,8 +158,8 @@ class Custody:
                 way.count()
                 if held.number < way.first:
                     way.first = held.number
-        if held.is_watched and self._events is not None and held.error is not None:
-            self._events.forget(held.error)
+        if held.is_watched:
+            self._flights.pop(id(held.error), None)
         held.error = None  # outside the lock: what dies with its frames may run any code
 
     def _way_of(self, told: Absorption, number: int) -> _Way | None:

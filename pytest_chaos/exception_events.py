@@ -41,10 +41,16 @@ class Flight(ErrorHold):
 
 
 class ExceptionEvents:
-    """Watches errors by identity; whoever watches keeps them alive meanwhile."""
+    """Watches errors by identity.
+
+    Attributes:
+        flights: What is watched, by the id of the error; whoever enters one keeps the error alive meanwhile.
+        are_on: Whether the events are on.
+    """
 
     def __init__(self) -> None:
-        self._flights: dict[int, Flight] = {}
+        self.flights: dict[int, Flight] = {}
+        self.are_on = False
         self._tool: int | None = None
 
     @property
@@ -52,11 +58,11 @@ class ExceptionEvents:
         """Whether the interpreter has such events."""
         return compat.MONITORING is not None
 
-    def start(self) -> None:
-        """Switch the events on. Harmless when done twice, and nothing where no tool id is free."""
+    def start(self) -> bool:
+        """Switch the events on, and tell whether they are: no tool id may be free. Harmless when done twice."""
         monitoring = compat.MONITORING
-        if monitoring is None or self._tool is not None:
-            return
+        if monitoring is None or self.are_on:
+            return self.are_on
         for tool in _TOOLS:
             try:
                 monitoring.use_tool_id(tool, "pytest-chaos")
@@ -65,12 +71,14 @@ class ExceptionEvents:
             self._tool = tool
             break
         else:
-            return
-        handled, reraised = _watchers(self._flights)
+            return False
+        handled, reraised = _watchers(self.flights)
         events = monitoring.events
         monitoring.register_callback(tool, events.EXCEPTION_HANDLED, handled)
         monitoring.register_callback(tool, events.RERAISE, reraised)
         monitoring.set_events(tool, events.EXCEPTION_HANDLED | events.RERAISE)
+        self.are_on = True
+        return True
 
     def stop(self) -> None:
         """Switch the events off, and give the tool id back. Harmless when done twice."""
@@ -78,23 +86,11 @@ class ExceptionEvents:
         if tool is None:
             return
         self._tool = None
+        self.are_on = False
         monitoring.set_events(tool, 0)
         monitoring.register_callback(tool, monitoring.events.EXCEPTION_HANDLED, None)
         monitoring.register_callback(tool, monitoring.events.RERAISE, None)
         monitoring.free_tool_id(tool)
-
-    def watch(self, flight: Flight) -> bool:
-        """Follow an error until :meth:`forget`; tell whether that can be done, or the events cannot be switched on."""
-        if self._tool is None:
-            self.start()
-            if self._tool is None:
-                return False
-        self._flights[id(flight.error)] = flight
-        return True
-
-    def forget(self, error: BaseException) -> None:
-        """Follow an error no longer."""
-        self._flights.pop(id(error), None)
 
 
 def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.custody import Custody
+from pytest_chaos.faults.instances import MARK
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ def label_of(point: str, number: int, token: str) -> str:
 
 
 Row = tuple[str, str, str, int, str, int, float, str, str, int]
-"""The fields of an :class:`Activation` in their order: what a loop that tries a million times in vain leaves of each."""
+"""The fields of an :class:`Activation` in their order: all that a loop which tries on in vain leaves of each."""
 
 
 def activations_of(rows: Iterable[Row | Activation]) -> list[Activation]:
@@ -96,13 +97,20 @@ class Journal:
                 del self.rows[index]
                 return
 
-    def injected(self, error: BaseException, point: str = "") -> None:
-        """Count an injected error, and remember it by identity.
+    def injected(self, error: BaseException, point: str, label: str, token: str) -> None:
+        """Count an injected error, remember it by identity, and mark it where its arguments do not.
 
         Args:
             error: The error, about to be raised.
             point: The injection point that raises it, ``module:Qual.name``.
+            label: Label of the activation.
+            token: Token of the activation.
         """
+        args = error.args
+        if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
+            token in str(argument) for argument in args
+        ):
+            error.add_note(MARK + label)
         self.injected_errors += 1
         if type(error) not in self.injected_types:
             self.injected_types.add(type(error))

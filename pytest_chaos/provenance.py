@@ -57,7 +57,7 @@ _INSTALLED = tuple(
 )
 _INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 _RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "hypothesis", "py"})
-_NOT_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"pytest", "import", "chaos"})
+_OURS_TO_DISTURB: frozenset[Origin] = frozenset({"project", "test", "installed"})
 _LOOK_PAST: frozenset[Origin] = frozenset({"stdlib", "generated", "passage"})
 
 _CALLED_BY_NAME = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
@@ -126,8 +126,10 @@ class Provenance:
         while frame is not None:
             code = frame.f_code
             origin = known(code.co_filename) or self.of_file(code.co_filename)
+            if origin in _OURS_TO_DISTURB:
+                return True
             if origin not in _LOOK_PAST:
-                return origin not in _NOT_OURS_TO_DISTURB
+                return False
             if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
                 return True
             frame = frame.f_back

@@ -129,6 +129,7 @@ class Cursor:
 
     Attributes:
         calls: How many matching calls were counted.
+        index: How many of them the actor of the last one had made.
         firings: On how many of them a fault acted.
         term_number: Which term decides over the next call, from 0.
         is_counted: Whether every term is decided by the number of the call alone, over all actors.
@@ -146,6 +147,7 @@ class Cursor:
         self._streams: dict[tuple[int, str, str], _ActorStream] = {}
         self._actor_calls: dict[str, int] = {}
         self.calls = 0
+        self.index = 0
         self.firings = 0
         self._matches = [None if term.trigger.hits == ALL_CALLS else term.trigger.hits.match for term in chain]
         # The fault of a rule that acts on every call, as most do: there is nothing to look at.
@@ -171,7 +173,7 @@ class Cursor:
         """
         self.calls += 1
         self._term_calls += 1
-        self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
+        self.index = self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
         term = self._chain[self.term_number]
         matches = self._matches[self.term_number]
         if matches is not None and not matches(self._term_calls):
@@ -210,7 +212,7 @@ class Cursor:
             return fault
         self.calls += 1
         self._term_calls += 1
-        self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
+        self.index = self._actor_calls[actor] = self._actor_calls.get(actor, 0) + 1
         self.firings += 1
         self._term_firings += 1
         return fault

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from pytest_chaos.faults.base import Fault, Kind, Limit
-from pytest_chaos.faults.instances import MARK
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
@@ -41,16 +40,6 @@ class Scene(Protocol):
 
     def withdraw(self, activation: Activation) -> None:
         """Take an activation back."""
-
-
-def register(error: BaseException, label: str, token: str, point: str, journal: Journal) -> None:
-    """Register the error of an activation as ours, and mark it where its arguments do not tell."""
-    args = error.args
-    if not (len(args) == 1 and type(args[0]) is str and token in args[0]) and not any(
-        token in str(argument) for argument in args
-    ):
-        error.add_note(MARK + label)
-    journal.injected(error, point)
 
 
 class Strike:
@@ -168,7 +157,7 @@ class Strike:
     def injected(self, error: BaseException) -> BaseException:
         """Register an error as ours and mark it, so that it can be recognised wherever it turns up."""
         activation = self.activation
-        register(error, activation.label, activation.token, activation.point, self._scene.journal)
+        self._scene.journal.injected(error, activation.point, activation.label, activation.token)
         return error
 
     @contextlib.contextmanager

@@ -82,7 +82,7 @@ def test_journal_counts_all_errors_and_keeps_the_last() -> None:
     journal = Journal()
     errors = [OSError() for _ in range(MOST_HELD + 1)]
     for error in errors:
-        journal.injected(error)
+        journal.injected(error, "m:f", "m:f, call 1 [c0ffee]", "c0ffee")
 
     assert MOST_HELD + 1 == journal.injected_errors
     assert [False, True] == [journal.is_injected(errors[0]), journal.is_injected(errors[-1])]
