@@ -236,6 +236,8 @@ def say(line: str) -> None:
 @contextlib.contextmanager
 def folder_for(kept: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
+        if kept is not None:
+            kept.mkdir(parents=True, exist_ok=True)
         yield Path(made) if kept is None else Path(tempfile.mkdtemp(dir=kept))
 
 

@@ -54,6 +54,12 @@ class Rule:
         """Whether some fault of the chain must fire once enough calls are made."""
         return self.chain[0].trigger.is_sure
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether it acts on one call only, so that one that is made again gets its answer."""
+        trigger = self.chain[0].trigger
+        return len(self.chain) == 1 and (len(trigger.hits.numbers) == 1 or trigger.times == 1)
+
     def from_source(self, source: str) -> Rule:
         """Return the same rule with its place of writing."""
         return replace(self, source=source)

@@ -108,8 +108,7 @@ class Exploring:
             self.candidates = Candidates(self._session.laboratory.provenance)
         replays: dict[str, list[Scenario]] = {}
         for one in settings.replay:
-            label = unique_label(rule_label(one.rules), Counter())
-            found = Scenario(label, one.rules, "rule", ("", "", label), one.seed, one.spares_driver)
+            found = Scenario(one.label, one.rules, "rule", ("", "", one.label), one.seed, one.spares_driver)
             replays.setdefault(one.test, []).append(found)
         for item, mark in marks.items():
             test = compat.plain_id(item)
@@ -390,7 +389,7 @@ class Exploring:
         def wanted(label: str) -> bool:
             if plan.wanted and not any(one == label or one.startswith(f"{label} + ") for one in plan.wanted):
                 return False
-            return not only or any(fnmatch.fnmatchcase(label, glob) for glob in only)
+            return not only or any(_may_be_meant(label, glob) for glob in only)
 
         return wanted
 
@@ -419,6 +418,12 @@ class Exploring:
             if index + 1 < len(waiting) and (item.session.shouldfail or item.session.shouldstop):
                 break
         return result
+
+
+def _may_be_meant(label: str, glob: str) -> bool:
+    """Tell whether a glob means a scenario, or a pair that only this scenario can lead to."""
+    leading = glob.rpartition(" + ")[0]
+    return fnmatch.fnmatchcase(label, glob) or (bool(leading) and fnmatch.fnmatchcase(label, leading))
 
 
 def _checked(target: Target, place: str) -> Target:

@@ -385,7 +385,7 @@ class OneTest:
             plain_leaks=self._item.stash.get(leaks.LEVEL, "off") if kind == "session" else "off",
             plain=self._plain,
         )
-        experiment.is_transient = scenario is not None and scenario.shape in ("first", "second")
+        experiment.is_transient = scenario is not None and all(rule.is_transient for rule in scenario.rules)
         experiment.scenario = scenario
         if self._plain is not None and not _hangs(scenario):
             experiment.limit_s = 2 * self._patience_s
@@ -462,7 +462,7 @@ class OneTest:
         is_shown = body is None or judgement.fails or bool(judgement.evidence)
         replay = ""
         if is_shown or self._item.config.getoption("chaos_report"):  # else nobody gets to read it
-            replay = self._session.replay_of(self._item, seen, scenario, self._plan)
+            replay = self._session.replay_of(self._item, seen, scenario)
         record = record_of(seen, judgement, replay)
         record["id"] = clone.nodeid
         record["label"] = label = split_id(clone.nodeid)[1]

@@ -169,6 +169,22 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
             settings.replay.append(found)
 
 
+def exploring_options(config: pytest.Config) -> list[str]:
+    """Return the options that say what is explored, as they were given."""
+    words: list[str] = []
+    for name in _EXPLORING:
+        value = config.getoption(f"chaos_{name}")
+        option = f"--chaos-{name}"
+        if value is True:
+            words.append(option)
+        elif value and (name, value) != ("scope", _SCOPES[0]):
+            words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value])]
+    return words
+
+
+_EXPLORING = ("suite", "rule", "target", "fault", "only", "runs", "swarm", "scope", "max", "budget", "replay")
+
+
 def _refuse_scope(scope: str) -> None:
     raise SpecificationError(
         f"the scope must be 'test' or 'suite', got {scope!r}",
@@ -251,20 +267,22 @@ class Replay:
         rules: The rules.
         seed: The seed.
         spares_driver: Whether the test's own calls are left alone.
+        label: The label that it had.
     """
 
     test: str
     rules: tuple[Rule, ...]
     seed: int
     spares_driver: bool
+    label: str
 
 
 _REPLAY_HEAD = "c1:"
 
 
-def replay_text(test: str, scenario: str, seed: int, *, spares_driver: bool) -> str:
+def replay_text(test: str, scenario: str, seed: int, label: str, *, spares_driver: bool) -> str:
     """Return the text that :func:`read_replay` reads: ``c1:`` and letters that any shell leaves alone."""
-    packed = json.dumps([test, scenario, seed, int(spares_driver)], separators=(",", ":"), ensure_ascii=False)
+    packed = json.dumps([test, scenario, seed, int(spares_driver), label], separators=(",", ":"), ensure_ascii=False)
     # With the memory that short texts need: what zlib takes for long ones costs more than all the rest here.
     press = zlib.compressobj(9, zlib.DEFLATED, 12, 4)
     pressed = press.compress(packed.encode()) + press.flush()
@@ -282,14 +300,14 @@ def read_replay(text: str, place: str) -> Replay:
             raise ValueError(text)
         letters = text.removeprefix(_REPLAY_HEAD)
         packed = zlib.decompress(base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4)))
-        test, scenario, seed, spares_driver = json.loads(packed)
+        test, scenario, seed, spares_driver, label = json.loads(packed)
     except (ValueError, zlib.error, UnicodeError):
         raise SpecificationError(
             f"no scenario can be read from {text!r}",
             place=place,
             remedy="Copy the whole text from the line 'run again' of a failure; it begins with 'c1:'.",
         ) from None
-    return Replay(test, tuple(parse(scenario, place)), seed, bool(spares_driver))
+    return Replay(test, tuple(parse(scenario, place)), seed, bool(spares_driver), label)
 
 
 def _seed(config: pytest.Config) -> int:

@@ -25,15 +25,15 @@ from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
-from pytest_chaos.notation import can_be_read, format_rule, format_scenario
+from pytest_chaos.notation import can_be_read, format_rule
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
 from pytest_chaos.plugin.clones import clone_of, split_id
 from pytest_chaos.plugin.exploring import Exploring, FreshRun
 from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
-from pytest_chaos.plugin.one_test import RECOVERY, Run, TestPlan, note_outcome
-from pytest_chaos.plugin.options import Settings, read_settings, replay_text
+from pytest_chaos.plugin.one_test import RECOVERY, Run, note_outcome
+from pytest_chaos.plugin.options import Settings, exploring_options, read_settings, replay_text
 from pytest_chaos.plugin.running import ARM, EXPERIMENT
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
@@ -578,19 +578,18 @@ class ChaosSession:
         words.append(self._typed_id(split_id(compat.plain_id(item))[0]))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
 
-    def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None, plan: TestPlan) -> str:
+    def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
         """Return the command that runs a scenario again, or for a recovery run all that came before it."""
         words = ["pytest", "--chaos"]
         if self.settings.hang_budget_given:
             words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
         test = compat.plain_id(item)
         if scenario is not None and can_be_read(text := scenario.text):
-            packed = replay_text(test, text, seen.seed, spares_driver=scenario.spares_driver)
+            packed = replay_text(test, text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
             words.append(f"--chaos-replay={packed}")
         else:
             words.append(f"--chaos-seed={self.settings.seed}")
-            words += [f"--chaos-target={target.text}" for target in plan.targets if not target.is_object]
-            words += [f"--chaos-rule={format_scenario(rules)}" for rules in plan.scenarios]
+            words += exploring_options(self._config)
         words.append(self._typed_id(test))
         return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
 

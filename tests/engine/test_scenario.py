@@ -78,6 +78,25 @@ def test_scenario_is_its_rules_and_a_seed() -> None:
     assert Scenario(rules) != Scenario(rules, seed=1)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m:f = #1 null", True),
+        ("m:f = #3 null", True),
+        ("m:f = 1*null", True),
+        ("m:f = #1,2 null", False),
+        ("m:f = #2.. null", False),
+        ("m:f = 2*null", False),
+        ("m:f = null", False),
+        ("m:f = 1*null->hang", False),
+    ],
+)
+def test_rule_is_transient_if_it_acts_on_one_call(text: str, expected: bool) -> None:
+    (rule,) = parse(text)
+
+    assert rule.is_transient == expected
+
+
 def test_journal_counts_all_errors_and_keeps_the_last() -> None:
     journal = Journal()
     errors = [OSError() for _ in range(MOST_HELD + 1)]

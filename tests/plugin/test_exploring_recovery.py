@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 LATE = "--chaos-fault=raise(TimeoutError)"
@@ -477,3 +479,15 @@ def test_a_thread_that_a_fault_has_left_does_not_keep_the_run_from_ending(inner)
     assert done.code == pytest.ExitCode.TESTS_FAILED
     assert [result["verdict"] for result in done.document["results"] if result["kind"] == "explored"] == ["leaked"]
     assert (done.path / "ended").exists()
+
+
+def test_a_recovery_is_run_again_with_the_options_that_say_what_is_explored(inner):
+    """As they were given, also those that choose and limit."""
+    inner.write("shop.py", BEGINNING + BREAKER)
+    inner.write("test_it.py", TEST)
+    given = (LATE, "--chaos-scope=suite", "--chaos-max=5", "--chaos-target=shop:stock", "--chaos-target=shop:charge")
+    done = inner.run_apart(*given)
+
+    assert set(given) <= set(shlex.split(done.replay))
+    again = inner.again(done.replay)
+    assert (done.code, done.scenarios) == (again.code, again.scenarios)

@@ -153,6 +153,37 @@ def test_only_that_matches_nothing_is_a_usage_error(shop):
     )
 
 
+PAIRED = """
+    def charge():
+        return 1
+
+    def note():
+        return 2
+
+    def log():
+        return 3
+
+    def checkout():
+        try:
+            return charge() + log()
+        except TimeoutError:
+            return note()
+"""
+
+
+def test_a_pair_is_chosen_by_its_label(shop):
+    """With the scenario that leads to it, and no other."""
+    shop.write("shop.py", PAIRED)
+    shop.write("test_it.py", "import shop\n\ndef test_it():\n    shop.checkout()\n")
+    sweep = ("--chaos-target=shop:charge", "--chaos-target=shop:note", "--chaos-target=shop:log", SWEEP[-1])
+    everything = names(shop.run("-v", *sweep))
+    done = names(shop.run("-v", *sweep, "--chaos-only=shop:charge * + shop:note *"))
+
+    pair = "test_it[chaos: shop:charge raise TimeoutError all + shop:note raise TimeoutError]"
+    assert pair in everything and "test_it[chaos: shop:log raise TimeoutError all]" in everything
+    assert done == ["test_it", f"test_it{CHARGE}", pair, f"test_it{RECOVERY}"]
+
+
 def test_last_failed_runs_the_scenarios_that_failed(shop):
     """With the plain run before and the recovery run after; what passed is not run again."""
     run(shop)
@@ -300,7 +331,19 @@ def test_a_replay_runs_exactly_the_faults_of_a_failure(shop):
     (first,) = [result for result in failed.by_id.values() if result["fails"]]
     (second,) = [result for result in again.by_id.values() if result["fails"]]
     assert again.code == failed.code == 1
-    for field in ("test", "scenario", "verdict", "fired", "calls", "activations", "evidence", "caught", "seed"):
+    for field in (
+        "id",
+        "label",
+        "test",
+        "scenario",
+        "verdict",
+        "fired",
+        "calls",
+        "activations",
+        "evidence",
+        "caught",
+        "seed",
+    ):
         assert second[field] == first[field], field
     assert again.outcomes == {"passed": 2, "failed": 1}
 
@@ -348,7 +391,7 @@ def test_a_replay_of_two_faults(shop):
 
 
 def test_only_the_test_of_a_replay_is_explored(shop):
-    """Others are run plainly, even if options ask for more."""
+    """Others are run plainly, even if options ask for more; the scenario has the id that it had."""
     option = replay_option(shop.run(*SWEEP, *MARKER, "-k", "test_c"))
     done = run(shop, option)
 
@@ -356,7 +399,7 @@ def test_only_the_test_of_a_replay_is_explored(shop):
         "test_a",
         "test_b",
         "test_c",
-        "test_c[chaos: shop:stock raise TimeoutError]",
+        f"test_c{STOCK}",
         f"test_c{RECOVERY}",
     ]
 

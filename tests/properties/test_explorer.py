@@ -149,13 +149,15 @@ rules = st.sampled_from(
 )
 
 
-@given(st.text(min_size=1), rules, st.integers(-(2**63) + 1, 2**63 - 1), st.booleans())
-def test_replay_text_brings_back_what_it_was_made_of(test: str, text: str, seed: int, spares_driver: bool) -> None:
+@given(st.text(min_size=1), rules, st.integers(-(2**63) + 1, 2**63 - 1), st.booleans(), st.text())
+def test_replay_text_brings_back_what_it_was_made_of(
+    test: str, text: str, seed: int, spares_driver: bool, label: str
+) -> None:
     canonical = format_scenario(parse(text))
-    replay = replay_text(test, canonical, seed, spares_driver=spares_driver)
+    replay = replay_text(test, canonical, seed, label, spares_driver=spares_driver)
     found = read_replay(replay, "--chaos-replay")
 
     assert (found.test, format_scenario(found.rules)) == (test, canonical)
-    assert (found.seed, found.spares_driver) == (seed, spares_driver)
+    assert (found.seed, found.spares_driver, found.label) == (seed, spares_driver, label)
     assert replay.startswith("c1:")
     assert not set(replay) & set(" '\"$`\\*?;&|<>()[]{}!#~=\n")
