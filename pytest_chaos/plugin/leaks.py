@@ -199,7 +199,7 @@ def tell(
     """
     if not judgement.evidence:
         return
-    record = record_of(seen, judgement, session.replay(item, seen))
+    record = record_of(seen, judgement, session.again.test(item, seen))
     text = verdict_text(record)
     open_ = [report for report in reports if not any(report is one for one in told)]
     body = body_of(open_)

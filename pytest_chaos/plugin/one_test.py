@@ -462,7 +462,7 @@ class OneTest:
         is_shown = body is None or judgement.fails or bool(judgement.evidence)
         replay = ""
         if is_shown or self._item.config.getoption("chaos_report"):  # else nobody gets to read it
-            replay = self._session.replay_of(self._item, seen, scenario)
+            replay = self._session.again.scenario(self._item, seen, scenario)
         record = record_of(seen, judgement, replay)
         record["id"] = clone.nodeid
         record["label"] = label = split_id(clone.nodeid)[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import shlex
 import sys
 import threading
 import warnings
@@ -20,34 +19,30 @@ from pytest_chaos.control import Chaos
 from pytest_chaos.ending import describe, is_ours
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory, Watch
-from pytest_chaos.explorer import Scenario, Tally, is_random, seeds_of
+from pytest_chaos.explorer import Tally
 from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
-from pytest_chaos.notation import can_be_read, format_rule
-from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.plugin import compat, fresh, leaks, summary, xdist
-from pytest_chaos.plugin.clones import clone_of, split_id
+from pytest_chaos.plugin import compat, exit_status, fresh, leaks, summary, xdist
+from pytest_chaos.plugin.again import Again
+from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.plugin.exploring import Exploring, FreshRun
-from pytest_chaos.plugin.marker import Specification, leak_level_of, specification_of
+from pytest_chaos.plugin.fault_test import SPECIFICATION, run_fault_test
+from pytest_chaos.plugin.marker import leak_level_of, specification_of
 from pytest_chaos.plugin.one_test import RECOVERY, Run, note_outcome
-from pytest_chaos.plugin.options import Settings, exploring_options, read_settings, replay_text
+from pytest_chaos.plugin.options import Settings, read_settings
 from pytest_chaos.plugin.running import ARM, EXPERIMENT
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
-from pytest_chaos.report.lines import verdict_text
-from pytest_chaos.report.record import Record, record_of
+from pytest_chaos.report.record import Record
 from pytest_chaos.resources.births import NOBODY, Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import check_all
 
-_SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
-_SEED: pytest.StashKey[int] = pytest.StashKey()
-"""On a clone of a fault test: the seed of this run."""
 _GOOD = frozenset({"resilient", "degraded"})
 
 
@@ -107,6 +102,7 @@ class ChaosSession:
 
     Attributes:
         settings: What this session runs with.
+        again: Tells how something is run again.
         records: The results so far.
         usage_errors: What is wrong with the specification.
         laboratory: What all runs share.
@@ -121,6 +117,7 @@ class ChaosSession:
         self.usage_errors: list[str] = []
         self.wanted: dict[str, set[str]] = {}
         self.asked: list[str] = []
+        self.again = Again(config, settings)
         self.exploring = Exploring(self, settings)
         self.tallies: list[Tally] = [self.exploring.tally]
         self.complaints: list[str] = []
@@ -130,7 +127,6 @@ class ChaosSession:
         self._repeated: set[str] = set()
         self._disturbed: set[str] = set()
         self._exit_code: int | None = None
-        self._typed_ids: dict[str, str] = {}
         self._last_started: dict[str, str] = {}
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
@@ -213,7 +209,7 @@ class ChaosSession:
                 continue
             found.rules, wrong = check_all(found.rules)
             errors.extend(wrong)
-            item.stash[_SPECIFICATION] = found
+            item.stash[SPECIFICATION] = found
         errors.extend(check_all(self.settings.rules)[1])
         errors.extend([] if errors else self.exploring.prepare(ordinary, self.wanted))
         try:
@@ -227,8 +223,8 @@ class ChaosSession:
         self._adapters = Adapters(self.laboratory.armory.aliases, self.laboratory.provenance)
         # Before any fixture makes a connection or opens a file: what it makes must be reached in the body.
         for item in session.items:
-            if _SPECIFICATION in item.stash:
-                self._adapters.prepare(item.stash[_SPECIFICATION].rules)
+            if SPECIFICATION in item.stash:
+                self._adapters.prepare(item.stash[SPECIFICATION].rules)
         self._adapters.prepare(self.exploring.watch_rules())
         has_clones = self.exploring.explores or self.settings.runs > 1
         if has_clones and not self._config.pluginmanager.hasplugin("pytest-chaos exploring"):
@@ -242,58 +238,8 @@ class ChaosSession:
             return
         if self._config.option.collectonly:
             return
-        self._settle_exit(session)
+        exit_status.settle(self, session)
         summary.write_reports(session, self.settings, self.records, self.tallies)
-
-    def _settle_exit(self, session: pytest.Session) -> None:
-        ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if session.exitstatus not in ended:
-            return
-        if late := self.exploring.late_errors():
-            self.complaints += late
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif self.settings.plans:
-            session.exitstatus = pytest.ExitCode.OK
-        elif self.settings.only and not self.exploring.matched and not self.exploring.is_cut_short:
-            globs = ", ".join(self.settings.only)
-            self.complaints.append(f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif self.asked and not self.exploring.matched and session.exitstatus == pytest.ExitCode.OK:
-            self.complaints.append(
-                f"no scenario has the id {self.asked[0]!r}: give the targets or rules of the run in which it was, "
-                "or the line 'run again' of its failure"
-            )
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and self._ran_whole(session):
-            silent = self._silent_rules()
-            self.complaints += silent
-            if silent and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _ran_whole(self, session: pytest.Session) -> bool:
-        """Tell whether every test that there is was run, so that a rule that never fired will never fire."""
-        option = self._config.option
-        is_part = (
-            self.deselected
-            or session.shouldfail
-            or session.shouldstop
-            or self.wanted
-            or self.settings.only
-            or self.settings.replay
-            or any(tally.left_out for tally in self.tallies)
-            or getattr(option, "lf", False)
-            or getattr(option, "stepwise", False)
-        )
-        return not is_part and self._config.args_source is not pytest.Config.ArgsSource.ARGS
-
-    def _silent_rules(self) -> list[str]:
-        """Return what is to be said of each rule for ordinary tests that had to fire, and did not in any test."""
-        fired = {rule["text"] for record in self.records for rule in record["rules"] if rule["activations"]}
-        return [
-            f"chaos: inconclusive: rule never fired: {format_rule(rule)} ({rule.source})"
-            for rule in self.settings.rules
-            if rule.is_sure and format_rule(rule) not in fired
-        ]
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that not every test is run."""
@@ -416,57 +362,12 @@ class ChaosSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Take a fault test through its phases, and report once its leftovers are judged.
-
-        The report of the body has to wait for the teardown: only then is it known what the test leaves behind.
-        """
-        found = item.stash.get(_SPECIFICATION, None)
+        """Take a fault test through its phases."""
+        found = item.stash.get(SPECIFICATION, None)
         if found is None:
             return None
-        seed = item.stash.get(_SEED, None)
-        if seed is None and self.settings.runs > 1 and is_random(found.rules):
-            self._repeat(item, nextitem, found)
-            return True
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        experiment = Experiment(
-            self.laboratory,
-            split_id(compat.plain_id(item))[0],
-            self.settings.seed if seed is None else seed,
-            found.contract,
-            self.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
-            plain_leaks=item.stash.get(leaks.LEVEL, "off"),
-        )
-
-        def arm(experiment: Experiment) -> None:
-            for rule in found.rules:
-                # What a fixture injects by hand acts before a marker, and a near marker before a far one.
-                try:
-                    experiment.arm(rule, below=True)
-                except SpecificationError as error:
-                    raise error.at(rule.source) from None
-
-        with self.begun(item, experiment, arm):
-            reports = compat.runtestprotocol(item, nextitem=nextitem, log=False)
-            self._judge(item, experiment, reports)
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        run_fault_test(self, item, nextitem, found)
         return True
-
-    def _repeat(self, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
-        """Run a fault test in which chance decides with several seeds, each as a test of its own."""
-        seeds = list(seeds_of(self.settings.seed, self.settings.runs))
-        clones = [clone_of(item, f"seed={seed}") for seed in seeds]
-        compat.cancel_timer(item)
-        for seed, clone, following in zip(seeds, clones, [*clones[1:], nextitem], strict=True):
-            clone.stash[_SPECIFICATION] = found
-            clone.stash[_SEED] = seed
-            if leaks.LEVEL in item.stash:
-                clone.stash[leaks.LEVEL] = item.stash[leaks.LEVEL]
-            with compat.in_place(item.session, clone):
-                clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=following)
-            if item.session.shouldfail or item.session.shouldstop:
-                break
 
     @contextlib.contextmanager
     def begun(self, item: pytest.Item, experiment: Experiment, arm: Callable[[Experiment], None]) -> Iterator[None]:
@@ -568,38 +469,6 @@ class ChaosSession:
             )
         return Chaos(experiment)
 
-    def replay(self, item: pytest.Item, seen: Observation) -> str:
-        """Return the command that runs a test exactly so again."""
-        words = ["pytest", "--chaos", f"--chaos-seed={seen.seed}"]
-        if self.settings.hang_budget_given:
-            words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
-        if not seen.rules and self.settings.leaks != "off":
-            words.append(f"-ochaos_leaks={self.settings.leaks}")
-        words.append(self._typed_id(split_id(compat.plain_id(item))[0]))
-        return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
-
-    def replay_of(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
-        """Return the command that runs a scenario again, or for a recovery run all that came before it."""
-        words = ["pytest", "--chaos"]
-        if self.settings.hang_budget_given:
-            words.append(f"--chaos-hang-budget={self.settings.hang_budget_given}")
-        test = compat.plain_id(item)
-        if scenario is not None and can_be_read(text := scenario.text):
-            packed = replay_text(test, text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
-            words.append(f"--chaos-replay={packed}")
-        else:
-            words.append(f"--chaos-seed={self.settings.seed}")
-            words += exploring_options(self._config)
-        words.append(self._typed_id(test))
-        return shlex.join(words) + (f"  # {seen.scenario}" if seen.scenario else "")
-
-    def _typed_id(self, test: str) -> str:
-        """Return the id of a test as it is typed where pytest was started."""
-        known = self._typed_ids.get(test)
-        if known is None:
-            known = self._typed_ids[test] = compat.cwd_relative_id(self._config, test)
-        return known
-
     def conclude(self, item: pytest.Item, run: Run) -> None:
         """Judge a run of an explored test, after its teardown."""
         reports, experiment = run.reports, run.experiment
@@ -681,44 +550,18 @@ class ChaosSession:
 
     def _recover(self, item: pytest.Item, experiment: Experiment) -> None:
         __tracebackhide__ = True
-        found = item.stash.get(_SPECIFICATION, None)
+        found = item.stash.get(SPECIFICATION, None)
         for probe, within in () if found is None else found.recovers:
             outcome = Chaos(experiment).recovers(probe, within)
             if asyncio.iscoroutine(outcome):
                 outcome.close()
                 raise MisuseError("recovers= cannot be awaited inside a running event loop")
 
-    def _judge(self, item: pytest.Item, experiment: Experiment, reports: list[pytest.TestReport]) -> None:
-        body = leaks.body_of(reports)
-        ran = body is not None and not leaks.is_skipped(reports)
-        seen, judgement = experiment.conclude(with_tests=ran)
-        if experiment.leaks != "off":
-            leaks.note_judged(reports, experiment.inventory, alone=ran and not seen.rules)
-        if body is None or not seen.rules:
-            leaks.tell(self, item, reports, seen, judgement)
-            return
-        record = record_of(seen, judgement, self.replay(item, seen))
-        text = verdict_text(record)
-        body.chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, through xdist too
-        for report in reports:
-            report.user_properties.append(("chaos", judgement.verdict.value))
-        failure = seen.failure
-        is_ours_to_tell = failure is not None and (
-            failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
-        )
-        if body.failed and not is_ours_to_tell and not leaks.is_strict_xpass(item, body):
-            # The first failure wins the screen: the author's stays, the verdict is a section of it.
-            body.sections.append(("chaos", text))
-        elif judgement.fails:
-            leaks.fail(item, body, text)
-        elif judgement.evidence:
-            body.sections.append(("chaos", text))
-
     def _judge_leaks(self, items: list[pytest.Item]) -> None:
         """Register the hooks that judge leaks, as far as there is something to judge."""
         plugins = self._config.pluginmanager
         alone = any(leaks.LEVEL in item.stash for item in items)
-        contracts = (item.stash[_SPECIFICATION].contract for item in items if _SPECIFICATION in item.stash)
+        contracts = (item.stash[SPECIFICATION].contract for item in items if SPECIFICATION in item.stash)
         if self._wider is None and (alone or any(contract.leaks != "off" for contract in contracts)):
             self._wider = leaks.WiderFixtures(self)
             plugins.register(self._wider, "pytest-chaos wider fixtures")

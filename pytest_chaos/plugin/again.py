@@ -1,0 +1,55 @@
+"""The line "run again": the command that runs a test or one scenario of it once more, exactly so."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from pytest_chaos.explorer import Scenario
+from pytest_chaos.notation import can_be_read
+from pytest_chaos.observation import Observation
+from pytest_chaos.plugin import compat
+from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.options import Settings, exploring_options, replay_text
+
+
+class Again:
+    """Tells commands.
+
+    Args:
+        config: pytest's configuration.
+        settings: What the session runs with.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._typed_ids: dict[str, str] = {}
+
+    def test(self, item: pytest.Item, seen: Observation) -> str:
+        """Return the command for a test."""
+        words = [f"--chaos-seed={seen.seed}", *self._budget()]
+        if not seen.rules and self._settings.leaks != "off":
+            words.append(f"-ochaos_leaks={self._settings.leaks}")
+        return self._command(words, split_id(compat.plain_id(item))[0], seen)
+
+    def scenario(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
+        """Return the command for a scenario, or, where there is none, for all that came before a recovery run."""
+        test = compat.plain_id(item)
+        if scenario is not None and can_be_read(text := scenario.text):
+            packed = replay_text(test, text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
+            words = [*self._budget(), f"--chaos-replay={packed}"]
+        else:
+            words = [f"--chaos-seed={self._settings.seed}", *self._budget(), *exploring_options(self._config)]
+        return self._command(words, test, seen)
+
+    def _budget(self) -> list[str]:
+        given = self._settings.hang_budget_given
+        return [f"--chaos-hang-budget={given}"] if given else []
+
+    def _command(self, words: list[str], test: str, seen: Observation) -> str:
+        known = self._typed_ids.get(test)
+        if known is None:
+            known = self._typed_ids[test] = compat.cwd_relative_id(self._config, test)
+        return shlex.join(["pytest", "--chaos", *words, known]) + (f"  # {seen.scenario}" if seen.scenario else "")
