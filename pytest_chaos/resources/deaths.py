@@ -154,11 +154,22 @@ class Deaths:
             for life in poll(failed, lambda life: self._futures.get(life.key) is life, self.grace_s):
                 self._future_lost(life.key, life)
 
-    def loop_told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Look at what a loop hands to its exception handler: nobody else will get to see it."""
-        if self._is_seen_by(loop.get_exception_handler()):
-            return
+    def loop_told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> bool:
+        """Look at what a loop hands to its exception handler: nobody else will get to see it.
+
+        Tells whether that is a released hang, which ended a task that nobody asks any more, as a framework's whose run
+        was interrupted. Such a task is dropped by the garbage collector, at any moment; were it printed then, the
+        interpreter would read source files in the middle of whatever it does, and cannot always (before 3.13, while it
+        reads another one).
+        """
         error = context.get("exception")
+        if error is not None and _is_release(error):
+            return True
+        if not self._is_seen_by(loop.get_exception_handler()):
+            self._note_told(context, error)
+        return False
+
+    def _note_told(self, context: dict[str, Any], error: BaseException | None) -> None:
         subject = context.get("task") or context.get("future")
         life = self._lives.get(id(subject)) if subject is not None else None
         if isinstance(subject, asyncio.Task):
@@ -327,7 +338,13 @@ def _task_words(task: asyncio.Task[Any]) -> str:
 def _is_no_error(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_no_error(part) for part in error.exceptions)
-    return isinstance(error, _NO_ERRORS) or (type(error).__module__, type(error).__name__) == _RELEASE
+    return isinstance(error, _NO_ERRORS) or _is_release(error)
+
+
+def _is_release(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_release(part) for part in error.exceptions)
+    return (type(error).__module__, type(error).__name__) == _RELEASE
 
 
 def _describe(error: BaseException) -> str:

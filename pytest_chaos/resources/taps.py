@@ -141,7 +141,7 @@ def install_on_foreign_loops(
     loop_class: Any,
     listener: Listener,
     timer_set: Callable[[Any], None],
-    loop_told: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None],
+    loop_told: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], bool],
     generator_begun: Callable[[Any], None],
 ) -> Callable[[], None]:
     """Put taps on a class of event loops that are made in C, and return what takes them out again.
@@ -150,15 +150,14 @@ def install_on_foreign_loops(
         loop_class: The class, written in Python, above that of C.
         listener: Who is told of loops and tasks.
         timer_set: Is told each timer.
-        loop_told: Is told each error that a loop hands to its exception handler.
+        loop_told: Is told each error that a loop hands to its exception handler; says which is ours.
         generator_begun: Is told each asynchronous generator that is begun.
     """
 
     def call_exception_handler(original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            loop_told(self, context)
-            return original(self, context)
+            return None if loop_told(self, context) else original(self, context)
 
         return heard
 
@@ -233,14 +232,16 @@ def _override(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callab
 # --- taps of single kinds
 
 
-def hear_of_loop_errors(listener: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]) -> Callable[[], None]:
-    """Tell ``listener`` each error that an event loop hands to its exception handler; return what undoes it."""
+def hear_of_loop_errors(listener: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], bool]) -> Callable[[], None]:
+    """Tell ``listener`` each error that an event loop hands to its exception handler; return what undoes it.
+
+    Where it answers that the error is ours, nobody else is told.
+    """
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def call_exception_handler(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            listener(self, context)
-            return original(self, context)
+            return None if listener(self, context) else original(self, context)
 
         return call_exception_handler
 

@@ -365,6 +365,23 @@ def test_task_that_ends_with_its_released_hang_is_not_lost(shop: Any, lab: Any) 
     assert ("hung", ["hang"]) == (seen.verdict, seen.kinds)
 
 
+@pytest.mark.parametrize("text", ["shop:pay_async = hang", "shop:pay_async = raise(OSError)"])
+def test_only_of_a_released_hang_no_loop_tells_anybody(
+    shop: Any, lab: Any, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    async def main() -> None:
+        shop.kept.append(asyncio.create_task(shop.pay_async()))
+        await asyncio.wait(shop.kept)
+        shop.kept.clear()
+        gc.collect()
+
+    with caplog.at_level(logging.ERROR, logger="asyncio"):
+        lab.run(run_of(main), text, budget_s=0.05)
+        gc.collect()
+
+    assert ("hang" not in text) == ("Task exception was never retrieved" in caplog.text)
+
+
 # --- whose
 
 
