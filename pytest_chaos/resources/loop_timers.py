@@ -5,52 +5,30 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
-from typing import NamedTuple
 
 from pytest_chaos import compat
 from pytest_chaos.resources import taps
-from pytest_chaos.resources.births import Birth, Births, Mine, is_tests
-from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
-from pytest_chaos.resources.loops import Loops, turn
+from pytest_chaos.resources.births import Birth, Births
+from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover
+from pytest_chaos.resources.loops import Loops
+from pytest_chaos.resources.on_loops import Before, OnLoops
 from pytest_chaos.resources.whose import Seen, code_of, is_made_by_own, is_own
 
 
-class Before(NamedTuple):
-    """The timers that were pending, and how many had been found on closing loops."""
-
-    timers: Seen
-    found: int
-
-
-class LoopTimers:
-    """Pending timers of the project and the test; those of a sleep or a timeout belong to the task that waits.
-
-    Args:
-        births: Who set which.
-        loops: The loops in use.
-        grace_s: How long they may take to end, in seconds.
-    """
+class LoopTimers(OnLoops[asyncio.TimerHandle]):
+    """Pending timers of the project and the test; those of a sleep or a timeout belong to the task that waits."""
 
     def __init__(self, births: Births, loops: Loops, grace_s: float = GRACE_S) -> None:
-        self._births = births
-        self._loops = loops
-        self.grace_s = grace_s
-        self._found: list[tuple[Birth | None, Leftover]] = []
-        self._known = Seen({})
+        super().__init__(births, loops, grace_s)
         # By id: timers are equal by what they do, not by which they are.
         self._births_of: dict[int, tuple[weakref.ref[asyncio.TimerHandle], Birth]] = {}
-        self._undo: Callable[[], None] | None = None
 
-    def open(self) -> None:
-        """Note who sets one."""
-        self._undo = taps.hear_of_timers(self.timer_set)
+    def _taps(self) -> list[Callable[[], None]]:
+        return [taps.hear_of_timers(self.timer_set)]
 
     def close(self) -> None:
         """Take the tap out, and forget what was found."""
-        if self._undo is not None:
-            self._undo()
-            self._undo = None
-        self._found.clear()
+        super().close()
         self._births_of.clear()
 
     def timer_set(self, timer: asyncio.TimerHandle) -> None:
@@ -65,44 +43,20 @@ class LoopTimers:
             for key, (reference, _) in list(self._births_of.items()):
                 if reference() is None:
                     self._births_of.pop(key, None)
-        # Not what a wider fixture made: it is looked at for the last time where its loop closes.
-        timers = [one for loop in self._loops.open() for one in compat.scheduled(loop) if is_tests(self._birth(one))]
-        self._known = Seen({id(one): weakref.ref(one) for one in timers})
-        return Before(self._known, len(self._found))
+        return super().snapshot()
 
-    def left(self, before: Before, mine: Mine) -> list[Leftover]:
-        """Return what was left."""
-        left = [found for birth, found in self._found[before.found :] if mine(birth)]
-        for loop in self._loops.open():
-            timers = [one for one in self._new(loop, before.timers) if mine(self._birth(one))]
-            left.extend(map(self._leftover, self._still(loop, timers)))
-        return left
+    def _things(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
+        return [one for one in compat.scheduled(loop) if not compat.is_own_timer(one)]
 
-    def loop_closes(self, loop: asyncio.AbstractEventLoop, *, is_projects: bool, by_hand: bool) -> None:
-        """Look at a loop's timers before it drops them without a word."""
-        timers = self._new(loop, self._known)
-        if timers and not is_projects:
-            timers = self._still(loop, timers)
-        for one in timers:
-            self._found.append((self._birth(one), self._leftover(one, is_note=is_projects)))
+    def _still(self, loop: asyncio.AbstractEventLoop, before: Seen) -> list[asyncio.TimerHandle]:
+        # A timer that sets the next one when it is due has ended.
+        waiting = {id(one): one for one in self._new(loop, before)}
 
-    def _still(self, loop: asyncio.AbstractEventLoop, timers: list[asyncio.TimerHandle]) -> list[asyncio.TimerHandle]:
         def pending() -> list[asyncio.TimerHandle]:
-            now = {id(one) for one in compat.scheduled(loop)}
-            return [one for one in timers if id(one) in now]
+            return [one for one in compat.scheduled(loop) if id(one) in waiting]
 
-        if timers and loop.is_running():
-            poll([loop], lambda _: bool(pending()), self.grace_s)
-        elif timers:
-            turn(loop, lambda: bool(pending()), self.grace_s)
-        return pending() if timers else []
-
-    def _new(self, loop: asyncio.AbstractEventLoop, before: Seen) -> list[asyncio.TimerHandle]:
-        return [
-            one
-            for one in compat.scheduled(loop)
-            if one not in before and not compat.is_own_timer(one) and self._is_systems(one)
-        ]
+        self._wait(loop, lambda: bool(pending()))
+        return pending()
 
     def _birth(self, timer: asyncio.TimerHandle) -> Birth | None:
         reference, birth = self._births_of.get(id(timer), (None, None))
