@@ -49,8 +49,14 @@ def growth(project: Project, samples: int, counts: Iterable[int] = COUNTS) -> di
             project.module_of(name, code)
             taken.append(_armed(project, rule(f"{name}:*", rate=1e-9), count))
             del sys.modules[name]
-        found[count] = Armed(*(statistics.median(column) for column in zip(*taken, strict=True)))
+        found[count] = _median(taken)
     return found
+
+
+def _median(taken: list[Armed]) -> Armed:
+    # The slowness is the one of the sample whose first arming, by that measure, was the median.
+    ordered = sorted(taken, key=lambda one: one.first / one.slowness)
+    return ordered[len(ordered) // 2]
 
 
 def memory(project: Project, count: int = 1_000) -> dict[str, float]:
@@ -76,7 +82,7 @@ def memory(project: Project, count: int = 1_000) -> dict[str, float]:
     return {"armed": (during - before) / count, "kept": (after - before) / count}
 
 
-def _armed(project: Project, never: Rule, count: int) -> tuple[float, float, float, float, float]:
+def _armed(project: Project, never: Rule, count: int) -> Armed:
     before = slowness()
     gc.collect()
     experiment = Experiment(project.laboratory, "first")
@@ -92,7 +98,7 @@ def _armed(project: Project, never: Rule, count: int) -> tuple[float, float, flo
     anew = _us(lambda: (other.arm(never), other.injector.open()), count)
     other.close()
     put = statistics.median(puts)
-    return first, put + statistics.median(takes), put, anew, (before + slowness()) / 2
+    return Armed(first, put + statistics.median(takes), put, anew, (before + slowness()) / 2)
 
 
 def _us(action: object, count: int) -> float:

@@ -14,6 +14,7 @@ from unittest import mock
 import wrapt
 from subjects import Project, armed, rule
 from timing import Timed, Variant, timed
+from yardstick import called_mock
 
 from pytest_chaos.faults.returning import Return
 
@@ -105,7 +106,10 @@ def c_functions(project: Project, rounds: int) -> dict[str, Timed]:
 
 
 def firing(project: Project, rounds: int) -> dict[str, Timed]:
-    """Time calls on which a fault acts, each of which is decided, recorded and, for an error, followed."""
+    """Time calls on which a fault acts, each of which is decided, recorded and, for an error, followed.
+
+    In turns with them, ``a mock`` is the yardstick.
+    """
     bare, raising, returning = (project.subject(f"firing_{name}") for name in ("bare", "raise", "return"))
     caught = "try:\n    f(1, 2)\nexcept TimeoutError:\n    pass"
     with armed(
@@ -119,6 +123,7 @@ def firing(project: Project, rounds: int) -> dict[str, Timed]:
                 "a function that raises": Variant(caught, {"f": _raises, "TimeoutError": TimeoutError}),
                 "raise": _few(_variant(caught, "module.function", raising)),
                 "return": _few(_variant("f(1, 2)", "module.function", returning)),
+                "a mock": _few(Variant("f(1, 2)", {"f": called_mock()})),
             },
             rounds,
             project.loop_file,

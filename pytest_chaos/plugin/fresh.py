@@ -135,8 +135,10 @@ def kept_options(arguments: Sequence[str], config: pytest.Config) -> list[str]:
     """Return the options of a command line that say how tests run, without those that choose or report them."""
     kept: list[str] = []
     places = {str(one) for one in config.args} | {str(one).partition("::")[0] for one in config.args}
-    is_value = False
+    is_value = follows_option = False
     for word in arguments:
+        # A file that follows an option may be its value, of a plugin that we do not know.
+        follows_option, may_be_value = word.startswith("-") and "=" not in word, follows_option
         if is_value:
             is_value = False
             continue
@@ -151,7 +153,8 @@ def kept_options(arguments: Sequence[str], config: pytest.Config) -> list[str]:
         if word == "-c" or name in ("--rootdir", "--config-file"):
             is_value = "=" not in word
             continue
-        if not word.startswith("-") and (config.invocation_params.dir / word.partition("::")[0]).exists():
+        is_place = not word.startswith("-") and (config.invocation_params.dir / word.partition("::")[0]).exists()
+        if is_place and not may_be_value:
             continue
         kept.append(word)
     return kept

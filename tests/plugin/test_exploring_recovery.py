@@ -491,3 +491,15 @@ def test_a_recovery_is_run_again_with_the_options_that_say_what_is_explored(inne
     assert set(given) <= set(shlex.split(done.replay))
     again = inner.again(done.replay)
     assert (done.code, done.scenarios) == (again.code, again.scenarios)
+
+
+def test_a_fresh_process_gets_the_files_that_options_of_other_plugins_name(inner):
+    """Such a file is no test to run, and its option would be wrong without it."""
+    inner.write("shop.py", BEGINNING + BREAKER)
+    inner.write("test_it.py", TEST)
+    inner.write("notes.txt", "")
+    inner.write("conftest.py", 'def pytest_addoption(parser):\n    parser.addoption("--notes", required=True)\n')
+    sweep = (LATE, "--chaos-target=shop:stock", "--chaos-target=shop:charge")
+
+    for given in (("--notes", "notes.txt", "test_it.py"), ("test_it.py", "--notes", "notes.txt")):
+        assert "in a fresh process it does not" in evidence(inner.run_apart(*sweep, *given), RECOVERY)
