@@ -351,6 +351,8 @@ class Experiment:
 
     def ended_with(self, error: BaseException | None) -> None:
         """Say how the body ended; facts are kept, the error is not."""
+        if error is not None and self.ward.cancelled is not None:
+            error = self.ward.cancelled  # which stands behind it
         if isinstance(error, NotRecoveredError):
             self.recovery = str(error)
         self.failure = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
 _SETTLE_S = 0.001  # how often while the test starts a thread whose call is parked: it may soon go on
 _PATIENCE = 10  # budgets that a test may go on beside a parked call, or a call has of its own, before that is let go
+_TRIO_LOOP = "trio._core._run"
 _SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
 
 _RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
@@ -108,6 +110,11 @@ class Ward:
         loops: Returns the event loops in use.
         progress: Tells whether the test's body has moved on.
         bystanders: Threads of the test runner, by native id, that end no hang.
+
+    Attributes:
+        records: The calls that were parked.
+        interrupted: Whether the user pressed Ctrl-C while one was.
+        cancelled: What would have been raised in the body, had it not been cancelled instead.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class Ward:
     ) -> None:
         self.records: list[Parked] = []
         self.interrupted = False
+        self.cancelled: HangReleased | None = None
         self._budget_s = budget_s
         self._provenance = provenance
         self._loops = loops
@@ -471,7 +479,9 @@ class Ward:
 
     def _raise_in_body(self) -> None:
         if not self._closed:  # else it comes too late: the body ended by itself
-            raise HangReleased(self._interruption)
+            if not _cancel_trio_outside_of_tasks():
+                raise HangReleased(self._interruption)
+            self.cancelled = HangReleased(self._interruption)
 
     def _judge(self, due: list[Parked]) -> None:
         loops = list(self._loops())
@@ -563,6 +573,24 @@ def _async_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:
             loop.call_soon_threadsafe(finish)
 
     return wait, release
+
+
+def _cancel_trio_outside_of_tasks() -> bool:
+    """Cancel what trio runs on this thread, if none of its tasks is what is interrupted.
+
+    Returns whether trio's own loop is what is interrupted: it must not be left by an error. If not, trio may be the
+    guest of another loop that is left now, as in anyio's tests; then nobody else would ever end its run, and no other
+    could begin.
+    """
+    trio = sys.modules.get("trio")
+    if trio is None or not trio.lowlevel.in_trio_run() or trio.lowlevel.in_trio_task():
+        return False
+    root = trio.lowlevel.current_root_task()
+    if root is None or not root.child_nurseries:
+        return False
+    # The innermost one has the main task.
+    trio.lowlevel.current_trio_token().run_sync_soon(root.child_nurseries[-1].cancel_scope.cancel)
+    return any(frame.f_globals.get("__name__") == _TRIO_LOOP for frame in frames_from(compat.get_frame(1)))
 
 
 def _trio_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:

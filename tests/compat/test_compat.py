@@ -315,6 +315,54 @@ def test_backends_of_anyio(beside, needs, backend):
     }
 
 
+@pytest.mark.parametrize("plugin", ["anyio", "pytest_trio"])
+def test_a_run_of_trio_that_never_ends_is_hung_and_the_next_one_begins(beside, needs, plugin):
+    """In a loop of its own, or as the guest of anyio's runner: what is interrupted there is cancelled."""
+    needs(plugin), needs("anyio"), needs("trio")
+    beside.write("conftest.py", "import pytest_chaos.plugin.one_test as one\n\none._PATIENCE_S = 0.5\n")
+    beside.write(
+        "shop.py",
+        """
+        import anyio
+
+        async def charge():
+            await anyio.sleep(0)
+
+        async def checkout():
+            paid = anyio.Event()
+
+            async def work():
+                try:
+                    await charge()
+                except TimeoutError:
+                    return
+                paid.set()
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(work)
+                await paid.wait()
+        """,
+    )
+    beside.write(
+        "test_it.py",
+        f"""
+        import pytest, shop
+
+        @pytest.fixture
+        def anyio_backend():
+            return "trio"
+
+        @pytest.mark.{plugin.removeprefix("pytest_")}
+        async def test_a():
+            await shop.checkout()
+        """,
+    )
+    done = beside.explore(plugins=(*PLUGINS[plugin][0],))
+
+    assert done.scenarios == {f"test_a{beside.late}": "hung", f"test_a{beside.recovery}": "resilient"}
+    assert "must be called from async context" not in done.text
+
+
 def test_fixtures_of_trio_run_in_the_body(beside, needs):
     """pytest-trio sets its async fixtures up where the test runs, so faults act on what they call, too."""
     needs("pytest_trio")
