@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_chaos.notation import format_rule
+from pytest_chaos.report import lines
 
 if TYPE_CHECKING:
     from pytest_chaos.plugin.session import ChaosSession
@@ -59,8 +60,10 @@ def _ran_whole(chaos: ChaosSession, session: pytest.Session) -> bool:
 def _silent_rules(chaos: ChaosSession) -> list[str]:
     """Return what is to be said of each rule for ordinary tests that had to fire, and did not in any test."""
     fired = {rule["text"] for record in chaos.records for rule in record["rules"] if rule["activations"]}
+    told = lines.never_fired(chaos.records)
+    silent = [rule for rule in chaos.settings.rules if rule.is_sure and format_rule(rule) not in fired]
+    never = [(told.get((format_rule(rule), rule.source)), rule) for rule in silent]
     return [
-        f"chaos: inconclusive: rule never fired: {format_rule(rule)} ({rule.source})"
-        for rule in chaos.settings.rules
-        if rule.is_sure and format_rule(rule) not in fired
+        f"chaos: inconclusive: rule {line or f'never fired: {format_rule(rule)} ({rule.source}): 0 calls'}"
+        for line, rule in never
     ]

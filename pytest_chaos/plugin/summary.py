@@ -35,7 +35,8 @@ def write(
         for error in usage_errors:
             terminal.write_line(f"ERROR: {error}", red=True)
         return
-    never = lines.never_fired(records)
+    # What made the session fail is told as that, and once.
+    never = [line for line in lines.never_fired(records).values() if not any(line in one for one in complaints)]
     explored = lines.exploration(tallies, only_planned=settings.plans)
     planned = exploring.plan_lines if exploring is not None else []
     if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):

@@ -130,13 +130,13 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
-def never_fired(records: Iterable[Record]) -> list[str]:
-    """Return a line for each rule that fired in no run of the session."""
-    return [
-        f"never fired: {rule['text']}{_source(rule)}: {_calls(rule['calls'])}"
+def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """Return a line for each rule that fired in no run of the session, by the rule's text and source."""
+    return {
+        (rule["text"], rule["source"]): f"never fired: {rule['text']}{_source(rule)}: {_calls(rule['calls'])}"
         for rule in rules_of(records)
         if not rule["activations"] and rule["source"] != EXPLORATION
-    ]
+    }
 
 
 def _source(rule: Record) -> str:

@@ -326,6 +326,7 @@ def test_a_sure_rule_that_never_fired_fails_the_whole_session(shop, rule, option
     assert done.code == code
     said = f"chaos: inconclusive: rule never fired: {rule} (--chaos-rule)"
     assert (said in done.text) == bool(code)
+    assert done.text.count(f"never fired: {rule} (") <= 1
 
 
 def test_a_rule_that_never_fired_is_said_with_its_place_in_the_table(shop):
