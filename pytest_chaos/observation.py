@@ -13,7 +13,7 @@ from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.subtraction import Difference, subtract
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
-Fresh = Literal["", "passes", "fails", "varies", "unknown"]
+Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady"]
 
 
 @dataclass(frozen=True)

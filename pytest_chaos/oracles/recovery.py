@@ -9,6 +9,10 @@ from pytest_chaos.oracles.base import failing, note, reported, told_times
 from pytest_chaos.verdict import Finding, Verdict
 
 
+COSTS = frozenset({"costs-more", "costs-less"})
+"""Kinds of trouble that are about numbers of calls alone."""
+
+
 def judge_recovery(seen: Observation) -> Iterator[Finding]:
     """Find a probe that stayed false, and a recovery run that fails or costs more than the plain run."""
     if seen.recovery:
@@ -33,6 +37,9 @@ def judge_recovery(seen: Observation) -> Iterator[Finding]:
             )
     elif seen.fresh == "varies" and kind == "costs-less":
         yield note("recovery", "remembers", f"{text}; it does so without any fault too, from its second run on")
+    elif seen.fresh == "unsteady":
+        text = f"unstable: {text}, and not so when it was run once more"
+        yield reported(Verdict.INCONCLUSIVE, "recovery", "unstable", text)
     elif seen.fresh in ("fails", "varies"):
         run = "run" if seen.fresh == "fails" else "second run"
         yield reported(

@@ -395,6 +395,8 @@ def test_recovery_run_does_what_the_plain_run_did(changes: dict[str, Any], kind:
         ("varies", "costs-less", ("resilient", "remembers", False)),
         ("fails", "costs-less", ("inconclusive", "unstable", False)),
         ("unknown", "fails", ("inconclusive", "fails", False)),
+        ("unsteady", "costs-more", ("inconclusive", "unstable", False)),
+        ("unsteady", "costs-less", ("inconclusive", "unstable", False)),
         ("", "costs-more", ("inconclusive", "costs-more", False)),
     ],
 )

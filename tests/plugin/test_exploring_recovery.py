@@ -278,6 +278,37 @@ def test_a_test_that_fails_its_second_run_anyway_is_inconclusive(inner):
     assert done.code == 0
 
 
+def test_calls_whose_number_varies_by_itself_are_no_trouble_of_the_faults(inner):
+    """As of a socket that is read until an answer is whole; what is not so twice was not caused."""
+    inner.write(
+        "shop.py",
+        """
+        import itertools
+
+        pieces = itertools.cycle([2, 2, 1, 2])
+
+        def charge():
+            return "receipt"
+
+        def read():
+            return ""
+
+        def checkout():
+            for _ in range(next(pieces)):
+                read()
+            try:
+                return charge()
+            except TimeoutError:
+                return "later"
+        """,
+    )
+    inner.write("test_it.py", "import shop\n\ndef test_it():\n    shop.checkout()\n")
+    done = inner.run_apart("--chaos-target=shop:charge", "--chaos-target=shop:read", LATE, "--chaos-only=*charge*")
+
+    assert (done.scenarios[RECOVERY], done.code) == ("inconclusive", 0)
+    assert "calls shop:read once instead of 2, and not so when it was run once more" in evidence(done, RECOVERY)
+
+
 def test_a_failure_that_does_not_come_again_is_inconclusive(inner):
     """Every failing verdict is confirmed by the same faults once more."""
     inner.write(
