@@ -8,7 +8,6 @@ from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note, reported, told_times
 from pytest_chaos.verdict import Finding, Verdict
 
-
 COSTS = frozenset({"costs-more", "costs-less"})
 """Kinds of trouble that are about numbers of calls alone."""
 

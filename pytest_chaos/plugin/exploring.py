@@ -87,62 +87,25 @@ class Exploring:
                 marks[item] = exploration_of(item)
             except SpecificationError as error:
                 errors.append(error)
-        try:
-            targets = [check_target(target) for target, _ in settings.targets]
-        except SpecificationError:
-            targets = []
-            for target, place in settings.targets:
-                try:
-                    targets.append(check_target(target))
-                except SpecificationError as error:
-                    errors.append(error.at(place))
-        imported = loaded()
-        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
-        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
-        if missing and items:
-            self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
-        is_asked = bool(targets or missing or settings.scenarios or settings.replay or any(marks.values()))
-        self._is_sweep = settings.sweeps and not is_asked
-        if self._is_sweep:
-            targets = [parse_target(boundary.target) for boundary in loaded()]
-            self.candidates = Candidates(self._session.laboratory.provenance)
+        targets = self._targets_for_all(errors, any(marks.values()), is_empty=not items)
         replays: dict[str, list[Scenario]] = {}
         for one in settings.replay:
             found = Scenario(one.label, one.rules, "rule", ("", "", one.label), one.seed, one.spares_driver)
             replays.setdefault(one.test, []).append(found)
         for item, mark in marks.items():
             test = compat.plain_id(item)
-            if settings.replay and test not in replays:
-                continue
+            asked = wanted.get(test, set())
+            labels = set() if RECOVERY in asked else asked
             try:
-                own = [_checked(target, place) for target, place in mark.targets] if mark is not None else []
-                contract = specification_of(item, settings.contract).contract
+                if settings.replay:
+                    plan = self._plan([], [], mark, item, labels, replays.get(test, []))
+                else:
+                    plan = self._plan(targets, settings.scenarios, mark, item, labels, [])
             except SpecificationError as error:
                 errors.append(error)
                 continue
-            scenarios = [] if settings.replay else settings.scenarios
-            chosen = [] if settings.replay else own or targets
-            if not chosen and mark is not None and not settings.replay:
-                chosen = [parse_target(boundary.target) for boundary in loaded()]
-            if not (chosen or scenarios or test in replays):
-                continue
-            rules = [rule for rules in (*scenarios, *(one.rules for one in replays.get(test, ()))) for rule in rules]
-            places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
-            places.update((rule.target.text, rule.source) for rule in rules)
-            try:
-                watched = self.watched_of([*chosen, *(rule.target for rule in rules)], places)
-            except SpecificationError as error:
-                errors.append(error)
-                continue
-            self._plans[item] = TestPlan(
-                watched,
-                chosen,
-                scenarios,
-                mark or Exploration(),
-                contract,
-                replays.get(test, []),
-                wanted.get(test, set()) - {RECOVERY} if RECOVERY not in wanted.get(test, ()) else set(),
-            )
+            if plan is not None:
+                self._plans[item] = plan
         if unknown := sorted(replays.keys() - {compat.plain_id(item) for item in items}):
             errors.append(
                 SpecificationError(
@@ -150,6 +113,54 @@ class Exploring:
                 )
             )
         return errors
+
+    def _targets_for_all(self, errors: list[SpecificationError], has_marks: bool, *, is_empty: bool) -> list[Target]:
+        """Return what tests are swept over whose markers name nothing, and note what is wrong with it."""
+        settings = self._settings
+        targets: list[Target] = []
+        for target, place in settings.targets:
+            try:
+                targets.append(_checked(target, place))
+            except SpecificationError as error:
+                errors.append(error)
+        imported = loaded()
+        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        if missing and not is_empty:
+            self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
+        is_asked = bool(targets or errors or missing or settings.scenarios or settings.replay or has_marks)
+        self._is_sweep = settings.sweeps and not is_asked
+        if self._is_sweep:
+            targets = [parse_target(boundary.target) for boundary in imported]
+            self.candidates = Candidates(self._session.laboratory.provenance)
+        return targets
+
+    def _plan(
+        self,
+        targets: list[Target],
+        scenarios: list[tuple[Rule, ...]],
+        mark: Exploration | None,
+        item: pytest.Item,
+        labels: set[str],
+        replays: list[Scenario],
+    ) -> TestPlan | None:
+        """Return how a test is explored, or ``None`` if it is not.
+
+        Raises:
+            SpecificationError: A target or a key of its contract is wrong.
+        """
+        settings = self._settings
+        contract = specification_of(item, settings.contract).contract
+        if mark is not None and not settings.replay:
+            targets = [_checked(target, place) for target, place in mark.targets] or targets
+            targets = targets or [parse_target(boundary.target) for boundary in loaded()]
+        if not (targets or scenarios or replays):
+            return None
+        rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
+        places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
+        places.update((rule.target.text, rule.source) for rule in rules)
+        watched = self.watched_of([*targets, *(rule.target for rule in rules)], places)
+        return TestPlan(watched, targets, scenarios, mark or Exploration(), contract, replays, labels)
 
     @property
     def explores(self) -> bool:
