@@ -157,7 +157,7 @@ def install_on_foreign_loops(
     def call_exception_handler(original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            return None if loop_told(self, context) else original(self, context)
+            return None if loop_told(self, context) else _hand_on(original, self, context)
 
         return heard
 
@@ -241,11 +241,30 @@ def hear_of_loop_errors(listener: Callable[[asyncio.AbstractEventLoop, dict[str,
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def call_exception_handler(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            return None if listener(self, context) else original(self, context)
+            return None if listener(self, context) else _hand_on(original, self, context)
 
         return call_exception_handler
 
     return _replace(asyncio.base_events.BaseEventLoop, "call_exception_handler", wrap)
+
+
+_LATE: list[tuple[Callable[..., Any], asyncio.AbstractEventLoop, dict[str, Any]]] = []
+
+
+def _hand_on(original: Callable[..., Any], loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
+    if compat.is_reading_source():
+        # The garbage collector dropped a task in the middle of it. To print a traceback is to read source, and to read
+        # it now would make the interpreter fail, and pytest with it.
+        _LATE.append((original, loop, context))
+        return None
+    return original(loop, context)
+
+
+def hand_on_late_errors() -> None:
+    """Hand on what could not be handed on when it was heard."""
+    while _LATE:
+        original, loop, context = _LATE.pop(0)
+        original(loop, context)
 
 
 def hear_of_thread_error(thread: threading.Thread, listener: Callable[[threading.Thread, BaseException], None]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import gc
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from pytest_chaos.contract import Contract
 from pytest_chaos.observation import Observation, ParkedSeen
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.lost import judge_lost
+from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.births import Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.leftovers import Leftover
@@ -382,6 +385,41 @@ def test_only_of_a_released_hang_no_loop_tells_anybody(
     assert ("hang" not in text) == ("Task exception was never retrieved" in caplog.text)
 
 
+def test_error_that_is_dropped_while_source_is_read_is_told_later(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CPython 3.11 cannot read a file, to print a traceback, in the middle of reading another."""
+    census = Census(Provenance(tmp_path))
+    source = inspect.getsource(asyncio.base_events) * 2
+
+    async def fails() -> None:
+        raise OSError("the bank is closed")
+
+    async def drops_it() -> None:
+        task = asyncio.create_task(fails())
+        ring: list[Any] = [task]
+        ring.append(ring)
+        task.add_done_callback(lambda done, ring=ring: None)
+        await asyncio.sleep(0)
+
+    census.open()
+    thresholds = gc.get_threshold()
+    try:
+        with caplog.at_level(logging.ERROR, logger="asyncio"):
+            gc.disable()
+            asyncio.run(drops_it())
+            gc.enable()
+            gc.set_threshold(50, 1, 1)
+            ast.parse(source)
+            census.owner = Owner("another", "test")
+    finally:
+        gc.set_threshold(*thresholds)
+        census.close()
+
+    assert "Task exception was never retrieved" in caplog.text
+    assert "the bank is closed" in caplog.text
+
+
 # --- whose
 
 
@@ -490,8 +528,6 @@ def test_deaths_are_judged_as_lost_and_not_as_leaks(level: Any, parked: tuple[st
 
 def test_taps_are_taken_out(tmp_path: Any) -> None:
     from concurrent.futures import Future
-
-    from pytest_chaos.provenance import Provenance
 
     def taps() -> list[Any]:
         return [
