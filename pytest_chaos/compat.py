@@ -8,7 +8,6 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # it has no stub
 import _socket
 import _thread
-import ast
 import asyncio
 import asyncio.base_events
 import asyncio.runners
@@ -559,19 +558,11 @@ _note("asyncio.BaseEventLoop._asyncgen_firstiter_hook", bool(FIRST_ITERATION))
 _note("asyncio.BaseEventLoop._scheduled", "_scheduled" in asyncio.base_events.BaseEventLoop.__init__.__code__.co_names)
 
 
-# A second ``ast.parse`` inside a first one, from the garbage collector, makes the first one fail: "AST constructor
-# recursion depth mismatch". Measured: 3.11.7 each time, 3.12.1 and 3.13.0 never.
-_READS_WITHIN = sys.version_info >= (3, 12)
+CAN_PARSE_TWICE_AT_ONCE = sys.version_info >= (3, 12)
+"""Whether ``ast.parse`` may be entered while it runs, by another thread or from the garbage collector.
 
-
-def is_reading_source() -> bool:
-    """Tell whether this thread is inside ``ast.parse``, on an interpreter that cannot enter it once more then."""
-    if _READS_WITHIN:
-        return False
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not ast.parse.__code__:
-        frame = frame.f_back
-    return frame is not None
+Measured: on 3.11.7 one of the two fails with "AST constructor recursion depth mismatch", on 3.12.1 and 3.13.0 none.
+"""
 
 
 def unseen_error(future: asyncio.Future[Any]) -> BaseException | None:

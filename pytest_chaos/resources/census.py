@@ -111,7 +111,6 @@ class Census:
     @owner.setter
     def owner(self, owner: Owner) -> None:
         self.births.owner = owner
-        taps.hand_on_late_errors()
 
     def open(self) -> None:
         """Begin to follow births. Harmless when done twice."""
@@ -129,7 +128,6 @@ class Census:
                 kind.close()
             self._undo()
             self._undo = None
-            taps.hand_on_late_errors()
             if self._undo_foreign is not None:
                 self._undo_foreign()
                 self._undo_foreign = None

@@ -5,6 +5,7 @@ They are in place only while chaos is on. Their frames are passages: provenance 
 
 from __future__ import annotations
 
+import ast
 import asyncio.base_events
 import asyncio.selector_events
 import concurrent.futures
@@ -65,6 +66,8 @@ def install(listener: Listener) -> Callable[[], None]:
         _replace(subprocess.Popen, "__init__", lambda original: _start_child(original, listener)),
         _replace(multiprocessing.process.BaseProcess, "start", lambda original: _start_child(original, listener)),
     ]
+    if not compat.CAN_PARSE_TWICE_AT_ONCE:
+        undo.append(_replace(ast, "parse", _parse_one_by_one))
 
     def uninstall() -> None:
         while undo:
@@ -86,6 +89,37 @@ def _replace(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callabl
             setattr(owner, name, original)
 
     return undo
+
+
+_LONGEST_PARSE_S = 1.0
+
+
+def _parse_one_by_one(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep parsers of source apart, on an interpreter in which two of them at once break one another.
+
+    Faults make it likely: pytest parses to show a failure while a thread of the system prints the same error, or while
+    the garbage collector drops a task whose error asyncio prints. That ended in an internal error of pytest.
+    """
+    lock = compat.new_lock()
+    owner = 0
+
+    def parse(*args: Any, **kwargs: Any) -> Any:
+        nonlocal owner
+        me = threading.get_ident()
+        if owner == me:
+            # From the garbage collector. Who prints a traceback takes this for a line that has no finer positions.
+            raise SyntaxError("source is being parsed already")
+        is_mine = lock.acquire(timeout=_LONGEST_PARSE_S)
+        try:
+            if is_mine:
+                owner = me
+            return original(*args, **kwargs)
+        finally:
+            if is_mine:
+                owner = 0
+                lock.release()
+
+    return parse
 
 
 def _start(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
@@ -157,7 +191,7 @@ def install_on_foreign_loops(
     def call_exception_handler(original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            return None if loop_told(self, context) else _hand_on(original, self, context)
+            return None if loop_told(self, context) else original(self, context)
 
         return heard
 
@@ -241,30 +275,11 @@ def hear_of_loop_errors(listener: Callable[[asyncio.AbstractEventLoop, dict[str,
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def call_exception_handler(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
             __tracebackhide__ = True
-            return None if listener(self, context) else _hand_on(original, self, context)
+            return None if listener(self, context) else original(self, context)
 
         return call_exception_handler
 
     return _replace(asyncio.base_events.BaseEventLoop, "call_exception_handler", wrap)
-
-
-_LATE: list[tuple[Callable[..., Any], asyncio.AbstractEventLoop, dict[str, Any]]] = []
-
-
-def _hand_on(original: Callable[..., Any], loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
-    if compat.is_reading_source():
-        # The garbage collector dropped a task in the middle of it. To print a traceback is to read source, and to read
-        # it now would make the interpreter fail, and pytest with it.
-        _LATE.append((original, loop, context))
-        return None
-    return original(loop, context)
-
-
-def hand_on_late_errors() -> None:
-    """Hand on what could not be handed on when it was heard."""
-    while _LATE:
-        original, loop, context = _LATE.pop(0)
-        original(loop, context)
 
 
 def hear_of_thread_error(thread: threading.Thread, listener: Callable[[threading.Thread, BaseException], None]) -> None:

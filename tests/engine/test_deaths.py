@@ -7,6 +7,7 @@ import asyncio
 import gc
 import inspect
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -376,7 +377,6 @@ def test_only_of_a_released_hang_no_loop_tells_anybody(
         shop.kept.append(asyncio.create_task(shop.pay_async()))
         await asyncio.wait(shop.kept)
         shop.kept.clear()
-        gc.collect()
 
     with caplog.at_level(logging.ERROR, logger="asyncio"):
         lab.run(run_of(main), text, budget_s=0.05)
@@ -385,10 +385,8 @@ def test_only_of_a_released_hang_no_loop_tells_anybody(
     assert ("hang" not in text) == ("Task exception was never retrieved" in caplog.text)
 
 
-def test_error_that_is_dropped_while_source_is_read_is_told_later(
-    tmp_path: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """CPython 3.11 cannot read a file, to print a traceback, in the middle of reading another."""
+def test_error_that_is_dropped_while_source_is_parsed_is_told(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """To tell of it is to parse source, which CPython 3.11 cannot do twice at once."""
     census = Census(Provenance(tmp_path))
     source = inspect.getsource(asyncio.base_events) * 2
 
@@ -411,13 +409,51 @@ def test_error_that_is_dropped_while_source_is_read_is_told_later(
             gc.enable()
             gc.set_threshold(50, 1, 1)
             ast.parse(source)
-            census.owner = Owner("another", "test")
     finally:
         gc.set_threshold(*thresholds)
         census.close()
 
     assert "Task exception was never retrieved" in caplog.text
     assert "the bank is closed" in caplog.text
+
+
+def test_threads_parse_source_one_after_the_other(tmp_path: Any) -> None:
+    """A thread that prints an error, and pytest that shows one, do not get in each other's way."""
+    census = Census(Provenance(tmp_path))
+    source = inspect.getsource(ast)
+    failed: list[BaseException] = []
+
+    class Switches:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            sum(number for number in range(50))  # the garbage collector lets another thread run
+
+    def parses() -> None:
+        for _ in range(25):
+            Switches()
+            try:
+                ast.parse(source)
+            except SystemError as error:
+                failed.append(error)
+
+    census.open()
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(100, 1, 1)
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=parses) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
+        census.close()
+
+    assert [] == failed
 
 
 # --- whose
