@@ -103,14 +103,14 @@ class Hook(ABC):
             return False
         if passage.receivers and self.layout.has_positional and not passage.means(slots[0]):
             return False
-        verdict = passage.decide(passage.place, SplicedCall, (self, slots, held), self.entries)
-        if verdict is None:
+        decision = passage.decide(passage.place, SplicedCall, (self, slots, held), self.entries)
+        if decision is None:
             return False
         acts = _HANDOVER.acts
-        if type(verdict) is Strike:  # and not by isinstance, on which a fault may stand
-            acts.append(passage.act_of(verdict))
+        if type(decision) is Strike:  # and not by isinstance, on which a fault may stand
+            acts.append(passage.act_of(decision))
         else:
-            acts.append(verdict)
+            acts.append(decision)
             acts.append(None)
         return True
 

@@ -26,7 +26,7 @@ from pytest_chaos.injector.closures import StandIn, is_c_function
 from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
-from pytest_chaos.injector.passage import PLAIN, Passage, Verdict
+from pytest_chaos.injector.passage import PLAIN, Decision, Passage
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import function_behind, receiver_test
@@ -570,7 +570,7 @@ class Injector:
 
     def _decide(
         self, site: _Site, call: Callable[..., AnyCall], parts: tuple[Any, ...], entries: Entries | None
-    ) -> Verdict:
+    ) -> Decision:
         if not self._is_open or self._suspensions or GUARD.inside:
             self._decline(site, entries)
             return None
@@ -615,7 +615,7 @@ class Injector:
         parts: tuple[Any, ...],
         entries: Entries,
         is_ours: bool,
-    ) -> Verdict:
+    ) -> Decision:
         injection, point, _ = planned
         elapsed_s = monotonic() - self._began
         lock = self._lock
@@ -660,7 +660,7 @@ class Injector:
         if fault is None:
             return None
         if activation is None:
-            token = row[8]
+            *_, token, _ = row
             label = label_of(point.text, number, token)
             error = fault.error_at_once(label)
             if error is not None:

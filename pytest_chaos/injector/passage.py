@@ -16,10 +16,10 @@ from pytest_chaos.injector.call import AnyCall, RealCall
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.strike import Strike
 
-Verdict = Strike | BaseException | None
+Decision = Strike | BaseException | None
 """The strike that hits a call, or the error that is all that a strike would do, or ``None`` to let the call pass."""
 
-Decide = Callable[[Any, Callable[..., AnyCall], tuple[Any, ...], Entries | None], Verdict]
+Decide = Callable[[Any, Callable[..., AnyCall], tuple[Any, ...], Entries | None], Decision]
 """Decides over a call at a place, which is made of its parts where somebody asks for it.
 
 Gives an error only to those that hand over entries, which are spliced.

@@ -19,7 +19,7 @@ from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import Covered
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.injector.gate import Entries
-from pytest_chaos.injector.passage import Passage, Verdict
+from pytest_chaos.injector.passage import Decision, Passage
 from pytest_chaos.injector.proxies import RealCall, has_special, proxied
 from pytest_chaos.injector.sources import Source, source_at
 from pytest_chaos.injector.strike import Strike
@@ -144,7 +144,7 @@ class _Leg:
 
         def decide_as(
             place: Any, call: Callable[..., AnyCall], parts: tuple[Any, ...], entries: Entries | None
-        ) -> Verdict:
+        ) -> Decision:
             strike = decide(place, call, parts, entries)
             if type(strike) is not Strike:
                 return strike
