@@ -157,10 +157,8 @@ class Deaths:
     def loop_told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> bool:
         """Look at what a loop hands to its exception handler: nobody else will get to see it.
 
-        Tells whether that is a released hang, which ended a task that nobody asks any more, as a framework's whose run
-        was interrupted. Such a task is dropped by the garbage collector, at any moment; were it printed then, the
-        interpreter would read source files in the middle of whatever it does, and cannot always (before 3.13, while it
-        reads another one).
+        Tells whether that is a released hang: it ended a task that nobody asks any more, such as that of a framework
+        whose run was interrupted, and is no error of the system's.
         """
         error = context.get("exception")
         if error is not None and _is_release(error):
