@@ -24,12 +24,13 @@ import platform
 import signal
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 MISSING: list[str] = []
 
@@ -137,8 +138,12 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         signal.pthread_kill(thread.ident or 0, spare)
         return True
 
+    def handle(number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        handler()
+
     # Not by the functions above these, which make an enumeration's member of each number.
-    before = _signal.signal(spare, lambda number, frame: handler())
+    before = _signal.signal(spare, handle)
     try:
         yield interrupt
     finally:
@@ -432,29 +437,6 @@ _WAITS = {
 }.get(platform.machine(), {})
 
 
-def in_timed_wait(native_id: int | None) -> bool | None:
-    """Tell whether a thread is inside a system call that ends by itself; ``None`` where that cannot be told."""
-    if native_id is None or not _WAITS or not sys.platform.startswith("linux"):
-        return None
-    try:
-        with open(f"/proc/self/task/{native_id}/syscall", encoding="ascii") as file:  # noqa: PTH123  # no pathlib here: it imports
-            fields = file.read().split()
-    except OSError:
-        return None
-    if not fields or not fields[0].isdigit():
-        return None  # "running", or -1: not in a system call
-    if int(fields[0]) in _RESTARTED:
-        return None  # some wait goes on after the process was stopped; which one is not told
-    wait = _WAITS.get(int(fields[0]))
-    if wait is None:
-        return False
-    position, form = wait
-    value = int(fields[1 + position], 16)
-    if form == "pointer":
-        return value != 0
-    return value & 0xFFFFFFFF < 0x80000000  # a C int: negative means no timeout
-
-
 # Sources: include/uapi/linux/futex.h, and the tables named above.
 _FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine())
 _READ = {"x86_64": 0, "aarch64": 63}.get(platform.machine())
@@ -479,22 +461,79 @@ def _in_system_call(native_id: int) -> tuple[int, ...]:
     return (int(fields[0]), *(int(field, 16) for field in fields[1:7]))
 
 
-def endless_wait(native_id: int) -> int | None:
-    """Return a token if a thread sleeps until another thread of this process wakes it, and nothing else will.
+_SLEEPS = {"x86_64": (35, 230), "aarch64": (101, 115)}.get(platform.machine(), ())
+_ACCEPT = {"x86_64": (43, 288), "aarch64": (202, 242)}.get(platform.machine(), ())
 
-    That is a wait for a private futex, on which all locks of the interpreter stand, without a timeout. Two equal tokens
-    mean that the thread slept from the end of the first call to the start of the second.
+Waiting = Literal["lock", "files", "client", "clock", "files or clock", "other"]
+"""What a sleeping thread waits for: a lock of this process, files or sockets, or a client of a listening socket, each
+without an end; for a lock or a moment, with an end; for files or sockets, with an end; or for anything else."""
+
+
+class Sleep(NamedTuple):
+    """How a thread sleeps.
+
+    Attributes:
+        waiting: What it waits for.
+        switches: Number of the sleep. Two looks that see the same one mean that the thread slept from the end of the
+            first look to the start of the second.
+    """
+
+    waiting: Waiting
+    switches: int
+
+
+def sleep_of(native_id: int) -> Sleep | None:
+    """Return how a thread sleeps; ``None`` if it runs, is gone, or nothing can be told.
+
+    Only another thread of this process wakes it out of a wait for a private futex without a timeout; on those stand all
+    locks of the interpreter.
     """
     call = _in_system_call(native_id)
-    if not call or call[0] != _FUTEX or call[2] not in _ENDLESS_FUTEX or call[4] != 0:
+    if not call:
         return None
     # Read last: who wakes and sleeps again is switched once more, before the first token or before the second.
     try:
-        with open(f"/proc/self/task/{native_id}/status", "rb") as file:  # noqa: PTH123  # as above
+        with open(f"/proc/self/task/{native_id}/status", "rb") as file:  # noqa: PTH123  # no pathlib here: it imports
             _, found, rest = file.read().partition(_SWITCHES)
     except OSError:
         return None
-    return int(rest.split(None, 1)[0]) if found else None
+    return Sleep(_waiting_in(call), int(rest.split(None, 1)[0])) if found else None
+
+
+def _waiting_in(call: tuple[int, ...]) -> Waiting:
+    if call[0] in _ACCEPT:
+        return "client"
+    known = _WAITS.get(call[0])
+    if known is None:
+        return "other"
+    position, form = known
+    value = call[1 + position]
+    # A C int: negative means no timeout.
+    has_end = value != 0 if form == "pointer" else value & 0xFFFFFFFF < 0x80000000
+    if call[0] == _FUTEX:
+        return "clock" if has_end else "lock" if call[2] in _ENDLESS_FUTEX else "other"
+    if call[0] in _SLEEPS:
+        return "clock"
+    return "files or clock" if has_end else "files"
+
+
+def in_timed_wait(native_id: int | None) -> bool | None:
+    """Tell whether a thread is inside a system call that ends by itself; ``None`` where that cannot be told."""
+    if native_id is None or not _WAITS or not sys.platform.startswith("linux"):
+        return None
+    call = _in_system_call(native_id)
+    if not call or call[0] in _RESTARTED:
+        return None  # it runs, or some wait goes on after the process was stopped: which one is not told
+    return _waiting_in(call) in ("clock", "files or clock")
+
+
+def computed_s(native_id: int) -> float:
+    """Return how much processor time a thread has taken, in seconds; more than anybody takes where it is not told."""
+    try:
+        with open(f"/proc/self/task/{native_id}/schedstat", "rb") as file:  # noqa: PTH123  # no pathlib here: it imports
+            return int(file.read().split(None, 1)[0]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return time.monotonic()
 
 
 def waits_to_read(native_id: int) -> bool:
@@ -639,6 +678,23 @@ def readers(loop: asyncio.AbstractEventLoop) -> list[tuple[Any, asyncio.Handle]]
                 found.append((key.fileobj, handle))
                 break
     return found
+
+
+def hears_of_threads_only(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether a sleeping loop waits for nothing but other threads, and clients of its listening servers."""
+    try:
+        keys = list(loop._selector.get_map().values())  # type: ignore[attr-defined]  # tested by the except
+    except (AttributeError, RuntimeError):  # no loop of selectors, or one that is being closed
+        return False
+    own = (getattr(loop, "_ssock", None), getattr(loop, "_csock", None))
+    numbers = {file.fileno() for file in own if file is not None}
+    for key in keys:
+        if key.fd in numbers:
+            continue
+        reader, writer = key.data if isinstance(key.data, tuple) else (None, None)
+        if writer is not None or reader is None or server_of(reader) is None:
+            return False
+    return True
 
 
 def server_of(handle: asyncio.Handle) -> Any:

@@ -18,7 +18,7 @@ from types import CodeType
 from typing import Any
 
 from pytest_chaos import ending
-from pytest_chaos.absorption import Tracer
+from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
@@ -27,7 +27,7 @@ from pytest_chaos.errors import NotRecoveredError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
-from pytest_chaos.guard import Guard
+from pytest_chaos.guard import Guard, Limits, Patrol
 from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, Patience
 from pytest_chaos.injector.mechanisms import Armory
@@ -45,8 +45,9 @@ from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
-from pytest_chaos.resources.stacks import Progress
-from pytest_chaos.resources.standstill import bystanders
+from pytest_chaos.resources.stacks import Progress, place
+from pytest_chaos.resources.standstill import Phase, bystanders
+from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target
 from pytest_chaos.trace import AskedCall, Trace
@@ -71,7 +72,7 @@ class Laboratory:
         sources: Syntax trees of the files in which injected errors were absorbed.
         bystanders: Threads of the test runner, by native id, that end no hang.
         filters: Leftovers that the user does not want to be told of.
-        guard: Ends bodies of explored tests that never end by themselves.
+        guard: Ends parts of disturbed runs that never end by themselves.
     """
 
     provenance: Provenance
@@ -210,6 +211,7 @@ class Experiment:
         kind: What sort of run it is.
         plain_leaks: How strictly leaks are judged if nothing is injected after all.
         plain: The plain run of an explored test, with which this run is compared.
+        limits: When parts of it are ended that stand still; without them nobody looks.
     """
 
     def __init__(
@@ -222,6 +224,7 @@ class Experiment:
         kind: RunKind = "fault",
         plain_leaks: LeakLevel = "off",
         plain: Plain | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.laboratory = laboratory
         self.test = test
@@ -231,7 +234,6 @@ class Experiment:
         self.trace: Trace | None = None
         self.is_transient = False
         self.scenario: Any = None
-        self.limit_s: float | None = None
         self._loud_logs = 0
         self.kind: RunKind = kind
         self.plain_leaks: LeakLevel = plain_leaks
@@ -253,6 +255,15 @@ class Experiment:
             laboratory.census.loops,
             Progress(None, self._main),
             laboratory.bystanders,
+            lambda: laboratory.guard.native_id,
+        )
+        census = laboratory.census
+        self.patrol = (
+            None
+            if limits is None
+            else Patrol(
+                laboratory.guard, laboratory.provenance, census.loops, census.held_locks, limits, self.ward, self._main
+            )
         )
         self.injector = Injector(
             test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
@@ -312,7 +323,7 @@ class Experiment:
                 with problems_told_to(self.journal.failed):
                     self.injector.open()
                     try:
-                        with self._limited(), self._loud(), self._answers_watched():
+                        with self.during("body"), self._loud(), self._answers_watched():
                             yield
                     finally:
                         self.injector.close()
@@ -324,10 +335,13 @@ class Experiment:
             self._children = tuple(census.children)
             self.journal.custody.settle()
 
-    def _limited(self) -> contextlib.AbstractContextManager[None]:
-        if self.limit_s is None:
-            return _NOTHING
-        return self.laboratory.guard.watching(self.ward, self.limit_s)
+    def looked_after(self) -> contextlib.AbstractContextManager[None]:
+        """The whole run, from before the set-up until after the teardown: its parts are ended if they never end."""
+        return _NOTHING if self.patrol is None else self.patrol.around()
+
+    def during(self, phase: Phase) -> contextlib.AbstractContextManager[None]:
+        """A part of the run; see :meth:`looked_after`."""
+        return _NOTHING if self.patrol is None else self.patrol.during(phase)
 
     def _loud(self) -> contextlib.AbstractContextManager[None]:
         return _NOTHING if self.trace is None else _loud_logs(self._log_made)
@@ -361,6 +375,26 @@ class Experiment:
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+
+    def standing(self, error: BaseException) -> list[str]:
+        """Return where a run stands that an error has cut short, line by line; for who presses Ctrl-C.
+
+        Args:
+            error: What came out of it.
+        """
+        provenance, census = self.laboratory.provenance, self.laboratory.census
+        rules = "; ".join(injection.text for injection in self.injector.injections)
+        own = [
+            place(entry.tb_frame.f_code, entry.tb_lineno, provenance)
+            for entry in reversed([*entries(error.__traceback__)])
+            if provenance.of_frame(entry.tb_frame) in ("project", "test")
+        ]
+        lines = [f"rules: {rules}"] if rules else []
+        lines += [f"parked: {parked.label} in thread {parked.thread!r}" for parked in self.ward.records]
+        lines += [f"waiting: {threading.current_thread().name} at {' < '.join(own[:4])}"] if own else []
+        lines += [f"waiting: {wait}" for wait in waits(provenance, census.loops())]
+        lines += [f"held: {lock}" for lock in census.held_locks()]
+        return [f"  {line}" for line in lines]
 
     @property
     def duration_s(self) -> float:
@@ -439,6 +473,7 @@ class Experiment:
                 )
                 for parked in self.ward.records
             ),
+            standstills=() if self.patrol is None else tuple(self.patrol.ended),
             leftovers=tuple(leftovers),
             recovery=self.recovery,
             problems=tuple(self.journal.problems),
@@ -557,7 +592,7 @@ def run(
         for rule in rules:
             experiment.arm(rule)
         error: BaseException | None = None
-        with experiment.body(getattr(body, "__code__", None)):
+        with experiment.looked_after(), experiment.body(getattr(body, "__code__", None)):
             try:
                 body()
             except BaseException as caught:  # noqa: BLE001  # how a body ends is what is observed

@@ -1,48 +1,234 @@
-"""The guard: ends the body of an explored test that will never end by itself.
+"""The guard: ends a part of a disturbed run that will never end by itself.
 
-Nobody chose the fault that an exploration injects, and nobody sits beside it: a lock that an error left held must not
-freeze the run. One thread for a session looks, and only while a body lasts; where a hang is injected the ward looks.
+A fault may leave a lock held or an answer owed, and nobody may sit beside the run: nothing of it may wait for ever. One
+thread for a session looks, and only while a part of a run lasts; where a call is parked in an injected hang, the ward
+looks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from pytest_chaos.hang import BUDGET_S, Ward
-from pytest_chaos.resources.standstill import MEANING, Standstill
+from pytest_chaos import compat
+from pytest_chaos.hang import Ward
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources.locks import HeldLock
+from pytest_chaos.resources.standstill import End, Phase, Standstill, StandstillSeen
+from pytest_chaos.resources.waits import waits
 
-_TICK_S = 0.25
-_BETWEEN_SAMPLES_S = 0.02
+_TICK_S = 0.1
+_FIRST_LOOK_S = 0.2
+_MOST_LOCKS = 5
+QUIET_S = 30.0
+"""How long nothing of the project or the test may run until a run that cannot be proved to stand still is ended."""
+
+CONFIRMED_S = 5.0
+"""The same, where it has stood still once before: where something swallows the interruption, or a run is confirmed."""
+
+LATE = 20
+"""How many times as long a part of a fault test may take in all; an hour of waiting helps nobody."""
+
+
+class WaitEnded(Exception):  # noqa: N818  # no error of anybody's: it says that we ended a wait
+    """Ends a set-up or a teardown that waits for ever.
+
+    It is an ``Exception``, unlike what ends a body: pytest goes on with the next fixture only after one of those.
+    """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a part of a run is ended, though it is not proved that it never ends; each in seconds, ``None`` for never.
+
+    Attributes:
+        quiet_s: After so long without a line of the project or the test.
+        late_s: After so long in all.
+    """
+
+    quiet_s: float | None = None
+    late_s: float | None = None
+
+
+class _Part:
+    """A part of a run, while it lasts."""
+
+    def __init__(self, phase: Phase, standstill: Standstill, limits: Limits) -> None:
+        self.phase = phase
+        self.standstill = standstill
+        self.quiet_s, self.late_s = limits.quiet_s, limits.late_s
+        self.began = time.monotonic()
+
+    def is_due(self) -> tuple[End, float] | None:
+        """Return why it is to be ended now, and at which limit."""
+        if self.standstill.is_proved:
+            return "proved", 0.0
+        if self.quiet_s is not None and self.standstill.quiet_s >= self.quiet_s:
+            return "quiet", self.quiet_s
+        if self.late_s is not None and time.monotonic() - self.began >= self.late_s:
+            return "late", self.late_s
+        return None
+
+    def was_interrupted(self) -> None:
+        """Begin anew: whoever swallows the interruption is interrupted again."""
+        self.standstill.forget()
+        if self.quiet_s is not None:
+            self.quiet_s = min(self.quiet_s, CONFIRMED_S)
+        if self.late_s is not None:
+            self.late_s += _TICK_S
+
+
+class Patrol:
+    """Looks after one run, part by part.
+
+    Args:
+        guard: The guard of the session.
+        provenance: Tells whose code a frame is.
+        loops: Returns the event loops in use.
+        held: Returns the locks that are held.
+        limits: When it is ended without a proof.
+        ward: The parked calls of its body, by which that is interrupted too.
+        thread: Ident of the thread that runs it.
+        remark: What the error that ends a part says beside; that of a body is raised by the ward, without.
+
+    Attributes:
+        ended: The parts that were ended.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        provenance: Provenance,
+        loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
+        held: Callable[[], list[HeldLock]],
+        limits: Limits,
+        ward: Ward | None = None,
+        thread: int | None = None,
+        remark: str = "",
+    ) -> None:
+        self.ended: list[StandstillSeen] = []
+        self._guard = guard
+        self._provenance = provenance
+        self._loops = loops
+        self._held = held
+        self._limits = limits
+        self._ward = ward
+        self._thread = threading.get_ident() if thread is None else thread
+        self._remark = remark
+        self._part: _Part | None = None
+        self._due: StandstillSeen | None = None
+        self._interrupt: Callable[[], bool] = lambda: False
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[None]:
+        """The whole run: in its parts it is looked after."""
+        with compat.interruptible(self._raise) as self._interrupt, self._guard.watching(self):
+            yield
+
+    @contextlib.contextmanager
+    def during(self, phase: Phase) -> Iterator[None]:
+        """A part of the run, which is ended if it does not end."""
+        outer = self._part
+        standstill = Standstill(
+            self._provenance,
+            self._loops,
+            self._thread,
+            self._guard.bystanders,
+            lambda: frozenset((self._ward.watchdog,)) if self._ward is not None else frozenset(),
+            lambda: self._ward is not None and self._ward.is_signal_read,
+        )
+        self._part = part = _Part(phase, standstill, self._limits)
+        try:
+            yield
+        finally:
+            self._part = outer
+            part.standstill.forget()  # it may hold frames of the system's
+
+    def look(self) -> None:
+        """Look once at the part that lasts; called in the guard's thread."""
+        part = self._part
+        if part is None:
+            return
+        if self._is_parking(part):
+            part.standstill.forget()
+            return
+        if time.monotonic() - part.began < _FIRST_LOOK_S:
+            return
+        part.standstill.look()
+        due = part.is_due()
+        if due is None or self._part is not part or self._is_parking(part):
+            return
+        end, limit_s = due
+        seen = StandstillSeen(
+            part.phase,
+            end,
+            part.standstill.meaning,
+            limit_s,
+            tuple(waits(self._provenance, self._loops(), self._spared())),
+            tuple(self._held()[:_MOST_LOCKS]),
+        )
+        part.was_interrupted()
+        if part.phase == "body" and self._ward is not None:
+            self._ward.interrupt(_message(seen), lambda: self.ended.append(seen))
+        else:
+            self._due = seen
+            self._interrupt()
+
+    def _is_parking(self, part: _Part) -> bool:
+        return part.phase == "body" and self._ward is not None and self._ward.is_parking
+
+    def _spared(self) -> frozenset[int]:
+        return frozenset() if self._ward is None else frozenset((self._ward.watchdog,))
+
+    def _raise(self) -> None:
+        __tracebackhide__ = True
+        due, self._due = self._due, None
+        if due is not None and self._part is not None and self._part.phase == due.phase:  # else it ended by itself
+            self.ended.append(due)
+            raise WaitEnded(_message(due, self._remark))
+
+
+def _message(seen: StandstillSeen, remark: str = "") -> str:
+    return "\n  ".join((f"chaos: {seen.text}", *seen.lines)) + (f"\n{remark}" if remark else "")
 
 
 class Guard:
-    """Watches one body at a time.
+    """Looks after one run at a time.
 
     Args:
         bystanders: Threads of the test runner, by native id, that end no wait.
+
+    Attributes:
+        bystanders: The same.
     """
 
     def __init__(self, bystanders: frozenset[int] = frozenset()) -> None:
-        self._standstill = Standstill(bystanders, lambda: False)
+        self.bystanders = bystanders
         self._changed = threading.Condition(threading.Lock())
-        self._watched: tuple[Ward, float, float] | None = None
+        self._watched: Patrol | None = None
         self._is_idle = False
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def native_id(self) -> int:
+        """Native id of its thread; 0 while there is none."""
+        return 0 if self._thread is None else self._thread.native_id or 0
+
     @contextlib.contextmanager
-    def watching(self, ward: Ward, limit_s: float) -> Iterator[None]:
-        """Look after a body: it is interrupted once it stands still for ever, at the latest after the limit.
+    def watching(self, patrol: Patrol) -> Iterator[None]:
+        """Look after a run while it lasts.
 
         Args:
-            ward: The ward of its run.
-            limit_s: In seconds.
+            patrol: It is asked to look, again and again.
         """
+        outer = self._watched
         with self._changed:
-            self._watched = (ward, time.monotonic(), limit_s)
+            self._watched = patrol
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="pytest-chaos guard", daemon=True)
                 self._thread.start()
@@ -52,7 +238,7 @@ class Guard:
             yield
         finally:
             with self._changed:
-                self._watched = None
+                self._watched = outer
 
     def close(self) -> None:
         """End the thread. Harmless when done twice."""
@@ -71,20 +257,6 @@ class Guard:
                 # Without an end while there is nothing to watch: a timed wait of ours would spoil the proof of a hang.
                 self._is_idle = self._watched is None
                 self._changed.wait(None if self._is_idle else _TICK_S)
-                watched = self._watched
-            if watched is not None:
-                self._look(*watched)
-
-    def _look(self, ward: Ward, began: float, limit_s: float) -> None:
-        age = time.monotonic() - began
-        if age < BUDGET_S:
-            return
-        if age >= limit_s:
-            ward.interrupt(f"chaos: the test did not end within {limit_s:.0f} s")
-            return
-        before = self._standstill.sample()
-        if before is None:
-            return
-        time.sleep(_BETWEEN_SAMPLES_S)  # between two looks at the process
-        if self._standstill.sample() == before and self._watched is not None and self._watched[0] is ward:
-            ward.interrupt(f"chaos: proved that the test never ends: {MEANING}")
+                patrol = self._watched
+            if patrol is not None:
+                patrol.look()

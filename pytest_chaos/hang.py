@@ -21,7 +21,8 @@ from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import stacks
-from pytest_chaos.resources.standstill import MEANING, Sample, Standstill
+from pytest_chaos.resources.standstill import Standstill
+from pytest_chaos.resources.waits import waits
 
 BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations, short enough to wait for
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
@@ -110,6 +111,7 @@ class Ward:
         loops: Returns the event loops in use.
         progress: Tells whether the test's body has moved on.
         bystanders: Threads of the test runner, by native id, that end no hang.
+        guard: Returns the native id of our thread that looks after bodies, or 0.
 
     Attributes:
         records: The calls that were parked.
@@ -124,6 +126,7 @@ class Ward:
         loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
         progress: stacks.Progress,
         bystanders: frozenset[int] = frozenset(),
+        guard: Callable[[], int] = lambda: 0,
     ) -> None:
         self.records: list[Parked] = []
         self.interrupted = False
@@ -140,9 +143,11 @@ class Ward:
         self._refusals = 0
         self._dead_wait: tuple[tuple[Any, ...], float] | None = None
         self._bystanders = bystanders
+        self._guard = guard
         self._is_signal_read: Callable[[], bool] = lambda: False
         self._interrupt_body: Callable[[], bool] = lambda: False
         self._interruption = ""
+        self._note_interruption: Callable[[], None] = lambda: None
         self._closed = False
         self._watchdog: threading.Thread | None = None
         self._wake: threading.Event | None = None
@@ -156,6 +161,22 @@ class Ward:
                 yield
             finally:
                 self.close()
+
+    @property
+    def is_parking(self) -> bool:
+        """Whether a call is parked, or held up: then it is known what the body waits for."""
+        return bool(self._parked or self._pauses)
+
+    @property
+    def watchdog(self) -> int:
+        """Native id of the watchdog's thread; 0 while there is none."""
+        watchdog = self._watchdog
+        return 0 if watchdog is None else watchdog.native_id or 0
+
+    @property
+    def is_signal_read(self) -> bool:
+        """Whether somebody is known to read of signals from a wake-up fd."""
+        return self._is_signal_read()
 
     # --- waiting, sync
 
@@ -396,8 +417,14 @@ class Ward:
     def _watch(self) -> None:
         wake = self._wake
         assert wake is not None, "it is made before this thread"
-        standstill = Standstill(self._bystanders, self._is_signal_read)
-        sample: Sample | None = None
+        standstill = Standstill(
+            self._provenance,
+            self._loops,
+            self.progress.thread,
+            self._bystanders,
+            lambda: frozenset((self._guard(),)),
+            self._is_signal_read,
+        )
         sampled = time.monotonic()
         is_settled = False
         while not wake.wait(_SAMPLE_S if is_settled else _SETTLE_S):
@@ -406,22 +433,23 @@ class Ward:
                 parked = [one for one in self._parked if one.outcome == "parked"]
             is_proved = False
             if time.monotonic() - sampled >= _SAMPLE_S:
-                before, sample = sample, self._sample(standstill, parked)
-                is_proved = sample is not None and sample == before
+                is_proved = self._is_proved(standstill, parked)
                 sampled = time.monotonic()
             due = [one for one in parked if time.monotonic() - one.since >= self._budget_s]
             if is_proved:
-                self._prove(parked)
+                self._prove(parked, standstill.meaning)
             elif due:
                 self._judge(due)
             elif self._dead_wait is not None:
                 self._break_in(*self._dead_wait)
 
-    def _sample(self, standstill: Standstill, parked: list[Parked]) -> Sample | None:
+    def _is_proved(self, standstill: Standstill, parked: list[Parked]) -> bool:
         # A call that was given a limit ends by itself, though it is beyond our patience.
         if not parked or any(one.limit is not None and one.limit.seconds is not None for one in parked):
-            return None
-        return standstill.sample()
+            standstill.forget()
+            return False
+        standstill.look()
+        return standstill.is_proved
 
     def _settle(self) -> bool:
         """Look where the body stands once it is done with the start of the thread whose call is parked.
@@ -465,20 +493,22 @@ class Ward:
                         parked.reason += f"; {_WENT_ON} {where}"
                     break
 
-    def interrupt(self, why: str) -> bool:
-        """Raise :class:`HangReleased` in the body, if it runs and can be interrupted; tell whether it will be.
+    def interrupt(self, why: str, note: Callable[[], None] = lambda: None) -> None:
+        """Raise :class:`HangReleased` in the body, if it runs and can be interrupted.
 
         Args:
             why: The message.
+            note: Called in the body's thread when it is raised.
         """
         with self._lock:
-            if self._closed:
-                return False
-            self._interruption = why
-            return self._interrupt_body()
+            if not self._closed:
+                self._interruption, self._note_interruption = why, note
+                self._interrupt_body()
 
     def _raise_in_body(self) -> None:
         if not self._closed:  # else it comes too late: the body ended by itself
+            note, self._note_interruption = self._note_interruption, lambda: None
+            note()
             if not _cancel_trio_outside_of_tasks():
                 raise HangReleased(self._interruption)
             self.cancelled = HangReleased(self._interruption)
@@ -501,11 +531,11 @@ class Ward:
             timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
             self._decide(waiting, f"nothing ended it within the hang budget of {self._budget_s:g} s", timed)
 
-    def _prove(self, parked: list[Parked]) -> None:
+    def _prove(self, parked: list[Parked], meaning: str) -> None:
         position = self.progress.position(list(self._loops()))
         # What the test went on from is not what it waits for now, unless there is nothing else.
         waiting = [one for one in parked if one.position is None or position is None or one.position == position]
-        self._decide(waiting or parked, f"proved: {MEANING}", ())
+        self._decide(waiting or parked, f"proved: {meaning}", ())
         self.release()
 
     def _decide(self, waiting: list[Parked], why: str, timed: Sequence[str]) -> None:
@@ -534,19 +564,7 @@ class Ward:
             parked.release()
 
     def _dump(self) -> list[str]:
-        frames = compat.current_frames()
-        names = {thread.ident or 0: thread.name for thread in threading.enumerate()}
-        raw = {ident: "a raw thread" for ident in frames if ident not in names}
-        lines: list[str] = []
-        for ident, name in {**names, **raw}.items():
-            stack = stacks.stack_text(frames.get(ident), self._provenance, limit=4)
-            if stack and ident != threading.get_ident():
-                lines.append(f"{name} at {' < '.join(stack)}")
-        for loop in self._loops():
-            for task in stacks.tasks_of(loop):
-                if not task.done():
-                    lines.append(f"{task.get_name()} at {stacks.place_of_task(task, self._provenance)}")
-        return lines
+        return [str(wait) for wait in waits(self._provenance, self._loops(), frozenset((self._guard(),)))]
 
 
 def _async_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:

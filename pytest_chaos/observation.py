@@ -10,6 +10,7 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
 from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
@@ -165,6 +166,7 @@ class Observation:
         failure: How the body ended, or ``None`` if it passed.
         answers: Answers seen while a contract judges them.
         parked: Parked calls.
+        standstills: Parts of the run that did not end by themselves.
         leftovers: What was left after teardown and grace.
         recovery: Why recovery failed, or an empty text.
         problems: Parts of the specification that failed while the body ran.
@@ -192,6 +194,7 @@ class Observation:
     failure: Failure | None = None
     answers: tuple[Answer, ...] = ()
     parked: tuple[ParkedSeen, ...] = ()
+    standstills: tuple[StandstillSeen, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     recovery: str = ""
     problems: tuple[str, ...] = ()

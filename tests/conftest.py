@@ -238,6 +238,7 @@ def lab(
     census.open()
     census.owner = Owner("the test", "test")
     yield made
+    made.laboratory.guard.close()
     census.close()
     for name in made.written:
         sys.modules.pop(name, None)

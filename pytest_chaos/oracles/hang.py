@@ -10,10 +10,16 @@ from pytest_chaos.verdict import Finding, Verdict
 
 
 def judge_hang(seen: Observation) -> Iterator[Finding]:
-    """Find hangs that nothing ended, hangs that could not be judged, and event loops that a hang blocked."""
+    """Find parts of a run that did not end, hangs that nothing ended or that could not be judged, and blocked loops."""
     was_judged = any(parked.was_released for parked in seen.parked)
-    # A recovery run is judged by what it does not do any more, see judge_recovery.
-    if seen.failure is not None and seen.failure.is_release and not was_judged and seen.kind != "recovery":
+    for standstill in seen.standstills:
+        text = "\n  ".join((standstill.text, *standstill.lines))
+        # What still waits after the release of a hang waits for what the hang has kept from it; and a recovery run is
+        # judged by what it does not do any more, see judge_recovery.
+        is_told = was_judged or seen.kind == "recovery"
+        yield note("hang", "standstill", text) if is_told else failing(Verdict.HUNG, "hang", "standstill", text)
+    is_explained = was_judged or bool(seen.standstills) or seen.kind == "recovery"
+    if seen.failure is not None and seen.failure.is_release and not is_explained:
         yield failing(Verdict.HUNG, "hang", "hang", f"the test itself was waiting when released: {seen.failure.text}")
     for parked in seen.parked:
         where = f"{parked.label} in thread {parked.thread!r}: {parked.reason}"

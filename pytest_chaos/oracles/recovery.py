@@ -58,6 +58,8 @@ def judge_recovery(seen: Observation) -> Iterator[Finding]:
 
 def recovery_trouble(seen: Observation) -> tuple[str, str] | None:
     """Return in which way a run with all faults lifted is not what the plain run was, or ``None``."""
+    if seen.standstills:
+        return "hangs", seen.standstills[0].text
     if seen.failure is not None:
         where = f" at {seen.failure.place}" if seen.failure.place else ""
         return "fails", f"the test fails with {seen.failure.text}{where}"

@@ -9,6 +9,7 @@ import pytest
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.explorer import is_random, seeds_of
+from pytest_chaos.guard import LATE, Limits
 from pytest_chaos.plugin import compat, leaks
 from pytest_chaos.plugin.clones import clone_of, split_id
 from pytest_chaos.plugin.marker import Specification
@@ -49,6 +50,7 @@ def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None,
         found.contract,
         session.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
         plain_leaks=item.stash.get(leaks.LEVEL, "off"),
+        limits=Limits(found.limit_s, LATE * found.limit_s),
     )
 
     def arm(experiment: Experiment) -> None:

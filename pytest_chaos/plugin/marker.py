@@ -17,13 +17,14 @@ import pytest
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault, as_fault, checked_seconds
+from pytest_chaos.guard import QUIET_S
 from pytest_chaos.notation import parse, rule_from
 from pytest_chaos.plugin.options import checked_budget, checked_leaks, read_fault, read_target
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Target, target_of
 from pytest_chaos.triggers import KEYWORDS
 
-_OWN_KEYWORDS = ("recovers", "within", "hang_budget")
+_OWN_KEYWORDS = ("recovers", "within", "hang_budget", "limit")
 _USAGE = "Write @pytest.mark.chaos('package.module:name', Raise(TimeoutError), rate=0.2)."
 
 
@@ -35,12 +36,14 @@ class Specification:
         rules: Nearest marker first.
         recovers: Probes that must come true after the body, each with its ``within``.
         hang_budget_s: The nearest marker's hang budget, or ``None``.
+        limit_s: After how many seconds without a line of the project or the test a part of the run is ended.
         contract: What the system promises.
     """
 
     rules: list[Rule] = field(default_factory=list)
     recovers: list[tuple[Callable[[], Any], float]] = field(default_factory=list)
     hang_budget_s: float | None = None
+    limit_s: float = QUIET_S
     contract: Contract = field(default_factory=Contract)
 
 
@@ -89,15 +92,18 @@ class Exploration:
         faults: The faults, instead of those that each call can meet; ``None`` leaves it to the session.
         driver: Whether the test's own calls are explored, too.
         recovery_within_s: How long the system may take to recover after the last scenario, in seconds.
+        limit_s: After how many seconds without a line of the project or the test a part of a run is ended; ``None``
+            leaves it to the plain run.
     """
 
     targets: tuple[tuple[Target, str], ...] = ()
     faults: tuple[Fault, ...] | None = None
     driver: bool = False
     recovery_within_s: float = 0.0
+    limit_s: float | None = None
 
 
-_EXPLORE_KEYWORDS = ("faults", "driver", "recovery_within")
+_EXPLORE_KEYWORDS = ("faults", "driver", "recovery_within", "limit")
 
 
 def exploration_of(item: pytest.Item) -> Exploration | None:
@@ -139,7 +145,10 @@ def _read_explore(mark: pytest.Mark, place: str) -> Exploration:
     within = checked_seconds(
         mark.kwargs.get("recovery_within", 0), "recovery_within", "the marker chaos_explore", zero_allowed=True
     )
-    return Exploration(tuple(targets), faults, driver, within)
+    limit = mark.kwargs.get("limit")
+    if limit is not None:
+        limit = checked_seconds(limit, "limit", "the marker chaos_explore")
+    return Exploration(tuple(targets), faults, driver, within, limit)
 
 
 def leak_level_of(item: pytest.Item, default: LeakLevel) -> LeakLevel:
@@ -198,6 +207,8 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
         raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
     if own.get("hang_budget") is not None and found.hang_budget_s is None:
         found.hang_budget_s = checked_budget(own["hang_budget"], place)
+    if own.get("limit") is not None and found.limit_s == QUIET_S:
+        found.limit_s = checked_seconds(own["limit"], "limit", "the marker chaos")
 
 
 def _probe(value: object) -> Callable[[], Any]:

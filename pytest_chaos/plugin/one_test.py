@@ -16,7 +16,7 @@ import pytest
 from pytest_chaos.contract import Contract
 from pytest_chaos.experiment import Experiment, Plain, Watched, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
-from pytest_chaos.faults.hanging import Hang
+from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
 from pytest_chaos.oracles.recovery import COSTS, recovery_trouble
@@ -254,18 +254,21 @@ class OneTest:
         run = self._new_run(scenario, "explored")
         self._run(clone, self._recovery, run)
         is_fit = True
-        if run.seen is not None and run.judgement is not None:
-            if run.judgement.fails:
-                self._confirm(scenario, run)
-            if run.judgement.fails or not run.seen.fired:
-                is_fit = self._probe()
-                if self._answer is not None:
-                    self._blame(scenario, run)
-            assert run.experiment.trace is not None, "its calls were watched"
-            explorer.saw(scenario, Outcome.of(run.seen, run.judgement, run.experiment.trace))
-            self._tell(clone, run, scenario)
-        self._log_reports(clone, run)
-        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+        try:
+            if run.seen is not None and run.judgement is not None:
+                if run.judgement.fails:
+                    self._confirm(scenario, run)
+                if run.judgement.fails or not run.seen.fired:
+                    is_fit = self._probe()
+                    if self._answer is not None:
+                        self._blame(scenario, run)
+                assert run.experiment.trace is not None, "its calls were watched"
+                explorer.saw(scenario, Outcome.of(run.seen, run.judgement, run.experiment.trace))
+        finally:  # Ctrl-C may come while it is confirmed, and what was found is told all the same
+            if run.seen is not None and run.judgement is not None:
+                self._tell(clone, run, scenario)
+            self._log_reports(clone, run)
+            clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
         return is_fit
 
     def _confirm(self, scenario: Scenario, run: Run) -> None:
@@ -273,7 +276,7 @@ class OneTest:
         assert run.judgement is not None, "it fails"
         if run.judgement.verdict is Verdict.LEAKED and run.judgement.evidence[0].kind in _LASTING:
             return
-        again = self._new_run(scenario, "explored")
+        again = self._new_run(scenario, "explored", run.seen)
         self._run_silently(again)
         self._exploring.tally.checks["confirmation"] += 1
         if again.judgement is not None and not again.judgement.fails:
@@ -382,7 +385,22 @@ class OneTest:
 
     # --- one run
 
-    def _new_run(self, scenario: Scenario | None, kind: RunKind) -> Run:
+    def _limits(self, kind: RunKind, first: Observation | None) -> Limits | None:
+        """Return when parts of a run are ended; of a plain run only if it stands still for ever after a finding.
+
+        Args:
+            kind: What sort of run it is.
+            first: The run that this one confirms, if it does.
+        """
+        if kind == "session" or self._plain is None:
+            return Limits() if self._session.has_failed else None
+        quiet_s = self._plan.mark.limit_s or QUIET_S + self._plain.steady.duration_s
+        late_s = quiet_s + self._patience_s
+        if first is not None and any(one.end == "quiet" for one in first.standstills):
+            quiet_s = min(quiet_s, CONFIRMED_S)  # it was waited for long enough
+        return Limits(quiet_s, late_s)
+
+    def _new_run(self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None) -> Run:
         seed = self._settings.seed if scenario is None or scenario.seed is None else scenario.seed
         experiment = Experiment(
             self._session.laboratory,
@@ -393,11 +411,10 @@ class OneTest:
             kind=kind,
             plain_leaks=self._item.stash.get(leaks.LEVEL, "off") if kind == "session" else "off",
             plain=self._plain,
+            limits=self._limits(kind, first),
         )
         experiment.is_transient = scenario is not None and all(rule.is_transient for rule in scenario.rules)
         experiment.scenario = scenario
-        if self._plain is not None and not _hangs(scenario):
-            experiment.limit_s = 2 * self._patience_s
         return Run(experiment)
 
     @property
@@ -476,7 +493,7 @@ class OneTest:
         record["id"] = clone.nodeid
         record["label"] = label = split_id(clone.nodeid)[1]
         text = verdict_text(record) if is_shown else ""
-        if any(parked.was_released for parked in seen.parked):
+        if seen.standstills or any(parked.was_released for parked in seen.parked):
             _excuse_teardown(run.reports)
         for report in run.reports:
             report.user_properties.append(("chaos", judgement.verdict.value))
@@ -522,8 +539,13 @@ def _excuse_teardown(reports: list[pytest.TestReport]) -> None:
     for report in reports:
         if report.when == "teardown" and report.failed:
             report.sections.append(("chaos: the teardown after a released hang failed", str(report.longrepr)))
-            report.outcome = "passed"
-            report.longrepr = None
+            excuse(report)
+
+
+def excuse(report: pytest.TestReport) -> None:
+    """Let a report pass that failed by our doing."""
+    report.outcome = "passed"
+    report.longrepr = None
 
 
 def forget(errors: list[BaseException]) -> None:
@@ -549,11 +571,6 @@ def forget(errors: list[BaseException]) -> None:
                     with suppress(RuntimeError):  # it is still running
                         frame.clear()
                         _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
-
-
-def _hangs(scenario: Scenario | None) -> bool:
-    """Tell whether a scenario parks calls: then the ward says when nothing ends them."""
-    return scenario is not None and any(isinstance(term.fault, Hang) for rule in scenario.rules for term in rule.chain)
 
 
 def _doubted(judgement: Judgement, oracle: str, kind: str, text: str) -> Judgement:

@@ -16,28 +16,29 @@ import pytest
 from pytest_chaos import compat as python
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.control import Chaos
-from pytest_chaos.ending import describe, is_ours
+from pytest_chaos.ending import describe, is_ours, leaves
 from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment, Laboratory, Watch
 from pytest_chaos.explorer import Tally
-from pytest_chaos.guard import Guard
+from pytest_chaos.guard import Guard, WaitEnded
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, leaks, summary, xdist
+from pytest_chaos.plugin.aftermath import Aftermath
 from pytest_chaos.plugin.again import Again
 from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.plugin.exploring import Exploring, FreshRun
 from pytest_chaos.plugin.fault_test import SPECIFICATION, run_fault_test
 from pytest_chaos.plugin.marker import leak_level_of, specification_of
-from pytest_chaos.plugin.one_test import RECOVERY, Run, note_outcome
+from pytest_chaos.plugin.one_test import RECOVERY, Run, excuse, note_outcome
 from pytest_chaos.plugin.options import Settings, read_settings
 from pytest_chaos.plugin.running import ARM, EXPERIMENT
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record
-from pytest_chaos.resources.births import NOBODY, Owner
+from pytest_chaos.resources.births import NOBODY, Birth, Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.standstill import bystanders
@@ -109,6 +110,8 @@ class ChaosSession:
         running: The run that is going on.
         leaks_judged: Ids of the tests that were judged for leaks without a fault.
         used_filters: Filters of leaks that matched something; ``None`` until leaks are judged.
+        has_failed: Whether some run in this process had a failing verdict: what it has left may keep others waiting.
+        interrupted: What ran when the user pressed Ctrl-C, and where it stood, line by line.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
@@ -131,6 +134,8 @@ class ChaosSession:
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
         self.running: Experiment | Watch | None = None
+        self.has_failed = False
+        self.interrupted: list[str] = []
         self._config = config
         self._filters = Filters(settings.filters)
         self._wider: leaks.WiderFixtures | None = None
@@ -268,6 +273,7 @@ class ChaosSession:
             exploring=self.exploring,
             tallies=self.tallies,
             complaints=self.complaints,
+            interrupted=self.interrupted,
             leaks_judged=len(self.leaks_judged),
             unused_filters=unused,
         )
@@ -289,11 +295,13 @@ class ChaosSession:
             for thread in threading.enumerate()
             if not thread.daemon
             and thread is not threading.main_thread()
-            and (birth := births.of(thread)) is not None
-            and split_id(birth.owner.name)[0] in self._disturbed
+            and (self._fresh is not None or self._is_of_disturbed(births.of(thread)))
         ]
         if left:
             python.end_without(left, self._exit_code)
+
+    def _is_of_disturbed(self, birth: Birth | None) -> bool:
+        return birth is not None and split_id(birth.owner.name)[0] in self._disturbed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the record that travels on a report, from this process or from a worker."""
@@ -301,11 +309,18 @@ class ChaosSession:
         is_tried_again = report.outcome not in ("passed", "failed", "skipped")  # a word of a plugin that runs it again
         if record is not None and not is_tried_again:
             self.records.append(record)
+            self._note_failure(record)
         judged = getattr(report, "chaos_leaks", None)
         if judged is not None:
             if judged["alone"]:
                 self.leaks_judged.add(report.nodeid)
             self.used_filters = (self.used_filters or set()) | set(judged["filters"])
+
+    def _note_failure(self, record: Record) -> None:
+        """From the first failing verdict on, look after ordinary tests too, which may wait for what it has left."""
+        if record["fails"] and not self.has_failed and not self._config.option.collectonly:
+            self.has_failed = True
+            self._config.pluginmanager.register(Aftermath(self), "pytest-chaos aftermath")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -383,7 +398,11 @@ class ChaosSession:
         self.running = experiment
         try:
             experiment.begin()
-            yield
+            with experiment.looked_after():
+                yield
+        except KeyboardInterrupt as error:
+            self.interrupted = [f"interrupted in {item.nodeid}", *experiment.standing(error)]
+            raise
         finally:
             experiment.close()
             self.running = None
@@ -392,14 +411,16 @@ class ChaosSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Arm the rules once the fixtures are set up; an unknown attribute is an error of the set-up."""
-        result = yield
         experiment = item.stash.get(EXPERIMENT, None)
-        if experiment is not None:
-            self._disturbed.add(split_id(item.nodeid)[0])
-            try:
-                item.stash[ARM](experiment)
-            except SpecificationError as error:
-                pytest.fail(f"chaos: {error}", pytrace=False)
+        if experiment is None:
+            return (yield)
+        with experiment.during("set-up"):
+            result = yield
+        self._disturbed.add(split_id(item.nodeid)[0])
+        try:
+            item.stash[ARM](experiment)
+        except SpecificationError as error:
+            pytest.fail(f"chaos: {error}", pytrace=False)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -429,7 +450,15 @@ class ChaosSession:
                 self._recover(item, experiment)
             return result
 
-        with compat.around_test_method(case, around):
+        # Around its body, which is a part of its own, are its setUp and tearDown.
+        with compat.around_test_method(case, around), experiment.during("setUp or tearDown"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What a fault has left may keep a fixture's teardown waiting."""
+        experiment = item.stash.get(EXPERIMENT, None)
+        with contextlib.nullcontext() if experiment is None else experiment.during("teardown"):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -447,6 +476,9 @@ class ChaosSession:
             if experiment.kind in ("explored", "recovery"):
                 report.outcome, report.longrepr = "passed", None
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
+        if experiment is not None and error is not None and all(isinstance(one, WaitEnded) for one in leaves(error)):
+            excuse(report)  # it is told as a verdict
+            error = None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
         return report

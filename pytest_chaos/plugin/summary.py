@@ -26,6 +26,7 @@ def write(
     exploring: Exploring | None = None,
     tallies: Sequence[Tally] = (),
     complaints: Sequence[str] = (),
+    interrupted: Sequence[str] = (),
     leaks_judged: int = 0,
     unused_filters: Sequence[str] = (),
 ) -> None:
@@ -47,7 +48,7 @@ def write(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
             "--chaos-target none"
         )
-    if not (records or leaks_judged or unused_filters or explored or planned or complaints):
+    if not (records or leaks_judged or unused_filters or explored or planned or complaints or interrupted):
         return
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
@@ -64,7 +65,7 @@ def write(
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)
     for line in explored:
         terminal.write_line(line)
-    for line in complaints:
+    for line in (*complaints, *interrupted):
         terminal.write_line(line, red=True)
 
 

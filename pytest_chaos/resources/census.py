@@ -21,7 +21,7 @@ from pytest_chaos.resources.deaths import Deaths
 from pytest_chaos.resources.descriptors import Descriptors
 from pytest_chaos.resources.kind import Kind
 from pytest_chaos.resources.leftovers import Leftover
-from pytest_chaos.resources.locks import Locks
+from pytest_chaos.resources.locks import HeldLock, Locks
 from pytest_chaos.resources.loop_timers import LoopTimers
 from pytest_chaos.resources.loops import Loops
 from pytest_chaos.resources.permits import Permits
@@ -69,6 +69,7 @@ class Census:
         self._async_generators = AsyncGenerators(self.births, self.loops_in_use)
         self._loop_timers = LoopTimers(self.births, self.loops_in_use)
         self._descriptors = Descriptors(self.births, self.loops_in_use)
+        self._locks = Locks(self.births, self.loops_in_use)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
             Tasks(self.births, self.loops_in_use, self._deaths.task_is_reported),
@@ -78,7 +79,7 @@ class Census:
             Transports(self.births, self.loops_in_use),
             self._children,
             RawThreads(self.births),
-            Locks(self.births, self.loops_in_use),  # after threads and tasks that end, and so release
+            self._locks,  # after threads and tasks that end, and so release
             Permits(self.births, self.loops_in_use),
             Coroutines(self.births),
             self._descriptors,  # last: what others wait for may still close some
@@ -207,6 +208,10 @@ class Census:
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """Return the event loops that are open."""
         return self.loops_in_use.open()
+
+    def held_locks(self) -> list[HeldLock]:
+        """Return the locks of the project and the test that are held now."""
+        return self._locks.held()
 
     # --- what is left
 

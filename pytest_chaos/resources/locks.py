@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import linecache
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from pytest_chaos import compat
-from pytest_chaos.resources import taps
+from pytest_chaos.resources import stacks, taps
 from pytest_chaos.resources.births import Birth, Births, Mine, Owner, is_fixture
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
 from pytest_chaos.resources.lent import (
@@ -22,6 +24,28 @@ from pytest_chaos.resources.lent import (
     older,
 )
 from pytest_chaos.resources.loops import Loops
+
+_ASSIGNED = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?::[^=]+)?=[^=]")
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldLock:
+    """A lock that is held now.
+
+    Attributes:
+        name: The variable that holds it, as far as it is known.
+        site: Where it was made, ``path:line in function``, as far as it is known.
+        holder: Name of the thread that holds it, where the lock tells.
+    """
+
+    name: str
+    site: str
+    holder: str = ""
+
+    def __str__(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        site = f", made at {self.site}" if self.site else ""
+        return f"lock{name}{site}{f', held by thread {self.holder!r}' if self.holder else ''}"
 
 
 class Locks:
@@ -94,6 +118,27 @@ class Locks:
         gc.collect()  # what only a cycle keeps stops nobody
         return [self._leftover(item) for item in held if self._is_left(item)]
 
+    def held(self) -> list[HeldLock]:
+        """Return the locks of the project and the test that are held now; a thread of ours may ask, too."""
+        found = []
+        for item in self._held():
+            lock = item()
+            is_reentrant = isinstance(lock, compat.reentrant_lock_type())
+            holder = _thread(compat.holder_of(lock)) if is_reentrant else None
+            name, site = item.name or self._variable(item.birth), self._births.site(item.birth)
+            if lock is not None and (name or site):
+                found.append(HeldLock(name, site, holder.name if holder is not None else ""))
+        return sorted(found, key=str)
+
+    def _variable(self, birth: Birth | None) -> str:
+        """Return the variable to which the line that made a lock gives it."""
+        for code, offset in () if birth is None else birth.site:
+            if self._births.provenance.of_file(code.co_filename) in ("project", "test"):
+                line = linecache.getline(code.co_filename, stacks.line_at(code, offset))
+                found = _ASSIGNED.match(line)
+                return found[1] if found is not None else ""
+        return ""
+
     def owner_changes(self, before: Owner, after: Owner) -> None:
         """Note what a wider fixture took while it was set up."""
         if not (is_fixture(before) or is_fixture(after)):
@@ -145,8 +190,9 @@ class Locks:
             thread = _thread(ident)
             what = "held reentrant lock"
             where = f"; held by {f'thread {thread.name!r}' if thread is not None else 'a thread that has ended'}"
-        if item.name:
-            what += f" {item.name}"
+        name = item.name or self._variable(item.birth)
+        if name:
+            what += f" {name}"
         told = leftover(self._births, "lock", what, item.birth)
         taker = self._taken.get(item)
         taken = f", taken for {taker.owner.name}" if taker is not None else ""

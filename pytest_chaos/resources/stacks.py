@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.provenance import Origin, Provenance, frames_from
 
 
 def place(code: CodeType, line: int | None, provenance: Provenance) -> str:
@@ -105,7 +105,7 @@ def pending_timed_waits(
     for loop in loops:
         # The timers of a loop whose thread is parked cannot fire, nor those of one that does not run.
         if compat.thread_of_loop(loop) not in skipped and loop.is_running():
-            waits.extend(_timers_of_project(loop, provenance))
+            waits.extend(own_timers(loop, provenance, ("project",)))
     return waits
 
 
@@ -121,18 +121,31 @@ def _is_timed(thread: threading.Thread, frame: FrameType) -> bool:
     return False
 
 
-def _timers_of_project(loop: asyncio.AbstractEventLoop, provenance: Provenance) -> Iterator[str]:
+def own_timers(
+    loop: asyncio.AbstractEventLoop, provenance: Provenance, whose: tuple[Origin, ...] = ("project", "test")
+) -> Iterator[str]:
+    """Yield the places of the project, or of the test, that a timer of a loop will wake or call."""
     for handle in compat.scheduled(loop):
         task = compat.task_behind_timer(handle)
         if task is not None:
             for frame in reversed(coroutine_frames(task)):
-                if provenance.of_frame(frame) == "project":
+                if provenance.of_frame(frame) in whose:
                     yield place(frame.f_code, frame.f_lineno, provenance)
                     break
             continue
         code = compat.timer_code(handle)
-        if code is not None and provenance.of_file(code.co_filename) == "project":
+        if code is not None and provenance.of_file(code.co_filename) in whose:
             yield place(code, None, provenance)
+
+
+def looks_for_clients(frame: FrameType | None) -> bool:
+    """Tell whether a thread that waits for files is a server of the standard library between two clients."""
+    caller = None if frame is None else frame.f_back
+    return (
+        caller is not None
+        and caller.f_code.co_name == "serve_forever"
+        and caller.f_globals.get("__name__") == "socketserver"
+    )
 
 
 _THREAD_START = threading.Thread.start.__code__

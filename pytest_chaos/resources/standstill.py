@@ -1,64 +1,317 @@
-"""Whether the whole process stands still for ever: the proof that nothing in it can end a hang.
+"""Whether the process stands still: for ever, which is proved, or for so long that nobody needs to wait for more.
 
-Every thread but the one that looks sleeps in a wait that has no end of its own and that only another thread of this
-process can end; and in two samples it is the same sleep. Then there was a moment at which all of them slept, and from
-then on nobody is left to wake anybody. Whatever comes from elsewhere spoils the proof: an answer that may come over a
-socket or pipe, a child process, a timer of the kernel, a reader of signals, a thread that is not Python's.
+*Proved*: every thread but the one that looks sleeps in a wait that has no end of its own and that only another thread
+of this process can end; and in two looks it is the same sleep. Then there was a moment at which all of them slept, and
+from then on nobody is left to wake anybody. A thread that merely serves does not change that: an event loop on which
+nothing is due, one that waits for clients, or one that wakes again and again and runs no code of the project or the
+test. Whatever comes from elsewhere spoils the proof: an answer that may come over a socket or pipe, a child process, a
+timer of the kernel, a reader of signals, a thread that is not Python's.
 
-What cannot be proved is not denied either: then the hang budget decides.
+*Quiet*: what cannot be proved is not denied either. How long no line of the project or the test has run, and nothing
+was computed, is told beside it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import frames_from
+from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.resources import stacks
 from pytest_chaos.resources.children import listed
+from pytest_chaos.resources.locks import HeldLock
+from pytest_chaos.resources.waits import Wait
 
-Sample = dict[int, int]
-"""Each thread with the number of its present sleep."""
+_WAKES = 3  # of a thread that runs nothing of the project's, until it is taken for one that merely serves
+_WORK_S = 0.002  # of processor time for each wake: a server that looks for clients takes a hundredth of it
+_MOST_TASKS = 500  # of one loop; where there are more nobody says what they did
+_COMPUTING = 0.2  # share of one processor above which a process does not stand still
+_COMPUTING_S = 0.1
 
-MEANING = "every thread waits for another one, without an end"
+Mark = tuple[int, ...]
+"""Where code of the project or the test stands in a thread, in numbers; empty where there is none."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One thread in one look.
+
+    Attributes:
+        sleep: How it sleeps; ``None`` if it runs.
+        ident: Its ident; 0 if nobody knows.
+        mark: Where code of the project or the test stands in it.
+        is_beneath: Whether what runs in it runs beneath that code, and is not that code itself.
+        may_serve: Whether it can be one that merely serves, as far as one look can tell.
+        computed_s: How much processor time it has taken so far, in seconds.
+        held: The frames behind the mark, once they are kept, so that their numbers stand for nothing else.
+        slept: Whether it has slept since the look before.
+    """
+
+    sleep: compat.Sleep | None
+    ident: int
+    mark: Mark = ()
+    is_beneath: bool = True
+    may_serve: bool = False
+    computed_s: float = 0.0
+    held: tuple[FrameType, ...] = ()
+    slept: bool = False
+
+
+Phase = Literal["set-up", "body", "setUp or tearDown", "teardown"]
+"""A part of a run."""
+
+End = Literal["proved", "quiet", "late"]
+"""Why a part of a run was ended: that it never ends is proved, it was quiet for too long, or it took too long."""
+
+
+@dataclass(frozen=True)
+class StandstillSeen:
+    """A part of a run that did not end by itself, so that we ended it.
+
+    Attributes:
+        phase: Which part, such as ``body`` or ``teardown``.
+        end: Why it was ended.
+        meaning: Of a proof, in words.
+        limit_s: The limit that was reached, in seconds; 0 for a proof.
+        waits: Who waited where for what.
+        held: Locks that were held.
+    """
+
+    phase: Phase
+    end: End
+    meaning: str = ""
+    limit_s: float = 0.0
+    waits: tuple[Wait, ...] = ()
+    held: tuple[HeldLock, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What happened, in a sentence."""
+        the = f"the {self.phase}"
+        if self.end == "proved":
+            return f"{the} never ends: {self.meaning}"
+        if self.end == "quiet":
+            return f"{the} stood still: no line of the project or the test has run for {self.limit_s:g} s"
+        return f"{the} did not end within {self.limit_s:.0f} s"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Who waits where for what, and which locks are held."""
+        return (*(f"waiting: {wait}" for wait in self.waits), *(f"held: {lock}" for lock in self.held))
 
 
 class Standstill:
-    """Looks whether the process stands still.
+    """Looks at the process again and again; between two looks the thread that looks does nothing, and holds no lock.
 
     Args:
-        bystanders: Threads that hear from a controlling process, and end no wait, see :func:`bystanders`.
+        provenance: Tells whose code a frame is.
+        loops: Returns the event loops in use.
+        thread: Ident of the thread that is waited for: that it wakes again and again is no service.
+        bystanders: Threads that hear from a controlling process, by native id, and end no wait, see :func:`bystanders`.
+        spared: Returns our own threads that look too, by native id.
         is_signal_read: Tells whether somebody reads of signals from a wake-up fd.
+
+    Attributes:
+        is_proved: Whether the last look has proved that nothing will ever go on.
+        meaning: What that means, in words.
     """
 
-    def __init__(self, bystanders: frozenset[int], is_signal_read: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
+        thread: int,
+        bystanders: frozenset[int] = frozenset(),
+        spared: Callable[[], frozenset[int]] = frozenset,
+        is_signal_read: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._provenance = provenance
+        self._loops = loops
+        self._thread = thread
         self._bystanders = bystanders
+        self._spared = spared
         self._is_signal_read = is_signal_read
+        self._seen: dict[int, _Seen] = {}
+        self._asleep: frozenset[tuple[int, int]] = frozenset()
+        self._wakes: dict[int, int] = {}
+        self._computed: dict[int, float] = {}
+        self._loop_in: dict[int | None, asyncio.AbstractEventLoop] = {}
+        self._quiet_since = time.monotonic()
+        self._computed_s = time.process_time()
+        self.is_proved = False
+        self.meaning = ""
 
-    def sample(self) -> Sample | None:
-        """Return the sleep of each thread, or ``None`` if one may wake; two equal samples are the proof.
+    @property
+    def quiet_s(self) -> float:
+        """For how long nothing of the project or the test has run, and nothing was computed, in seconds."""
+        return time.monotonic() - self._quiet_since
 
-        Between them this thread must do nothing but sleep, and hold no lock.
-        """
-        if not compat.CAN_PROVE_HANGS or self._is_signal_read() or _has_child() or compat.is_timer_armed():
-            return None
-        threads = compat.thread_ids()
+    def forget(self) -> None:
+        """Begin anew, and keep nothing of what was seen."""
+        self._seen = {}
+        self._start_over(frozenset(), ())
+        self._stir()
+        self.is_proved = False
+
+    def look(self) -> None:
+        """Look at all threads."""
+        named = {thread.native_id: thread for thread in threading.enumerate() if thread.native_id}
+        threads = compat.thread_ids() or frozenset(named)
+        frames = compat.current_frames()
+        self._loop_in = {compat.thread_of_loop(loop): loop for loop in self._loops()}
+        before, self._seen = self._seen, {}
+        has_run = has_raw_run = False
+        for number in threads - {threading.get_native_id()} - self._spared():
+            thread = named.get(number)
+            frame = None if thread is None else frames.get(thread.ident or 0)
+            seen, has_run_own = self._look_at(number, thread, frame, before.get(number))
+            self._seen[number] = seen
+            has_run |= has_run_own
+            has_raw_run |= thread is None and not seen.slept
+        has_run |= any(one.mark for number, one in before.items() if number not in self._seen)
+        if has_raw_run and not has_run:
+            known = {thread.ident for thread in named.values()}
+            has_run = any(self._mark_of(frame)[0] for ident, frame in frames.items() if ident not in known)
+        if has_run or self._has_computed():
+            self._stir()
+            self._start_over(frozenset(), ())
         # Each running Python frame has a thread, so equal numbers mean that each thread has a frame.
-        if len(threads) != len(compat.current_frames()):
-            return None
-        sleeps: Sample = {}
-        for thread in threads - {threading.get_native_id()}:
-            if thread in self._bystanders:
-                if not compat.waits_to_read(thread):
-                    return None
-                continue
-            sleep = compat.endless_wait(thread)
-            if sleep is None:
-                return None
-            sleeps[thread] = sleep
-        return sleeps
+        is_whole = compat.CAN_PROVE_HANGS and len(threads) == len(frames)
+        self.is_proved = not has_run and self._proves() and is_whole and not self._may_be_woken()
+        self._loop_in = {}  # nothing here keeps a loop
+
+    # --- what runs
+
+    def _look_at(
+        self, number: int, thread: threading.Thread | None, frame: FrameType | None, before: _Seen | None
+    ) -> tuple[_Seen, bool]:
+        """Return what is seen of a thread, and whether it has run code of the project or the test."""
+        ident = 0 if thread is None else thread.ident or 0
+        sleep = compat.sleep_of(number)
+        if before is not None and sleep is not None and sleep == before.sleep and ident == before.ident:
+            before.slept = True
+            return before, False
+        mark, is_beneath, kept = self._mark_of(frame)
+        loop = self._loop_in.get(ident)
+        if loop is not None:
+            tasks, kept_too = self._mark_of_tasks(loop)
+            mark, kept = mark + tasks, kept + kept_too
+        may_serve = sleep is not None and thread is not None and self._may_serve(sleep, thread, frame)
+        seen = _Seen(sleep, ident, mark, is_beneath, may_serve, compat.computed_s(number) if may_serve else 0.0)
+        if before is None or mark != before.mark:
+            return seen, bool(mark or (before is not None and before.mark))
+        if not mark:
+            return seen, False
+        seen.held = kept
+        # The same numbers say little while others may have had them in between; from now on they cannot.
+        return seen, not (is_beneath and before.held)
+
+    def _mark_of(self, frame: FrameType | None) -> tuple[Mark, bool, tuple[FrameType, ...]]:
+        """Return where the innermost code of the project or the test stands, and whether something runs beneath it."""
+        called: FrameType | None = None
+        for outer in frames_from(frame):
+            if self._provenance.of_frame(outer) in ("project", "test"):
+                kept = (outer,) if called is None else (outer, called)
+                return (id(outer), outer.f_lasti, id(called)), called is not None, kept
+            called = outer
+        return (), True, ()
+
+    def _mark_of_tasks(self, loop: asyncio.AbstractEventLoop) -> tuple[Mark, tuple[FrameType, ...]]:
+        tasks = stacks.tasks_of(loop)
+        if len(tasks) > _MOST_TASKS:
+            return (id(object()), len(tasks)), ()
+        marks: list[Mark] = []
+        kept: tuple[FrameType, ...] = ()
+        for task in tasks:
+            frames = stacks.coroutine_frames(task)
+            own = [index for index, one in enumerate(frames) if self._is_own(one)]
+            if own:
+                innermost = frames[own[-1]]
+                inner = frames[own[-1] + 1 : own[-1] + 2]
+                marks.append((id(innermost), innermost.f_lasti, *map(id, inner)))
+                kept += (innermost, *inner)
+        return tuple(number for mark in sorted(marks) for number in mark), kept
+
+    def _is_own(self, frame: FrameType) -> bool:
+        return self._provenance.of_frame(frame) in ("project", "test")
+
+    def _has_computed(self) -> bool:
+        computed = time.process_time() - self._computed_s
+        return computed > max(_COMPUTING_S, _COMPUTING * self.quiet_s)
+
+    def _stir(self) -> None:
+        self._quiet_since, self._computed_s = time.monotonic(), time.process_time()
+
+    # --- the proof
+
+    def _proves(self) -> bool:
+        """Tell whether every thread sleeps for ever or merely serves, and has done so for long enough to be sure."""
+        asleep: list[tuple[int, int]] = []
+        serving: list[int] = []
+        for number, seen in self._seen.items():
+            if seen.sleep is not None and seen.slept and self._sleeps_for_ever(number, seen):
+                asleep.append((number, seen.sleep.switches))
+            elif seen.may_serve and (seen.is_beneath or not seen.mark):
+                serving.append(number)
+            else:
+                self._start_over(frozenset(), ())
+                return False
+        key = frozenset(asleep)
+        if key != self._asleep or set(serving) != self._wakes.keys():
+            self._start_over(key, serving)
+        for number in serving:
+            self._wakes[number] += not self._seen[number].slept
+        self.meaning = self._meaning(bool(serving))
+        return bool(asleep) and all(self._serves(number) for number in serving)
+
+    def _start_over(self, asleep: frozenset[tuple[int, int]], serving: Iterable[int]) -> None:
+        self._asleep, self._wakes = asleep, dict.fromkeys(serving, 0)
+        self._computed = {number: self._seen[number].computed_s for number in self._wakes}
+
+    def _sleeps_for_ever(self, number: int, seen: _Seen) -> bool:
+        if number in self._bystanders:
+            return compat.waits_to_read(number)
+        waiting = seen.sleep.waiting if seen.sleep is not None else "other"
+        if waiting == "files":
+            loop = self._loop_in.get(seen.ident)
+            return loop is not None and compat.hears_of_threads_only(loop)
+        return waiting in ("lock", "client")
+
+    def _may_serve(self, sleep: compat.Sleep, thread: threading.Thread, frame: FrameType | None) -> bool:
+        """Tell whether a thread waits for the clock, and for nothing that may come from elsewhere, on nobody's behalf.
+
+        A worker of a pool works for who gave it the job, also where all of that is a library's code.
+        """
+        if sleep.waiting not in ("clock", "files or clock") or thread.ident == self._thread:
+            return False
+        if compat.is_executor_worker(thread):
+            return False
+        loop = self._loop_in.get(thread.ident)
+        if loop is not None:
+            return compat.hears_of_threads_only(loop) and not any(stacks.own_timers(loop, self._provenance))
+        return sleep.waiting == "clock" or stacks.looks_for_clients(frame)
+
+    def _serves(self, number: int) -> bool:
+        wakes = self._wakes[number]
+        computed_s = self._seen[number].computed_s - self._computed[number]
+        return wakes >= _WAKES and computed_s <= wakes * _WORK_S
+
+    def _may_be_woken(self) -> bool:
+        return self._is_signal_read() or _has_child() or compat.is_timer_armed()
+
+    def _meaning(self, has_servants: bool) -> str:
+        has_tasks = any(stacks.tasks_of(loop) for loop in self._loop_in.values())
+        if not has_tasks and len(self._seen.keys() - self._bystanders) == 1:
+            return "nothing else runs that could end it"
+        beside = "; the others merely serve" if has_servants else ""
+        return f"every thread {'and task ' if has_tasks else ''}waits for another one, without an end{beside}"
 
 
 def bystanders() -> frozenset[int]:

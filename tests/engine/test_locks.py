@@ -206,14 +206,14 @@ def test_what_only_says_that_it_is_a_module_is_not_looked_into(shop: Any, lab: A
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("keeps_it", "held lock made at shop.py:4 in <module>, by the test"),
+        ("keeps_it", "held lock LOCK made at shop.py:4 in <module>, by the test"),
         (
             "keeps_the_reentrant",
-            "held reentrant lock made at shop.py:5 in <module>, by the test; held by thread 'MainThread'",
+            "held reentrant lock AGAIN made at shop.py:5 in <module>, by the test; held by thread 'MainThread'",
         ),
         (
             "keeps_the_conditions",
-            "held reentrant lock made at shop.py:6 in <module>, by the test; held by thread 'MainThread'",
+            "held reentrant lock CONDITION made at shop.py:6 in <module>, by the test; held by thread 'MainThread'",
         ),
     ],
 )
@@ -224,7 +224,7 @@ def test_held_lock_is_found_with_who_made_it(shop: Any, lab: Any, name: str, wor
 def test_held_lock_of_asyncio_is_found_after_its_loop_closed(shop: Any, lab: Any) -> None:
     found = left(lab, lambda: asyncio.run(shop.keeps_the_polite()))
 
-    assert [("lock", "held asyncio lock made at shop.py:7 in <module>, by the test")] == found
+    assert [("lock", "held asyncio lock POLITE made at shop.py:7 in <module>, by the test")] == found
 
 
 @pytest.mark.parametrize(("name", "place"), [("Till", "shop.py:42 in Till.__init__"), ("Drawer", "in keeps_anothers")])

@@ -361,7 +361,8 @@ def test_a_lock_that_a_fault_leaves_held_does_not_freeze_the_run(inner):
     assert done.scenarios[CHARGE] == "leaked"
     assert done.by_id[CHARGE]["evidence"][0]["kind"] == "lock"
     assert done.scenarios[RECOVERY] == "not recovered"
-    assert "proved that the test never ends" in evidence(done, RECOVERY)
+    assert "the body never ends" in evidence(done, RECOVERY)
+    assert "held: lock lock, made at shop.py:" in evidence(done, RECOVERY)
     assert done.shown[-1] == ("test_more", "PASSED")
 
 

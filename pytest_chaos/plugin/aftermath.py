@@ -1,0 +1,71 @@
+"""After a failing verdict: ordinary tests of the process may wait for ever for what a fault has left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_chaos.guard import Limits, Patrol
+from pytest_chaos.plugin.running import EXPERIMENT
+from pytest_chaos.resources.standstill import Phase
+
+if TYPE_CHECKING:
+    from pytest_chaos.plugin.session import ChaosSession
+
+
+class Aftermath:
+    """The hooks that end a part of an undisturbed test, if it is proved that this never ends by itself.
+
+    Args:
+        session: Our session.
+    """
+
+    def __init__(self, session: ChaosSession) -> None:
+        self._session = session
+        self._patrol: Patrol | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Look after a test; a disturbed run is looked after more closely inside of this."""
+        laboratory = self._session.laboratory
+        census = laboratory.census
+        failed = next((record["test"] for record in self._session.records if record["fails"]), "")
+        self._patrol = Patrol(
+            laboratory.guard,
+            laboratory.provenance,
+            census.loops,
+            census.held_locks,
+            Limits(),
+            remark=f"What faults left behind may be why: the first failing verdict of this process is on {failed}.",
+        )
+        try:
+            with self._patrol.around():
+                return (yield)
+        finally:
+            self._patrol = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The set-up is a part."""
+        with self._during(item, "set-up"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The body is a part."""
+        with self._during(item, "body"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The teardown is a part."""
+        with self._during(item, "teardown"):
+            return (yield)
+
+    def _during(self, item: pytest.Item, phase: Phase) -> contextlib.AbstractContextManager[None]:
+        if self._patrol is None or EXPERIMENT in item.stash:
+            return contextlib.nullcontext()
+        return self._patrol.during(phase)

@@ -1,0 +1,93 @@
+"""Who waits where for what: the threads and tasks of a process that stands still, and the locks that are held."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from pytest_chaos import compat
+from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.resources import stacks
+
+_MOST_PLACES = 4
+_LONGEST_LINE = 60
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A thread or task that waits.
+
+    Attributes:
+        who: Its name.
+        places: Where it stands in the test, the project and libraries, ``path:line in function``, innermost first.
+        what: What it waits for there: the function that waits, such as ``queue.Queue.get``, or the line that does.
+    """
+
+    who: str
+    places: tuple[str, ...]
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.who} at {' < '.join(self.places)}{f', for {self.what}' if self.what else ''}"
+
+
+def waits(
+    provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], spared: frozenset[int] = frozenset()
+) -> Iterator[Wait]:
+    """Yield the waits of threads, and then those of tasks; the standard library's own threads are left out.
+
+    Args:
+        provenance: Tells whose code a frame is.
+        loops: The event loops in use.
+        spared: Native ids of threads of ours; the one that asks is left out anyway.
+    """
+    frames = compat.current_frames()
+    threads = {thread.ident or 0: thread for thread in threading.enumerate()}
+    for ident, frame in frames.items():
+        thread = threads.get(ident)
+        if ident == threading.get_ident() or (thread is not None and thread.native_id in spared):
+            continue
+        places = stacks.stack_text(frame, provenance, limit=_MOST_PLACES)
+        if places:
+            name = "a raw thread" if thread is None else thread.name
+            yield Wait(name, tuple(places), _what(frames_from(frame), provenance))
+    for loop in loops:
+        for task in stacks.tasks_of(loop):
+            if not task.done():
+                inner_first = reversed(stacks.coroutine_frames(task))
+                place = stacks.place_of_task(task, provenance)
+                yield Wait(task.get_name(), (place,), _what(inner_first, provenance))
+
+
+def _what(frames: Iterable[FrameType], provenance: Provenance) -> str:
+    """Return what the innermost code of the project or the test waits for."""
+    called: FrameType | None = None
+    for frame in frames:
+        origin = provenance.of_frame(frame)
+        if origin == "chaos":
+            return ""  # the hang itself, which is told
+        if origin in ("project", "test"):
+            return _name(called) if called is not None else _line(frame)
+        if origin != "passage":
+            called = frame
+    return ""
+
+
+def _name(frame: FrameType) -> str:
+    """Return the public name of a function that was called, and which thread it waits for, if it is one."""
+    module = [part for part in str(frame.f_globals.get("__name__", "")).split(".") if not part.startswith("_")]
+    name = ".".join([*module, frame.f_code.co_qualname])
+    if frame.f_code is threading.Thread.join.__code__:
+        thread = frame.f_locals.get("self")
+        name += f" of {thread.name}" if isinstance(thread, threading.Thread) else ""
+    return name
+
+
+def _line(frame: FrameType) -> str:
+    """Return the line that waits in a function of C, which names what it waits for."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).strip()
+    return f"`{line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' ...'}`" if line else ""

@@ -1,0 +1,356 @@
+"""Bodies that never end by themselves: who is ended, who is let alone, and what is said of it.
+
+Limits are small because these tests wait for them; nothing here measures time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pytest_chaos import compat
+from pytest_chaos.guard import Limits, Patrol, WaitEnded
+from pytest_chaos.resources.standstill import Standstill
+
+FOR_EVER = Limits()
+"""What is ended then is ended by a proof."""
+
+SYSTEM = """
+import asyncio, contextlib, queue, socket, subprocess, threading, time
+from concurrent.futures import ThreadPoolExecutor
+
+def load(): return 1
+async def fetch(): return 1
+
+guard = threading.Lock()
+
+def worker(answers):
+    with contextlib.suppress(OSError):
+        answers.put(load())
+
+def waits_for_a_dead_thread():
+    answers = queue.Queue()
+    threading.Thread(target=worker, args=(answers,), daemon=True).start()
+    return answers.get()
+
+def leaves_a_lock_held():
+    with contextlib.suppress(OSError):
+        guard.acquire()
+        load()
+        guard.release()
+    with guard:
+        return 1
+
+async def work(jobs):
+    while True:
+        await jobs.get()
+        try:
+            await fetch()
+        except Exception:
+            continue
+        jobs.task_done()
+
+async def waits_for_a_task():
+    jobs = asyncio.Queue()
+    jobs.put_nowait(1)
+    task = asyncio.create_task(work(jobs), name="the worker")
+    await jobs.join()
+    task.cancel()
+
+def reads_what_never_comes():
+    here, there = socket.socketpair()
+    with here, there:
+        try:
+            there.sendall(b"%d" % load())
+        except OSError:
+            pass
+        return here.recv(1)
+
+def polls_for_ever():
+    with contextlib.suppress(OSError):
+        return load()
+    while True:
+        time.sleep(0.001)
+
+def takes_its_time(seconds):
+    with contextlib.suppress(OSError):
+        load()
+    time.sleep(seconds)
+
+def steps(seconds):
+    with contextlib.suppress(OSError):
+        load()
+    for _ in range(20):
+        time.sleep(seconds / 20)
+
+def gives_up(seconds):
+    answers = queue.Queue()
+    threading.Thread(target=worker, args=(answers,), daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        return "gave up"
+
+def computes(library, seconds):
+    with contextlib.suppress(OSError):
+        load()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(library, seconds).result()
+
+def runs_a_child(*command):
+    with contextlib.suppress(OSError):
+        load()
+    return subprocess.run(command).returncode
+
+def swallows_everything(times):
+    ends = []
+    with contextlib.suppress(OSError):
+        load()
+    for _ in range(times):
+        lock = threading.Lock()
+        lock.acquire()
+        try:
+            lock.acquire()
+        except BaseException:
+            ends.append("swallowed")
+    return ends
+"""
+LIBRARY = """
+import time
+
+def sleeps(seconds):
+    for _ in range(40):
+        time.sleep(seconds / 40)
+    return "slept"
+
+def computes(seconds):
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
+    return "computed"
+"""
+ONLY_WHERE_PROVED = pytest.mark.skipif(not compat.CAN_PROVE_HANGS, reason="nothing can be proved on this system")
+
+
+@pytest.fixture
+def system(lab: Any) -> Any:
+    return lab.module("system", SYSTEM)
+
+
+@pytest.fixture
+def library(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """A module outside of the project and its tests."""
+    file = tmp_path_factory.mktemp("elsewhere") / "a_library.py"
+    file.write_text(LIBRARY, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("a_library", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def standstills(seen: Any) -> list[tuple[str, str]]:
+    return [(one.phase, one.end) for one in seen.observation.standstills]
+
+
+# --- proved
+
+
+NEVER: dict[str, tuple[str, Callable[[Any], Any], str]] = {
+    "a thread that died": ("load", lambda s: s.waits_for_a_dead_thread(), "for queue.Queue.get"),
+    "a lock that is held": ("load", lambda s: s.leaves_a_lock_held(), "for `with guard:`"),
+    "a task": ("fetch", lambda s: asyncio.run(s.waits_for_a_task()), "for asyncio.queues.Queue.join"),
+}
+
+
+@ONLY_WHERE_PROVED
+@pytest.mark.parametrize("name", list(NEVER))
+def test_body_that_waits_for_ever_is_ended_and_hung(system: Any, lab: Any, name: str) -> None:
+    point, body, what = NEVER[name]
+
+    seen = lab.run(lambda: body(system), f"system:{point} = raise(OSError)", limits=FOR_EVER)
+
+    assert ("hung", [("body", "proved")]) == (seen.verdict, standstills(seen))
+    assert "the body never ends: " in seen.texts[0]
+    waiting = [line for line in seen.texts[0].splitlines() if "waiting: " in line]
+    assert [line for line in waiting if "system.py:" in line and what in line], seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_held_lock_is_told_by_its_name(system: Any, lab: Any) -> None:
+    seen = lab.run(system.leaves_a_lock_held, "system:load = raise(OSError)", limits=FOR_EVER)
+
+    assert "\n  held: lock guard, made at system.py:8 in <module>" in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_each_task_that_waits_is_told_by_its_name(system: Any, lab: Any) -> None:
+    seen = lab.run(lambda: asyncio.run(system.waits_for_a_task()), "system:fetch = raise(OSError)", limits=FOR_EVER)
+
+    assert "every thread and task waits for another one" in seen.texts[0]
+    assert "\n  waiting: the worker at system.py:" in seen.texts[0]
+
+
+@ONLY_WHERE_PROVED
+def test_who_swallows_the_interruption_is_interrupted_again(system: Any, lab: Any) -> None:
+    answers: list[Any] = []
+    seen = lab.run(
+        lambda: answers.append(system.swallows_everything(3)), "system:load = raise(OSError)", limits=FOR_EVER
+    )
+
+    assert [["swallowed"] * 3] == answers
+    assert ("hung", [("body", "proved")] * 3) == (seen.verdict, standstills(seen))
+
+
+# --- not proved
+
+
+@pytest.mark.parametrize("name", ["reads_what_never_comes", "waits_for_a_dead_thread"])
+def test_body_that_is_quiet_for_too_long_is_ended(system: Any, lab: Any, monkeypatch: Any, name: str) -> None:
+    monkeypatch.setattr(compat, "CAN_PROVE_HANGS", False)
+    seen = lab.run(getattr(system, name), "system:load = raise(OSError)", limits=Limits(quiet_s=0.4))
+
+    assert ("hung", [("body", "quiet")]) == (seen.verdict, standstills(seen))
+    assert "the body stood still: no line of the project or the test has run for 0.4 s" in seen.texts[0]
+    assert "waiting: MainThread at system.py:" in seen.texts[0]
+
+
+def test_body_that_goes_on_for_ever_is_ended_in_the_end(system: Any, lab: Any) -> None:
+    seen = lab.run(system.polls_for_ever, "system:load = raise(OSError)", limits=Limits(quiet_s=0.3, late_s=0.9))
+
+    assert ("hung", [("body", "late")]) == (seen.verdict, standstills(seen))
+
+
+def test_nobody_looks_after_a_body_without_limits(system: Any, lab: Any) -> None:
+    before = set(threading.enumerate())
+
+    lab.run(lambda: None, "system:load = raise(OSError)")
+
+    assert before == set(threading.enumerate())
+
+
+WITH_AN_END: dict[str, Callable[[Any, Any], Any]] = {
+    "sleeps": lambda s, library: s.takes_its_time(0.5),
+    "waits with a timeout": lambda s, library: s.gives_up(0.5),
+    "waits for a library's job that sleeps": lambda s, library: s.computes(library.sleeps, 0.8),
+    "waits for a library's job that computes": lambda s, library: s.computes(library.computes, 0.4),
+    "waits for a child": lambda s, library: s.runs_a_child(sys.executable, "-c", "import time; time.sleep(0.5)"),
+}
+
+
+@pytest.mark.parametrize("name", list(WITH_AN_END))
+def test_body_that_ends_by_itself_is_not_ended(system: Any, lab: Any, library: Any, name: str) -> None:
+    """No proof may be found meanwhile."""
+    seen = lab.run(lambda: WITH_AN_END[name](system, library), "system:load = raise(OSError)", limits=FOR_EVER)
+
+    assert [] == standstills(seen)
+    assert "hung" != seen.verdict
+
+
+def test_what_runs_line_by_line_is_not_quiet(system: Any, lab: Any) -> None:
+    seen = lab.run(lambda: system.steps(1.2), "system:load = raise(OSError)", limits=Limits(quiet_s=0.8))
+
+    assert [] == standstills(seen)
+
+
+def test_who_computes_is_not_quiet(lab: Any, library: Any) -> None:
+    """No line of the project runs meanwhile; but it does not stand still."""
+    main = threading.get_ident()
+    standstill = Standstill(lab.laboratory.provenance, list, main)
+    looks: list[tuple[float, float]] = []
+
+    def look() -> None:
+        standstill.look()
+        began = time.monotonic()
+        library.computes(0.2)
+        standstill.look()
+        looks.append((standstill.quiet_s, time.monotonic() - began))
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    looker.join()
+
+    ((quiet_s, passed_s),) = looks
+    assert quiet_s < passed_s
+
+
+def test_held_up_call_is_no_standstill(system: Any, lab: Any) -> None:
+    """It is known what the body waits for, and that this ends."""
+    seen = lab.run(system.load, "system:load = delay(0.8)", limits=Limits(quiet_s=0.3))
+
+    assert [] == standstills(seen)
+
+
+def test_child_that_lives_spoils_the_proof(system: Any, lab: Any) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        seen = lab.run(system.waits_for_a_dead_thread, "system:load = raise(OSError)", limits=Limits(quiet_s=0.4))
+        child.kill()
+
+    assert [("body", "quiet")] == standstills(seen)
+
+
+# --- set-up and teardown
+
+
+@ONLY_WHERE_PROVED
+def test_teardown_that_waits_for_ever_is_ended_by_an_error_that_pytest_goes_on_from(system: Any, lab: Any) -> None:
+    experiment = lab.experiment("system:load = raise(OSError)", limits=FOR_EVER)
+    lock = threading.Lock()
+    lock.acquire()
+    with experiment.looked_after():
+        with experiment.body():
+            pass
+        with experiment.during("teardown"), pytest.raises(WaitEnded, match="the teardown never ends") as caught:
+            lock.acquire()
+    seen, judgement = experiment.conclude()
+
+    assert isinstance(caught.value, Exception)
+    assert [("teardown", "proved")] == [(one.phase, one.end) for one in seen.standstills]
+    assert "hung" == judgement.verdict.value
+
+
+def test_interruption_that_comes_too_late_does_nothing(system: Any, lab: Any) -> None:
+    """The part it was meant for has ended by itself meanwhile."""
+    laboratory = lab.laboratory
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits(quiet_s=0.0))
+    with patrol.around():
+        with patrol.during("set-up"):
+            interrupt, patrol._interrupt = patrol._interrupt, lambda: False
+            while patrol._due is None:
+                time.sleep(0.01)  # until the guard has looked
+        interrupt()
+
+    assert [] == patrol.ended
+
+
+def test_frames_of_the_system_are_not_kept_after_a_part(system: Any, lab: Any) -> None:
+    laboratory = lab.laboratory
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits())
+    with patrol.around(), patrol.during("set-up"):
+        part = patrol._part
+        assert part is not None
+        other = threading.Event()
+        thread = threading.Thread(target=other.wait)
+        thread.start()
+        for _ in range(3):
+            part.standstill.look()
+        assert part.standstill._seen
+        other.set()
+        thread.join()
+
+    assert {} == part.standstill._seen
+
+
+def test_file_of_this_test_is_test_code(lab: Any) -> None:
+    """Else none of the above shows what it says."""
+    assert "test" == lab.laboratory.provenance.of_file(str(Path(__file__)))
