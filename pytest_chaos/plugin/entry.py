@@ -21,9 +21,10 @@ _NEEDS_CHAOS = "needs --chaos"
 
 _MARKERS = (
     "chaos(target, fault, *, rate, nth, every, after, times, for_s, when, caller, args, recovers=None, within=5.0, "
-    "hang_budget=None): run this test's body with a fault at target; pytest-chaos judges recovery, errors and leaks.",
-    "chaos_explore(*targets, faults=None, driver=False, recovery_within=0): run this test again under every fault of "
-    "the targets, one after the other.",
+    "hang_budget=None, limit=30): run this test's body with a fault at target; pytest-chaos judges recovery, errors "
+    "and leaks.",
+    "chaos_explore(*targets, faults=None, driver=False, recovery_within=0, limit=None): run this test again under "
+    "every fault of the targets, one after the other.",
     "chaos_contract(**keys): what is promised while faults act: status, errors, leaks, amplification.",
     "no_chaos: never disturb this test.",
     "no_leaks(level='on'): judge what this test leaves behind, without any fault; 'strict' fails notes too.",
