@@ -6,12 +6,12 @@ after that, putting it in place and taking it away is one assignment.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
 
+from pytest_chaos.injector.attribute import Left
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.hook import Hook, take
@@ -162,19 +162,9 @@ class SpliceMechanism:
         if passage is not None:
             self._twin.remove(passage)
 
-
-def function_behind(point: Point) -> FunctionType | None:
-    """Return the Python function whose code runs when the point is called, or ``None`` if there is none of its own."""
-    raw: Any = point.raw
-    if type(raw) is FunctionType:
-        return raw
-    if type(raw) in (staticmethod, classmethod, MethodType):
-        raw = raw.__func__
-    elif isinstance(raw, property):
-        raw = raw.fget
-    elif isinstance(raw, functools.cached_property):
-        raw = raw.func
-    return raw if type(raw) is FunctionType else None
+    def left_behind(self) -> list[Left]:
+        """Return nothing: no name is replaced."""
+        return []
 
 
 def receiver_test(point: Point) -> Callable[[Any], bool] | None:

@@ -276,6 +276,7 @@ class ChaosSession:
         """Take every tap out, put every factory back, and wait for no thread that a fault has left."""
         self._leave_threads_behind()
         self._adapters.close()
+        self.laboratory.armory.tidy()
         self.laboratory.guard.close()
         self.laboratory.census.close()
 
