@@ -210,7 +210,7 @@ class ChaosSession:
             found.rules, wrong = check_all(found.rules)
             errors.extend(wrong)
             item.stash[SPECIFICATION] = found
-        errors.extend(check_all(self.settings.rules)[1])
+        errors.extend(self.settings.check())
         errors.extend([] if errors else self.exploring.prepare(ordinary, self.wanted))
         try:
             self.settings.contract.error_classes()
