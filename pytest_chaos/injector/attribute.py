@@ -44,7 +44,8 @@ class Wrapper(wrapt.FunctionWrapper[..., Any]):
         return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__qualname__
+        name = getattr(self.__wrapped__, "__qualname__", None)
+        return name if isinstance(name, str) else self.__wrapped__.__reduce_ex__(protocol)  # a partial has no name
 
 
 class _Replaced(NamedTuple):

@@ -14,7 +14,7 @@ from weakref import ref
 from pytest_chaos.injector.attribute import Left
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.gate import Entries
-from pytest_chaos.injector.hook import Hook, take
+from pytest_chaos.injector.hook import TAKE, Called, Hook
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.target import Point
@@ -37,7 +37,7 @@ class Twin(Hook):
     def __init__(self, function: FunctionType) -> None:
         self.original = original = function.__code__
         Hook.__init__(self)
-        self.code = spliced(original, self.entries.get, self.fire, take)
+        self.code = spliced(original, self.entries.get, Called(self.fire), TAKE)
         self._function = ref(function)
         self._outer: tuple[tuple[Passage, bool], ...] = ()
 
