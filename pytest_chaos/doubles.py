@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from pytest_chaos.provenance import Provenance
@@ -65,7 +65,8 @@ def double_at(point: str, raw: Any, provenance: Provenance, *, is_new: bool = Fa
     if file == home or not (is_new or is_tests) or (home and provenance.of_file(home) == "test"):
         return None  # a module that is loaded again has new functions; and what the tests' own modules hold is theirs
     if code is None:
-        return Double(point, type(raw).__qualname__, provenance.shorten(file) if file else "")
+        named = raw if isinstance(raw, BuiltinFunctionType | type) else type(raw)
+        return Double(point, named.__qualname__, provenance.shorten(file) if file else "")
     return Double(point, code.co_qualname, f"{provenance.shorten(file)}:{code.co_firstlineno}")
 
 

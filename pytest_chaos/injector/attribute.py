@@ -88,6 +88,12 @@ def _restored(done: _Replaced) -> bool:
 
 def is_ours(raw: object) -> bool:
     """Tell whether something that stands in a name is a replacement of ours."""
+    if isinstance(raw, property):
+        raw = raw.fget
+    elif isinstance(raw, functools.cached_property):
+        raw = raw.func
+    elif type(raw) is staticmethod:
+        raw = raw.__func__
     return issubclass(type(raw), Wrapper) or is_stand_in(raw)
 
 

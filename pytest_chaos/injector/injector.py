@@ -71,6 +71,7 @@ class Injection:
         text: Canonical text of the rule.
         points: The injection points it acts on.
         moved: Those of them where something else stood when it was armed.
+        covered: What stood over some of them when the body ended: the test put it there meanwhile, past the fault.
         sites: Where it stands there.
         filtered: How many calls its filters refused; these are not counted.
         shadowed: On how many calls it wanted to act, and another rule did.
@@ -106,6 +107,7 @@ class Injection:
         self.text = text
         self.points = points
         self.moved: list[Point] = []
+        self.covered: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
         self._injector = injector
@@ -157,8 +159,8 @@ class Injection:
 
     @property
     def doubles(self) -> list[Double]:
-        """The test doubles that stood at its points."""
-        return self._injector.doubles_at(self.points, self.moved)
+        """The test doubles that stood at its points, in front of which or behind which it acted."""
+        return self._injector.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
 
     def retire_gates(self) -> None:
         """Let every call be decided one by one from now on, or until new gates are made."""
@@ -448,12 +450,23 @@ class Injector:
         injection.moved += found
         return found
 
-    def doubles_at(self, points: Iterable[Point], new: list[Point]) -> list[Double]:
+    def _note_covered(self) -> None:
+        """Note what the body put in the names of rules; what a glob means is too much to look at."""
+        for injection in self.injections:
+            if not injection.sites or injection.rule.target.is_glob:
+                continue
+            for point in moved(injection.points, {}):
+                with contextlib.suppress(SpecificationError):  # what cannot be called is no double
+                    now = as_it_stands(point)
+                    if not is_ours(now.raw):
+                        injection.covered.append(now)
+
+    def doubles_at(self, points: Iterable[Point], new: Iterable[Point]) -> list[Double]:
         """Return the test doubles that stand at some points.
 
         Args:
             points: The points.
-            new: Those of them where something else stood when they were armed.
+            new: Those of them where something else stood when the rule was armed.
         """
         is_new = set(map(id, new))
         found = (
@@ -650,6 +663,8 @@ class Injector:
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
+        if self._is_open:
+            self._note_covered()
         self._is_open = False
         _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):

@@ -367,3 +367,12 @@ def test_what_somebody_put_there_since_is_a_double_whoever_wrote_it(lab, bank):
     (double,) = experiment.conclude()[0].rules[0].doubles
     assert (double.point, double.what) == ("bank:rate", "basename")
     assert isinstance(double, Double)
+
+
+def test_what_is_ours_is_no_double_when_the_body_ends(lab, bank):
+    lab.module("lazy", "import functools\n\nclass Lazy:\n    @functools.cached_property\n    def it(self): return 1\n")
+    targets = [*CALLS, "bank:Account.limit", "lazy:Lazy.it", "os:rmdir"]
+    experiment = lab.experiment(*(f"{target} = raise(OSError)" for target in targets))
+    with experiment.body():
+        pass
+    assert [rule.doubles for rule in experiment.conclude()[0].rules] == [()] * len(targets)

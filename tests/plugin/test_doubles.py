@@ -158,6 +158,32 @@ def test_it_is_told_where_a_rule_met_a_double(project):
     ]
 
 
+def test_it_is_told_that_a_body_put_a_double_over_a_rule(project):
+    """Then the rule never fires, and that is why."""
+    project.write(
+        "test_it.py",
+        """
+        import pytest, system
+        from pytest_chaos import Raise
+
+        @pytest.mark.chaos("bank:rate", Raise(OSError))
+        @pytest.mark.chaos("os:unlink", Raise(OSError))
+        def test_it(monkeypatch):
+            monkeypatch.setattr("bank.rate", lambda: 2)
+            monkeypatch.setattr("os.unlink", print)
+            assert system.price() == 6
+            system.remove("no such file")
+        """,
+    )
+    done = project.run()
+
+    assert done.only["verdict"] == "inconclusive"
+    assert {rule["target"]: rule["doubles"] for rule in done.only["rules"]} == {
+        "bank:rate": [{"point": "bank:rate", "what": "test_it.<locals>.<lambda>", "place": "test_it.py:8"}],
+        "os:unlink": [{"point": "os:unlink", "what": "print", "place": ""}],
+    }
+
+
 def test_no_double_is_told_of_where_there_is_none(project):
     project.write(
         "test_it.py",
