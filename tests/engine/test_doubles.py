@@ -222,6 +222,45 @@ def test_a_double_of_an_asynchronous_function_fails_when_it_is_awaited(lab, bank
             assert asyncio.run(bank.rate_later()) is None
 
 
+@pytest.mark.parametrize("spec", [{}, {"autospec": True}, {"spec": True}], ids=["mock", "autospec", "spec"])
+@pytest.mark.parametrize(
+    ("fault", "answers"),
+    [
+        ("delay(0.001)", [7, 7]),
+        ("duplicate", [7, 7]),
+        ("stale", [7, 7]),
+        ("null", [None, None]),
+        ("return(5)", [5, 5]),
+        ("corrupt", [int, int]),
+        ("lose-reply(OSError)", [OSError, OSError]),
+        ("hang(0.001)", [TimeoutError, TimeoutError]),
+    ],
+)
+@pytest.mark.parametrize("target", ["os:unlink", "bank:rate", "bank:Account.balance", "bank:rate_later"])
+def test_every_fault_acts_in_front_of_a_mock(lab, bank, target, fault, answers, spec):
+    """A mock answers to whatever it is asked, also for its timeout or its annotations."""
+    seen = []
+
+    def call() -> Any:
+        if target == "bank:rate_later":
+            return asyncio.run(bank.rate_later())
+        return bank.Account().balance() if target == "bank:Account.balance" else CALLS[target]()
+
+    def twice() -> None:
+        for _ in range(2):
+            try:
+                answer = call()
+            except (OSError, TimeoutError) as error:
+                answer = type(error)
+            seen.append(int if fault == "corrupt" and type(answer) is int else answer)
+
+    with mock.patch(target.replace(":", "."), **spec) as double:
+        double.return_value = 7
+        done = lab.run(twice, f"{target} = {fault}")
+
+    assert (seen, done.observation.problems, done.failure) == (answers, (), "")
+
+
 def test_a_module_that_is_replaced_as_a_whole_is_what_is_called(lab, bank, monkeypatch):
     stub = types.ModuleType("bank")
     stub.rate = lambda: "stub"
