@@ -51,7 +51,7 @@ def double_at(point: str, raw: Any, provenance: Provenance, *, is_new: bool = Fa
 
     Args:
         point: The injection point, ``module:Qual.name``.
-        raw: What stands there, unbound.
+        raw: What stands there, unbound; of a constructor its class.
         provenance: Whose code is whose.
         is_new: Whether something else stood there when the point was looked up.
     """
@@ -59,13 +59,13 @@ def double_at(point: str, raw: Any, provenance: Provenance, *, is_new: bool = Fa
     if mock is not None:
         return Double(point, type(mock).__name__)
     code = _code_of(raw)
-    file = _file_of(type(raw)) if code is None else code.co_filename
+    named = raw if isinstance(raw, BuiltinFunctionType | type) else type(raw)
+    file = _file_of_module(named.__module__) if code is None else code.co_filename
     home = _file_of_module(point.partition(":")[0])
     is_tests = bool(file) and provenance.of_file(file) == "test"
     if file == home or not (is_new or is_tests) or (home and provenance.of_file(home) == "test"):
         return None  # a module that is loaded again has new functions; and what the tests' own modules hold is theirs
     if code is None:
-        named = raw if isinstance(raw, BuiltinFunctionType | type) else type(raw)
         return Double(point, named.__qualname__, provenance.shorten(file) if file else "")
     return Double(point, code.co_qualname, f"{provenance.shorten(file)}:{code.co_firstlineno}")
 
@@ -85,10 +85,6 @@ def _code_of(raw: Any) -> CodeType | None:
     return raw.__code__ if type(raw) is FunctionType else None
 
 
-def _file_of(cls: type) -> str:
-    return _file_of_module(cls.__module__)
-
-
-def _file_of_module(name: str) -> str:
-    module = sys.modules.get(name)
+def _file_of_module(name: str | None) -> str:
+    module = sys.modules.get(name or "")
     return inspect.getattr_static(module, "__file__", None) or "" if module is not None else ""

@@ -470,7 +470,12 @@ class Injector:
         """
         is_new = set(map(id, new))
         found = (
-            double_at(point.text, point.raw, self._provenance, is_new=id(point) in is_new)
+            double_at(
+                point.text,
+                point.owner if point.kind == "constructor" else point.raw,
+                self._provenance,
+                is_new=id(point) in is_new,
+            )
             for point in points
             # Of thousands of functions nearly all are where they were written.
             if type(point.raw) is not FunctionType

@@ -389,6 +389,26 @@ def test_an_observation_tells_where_a_rule_met_a_double(lab, bank):
     ]
 
 
+class FakeAccount:
+    def balance(self):
+        return "fake"
+
+
+@ORDERS
+def test_a_class_of_the_tests_is_met_in_the_place_of_the_real_one(lab, bank, armed_first):
+    account = bank.Account
+    rule = "bank:Account = #1 raise(OSError); bank:Account.balance = #1 raise(KeyError)"
+    with body(lab, rule, set_to(bank, "Account", FakeAccount), armed_first=armed_first) as experiment:
+        with pytest.raises(OSError, match="injected"):
+            bank.Account()
+        with pytest.raises(KeyError, match="injected"):
+            bank.Account().balance()
+        assert bank.Account().balance() == "fake"
+        assert account().balance() == "real"
+    seen = [(one.point, one.what) for rule in experiment.conclude()[0].rules for one in rule.doubles]
+    assert seen == [("bank:Account", "FakeAccount"), ("bank:Account.balance", "FakeAccount.balance")]
+
+
 def test_what_belongs_there_is_no_double(lab, bank):
     """Nor is a new function of a module that was loaded again, nor what the tests' own modules hold."""
     experiment = lab.experiment("bank:* = raise(OSError)", "os:unlink = raise(OSError)", f"{__name__}:bank_now = hang")
