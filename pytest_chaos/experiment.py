@@ -288,10 +288,7 @@ class Experiment:
             spares_driver: Whether the test's own calls are left alone.
             patience: How long it may go on.
         """
-        injection = self.injector.arm(rule)
-        injection.spares_driver = spares_driver
-        injection.patience = patience
-        return injection
+        return self.injector.arm(rule, spares_driver=spares_driver, patience=patience)
 
     def watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
@@ -572,6 +569,7 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         filtered=injection.filtered,
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),
+        doubles=tuple(injection.doubles),
     )
 
 

@@ -121,6 +121,7 @@ class Explorer:
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
         wanted: If only some scenarios are wanted, whether one is.
+        target_of: Returns the target that the text of an injection point stands for.
 
     Attributes:
         keys: How many keys the plain run has.
@@ -138,8 +139,10 @@ class Explorer:
         with_driver: bool = False,
         rules: Iterable[Scenario] = (),
         wanted: Callable[[str], bool] | None = None,
+        target_of: Callable[[str], Target] = parse_target,
     ) -> None:
         self._wanted = wanted
+        self._target_of = functools.lru_cache(target_of)
         self._plain = plain
         self._offered = offered
         self._keep = keep
@@ -252,7 +255,10 @@ class Explorer:
 
     def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], word: str, at: str) -> Scenario:
         label = unique_label(f"{part[0]} {word} {shape}{at}", self._labels)
-        return Scenario(label, (_rule(*part),), shape, key, spares_driver=not self._with_driver)
+        return Scenario(label, (self._rule(*part),), shape, key, spares_driver=not self._with_driver)
+
+    def _rule(self, point: str, fault: Fault, trigger: Trigger) -> Rule:
+        return Rule(self._target_of(point), (Term(fault, trigger),), EXPLORATION)
 
     def _add(self, scenario: Scenario) -> bool:
         if not self._keep(scenario):
@@ -320,19 +326,10 @@ class Explorer:
                 self._paired.add((scenario.key, point, site.place, text))
                 key = (target, place, f"{scenario.key[2]} + {text}")
                 label = unique_label(f"{scenario.label} + {point} {fault_label(fault, text)}", self._labels)
-                rules = (*scenario.rules, _rule(point, fault, trigger))
+                rules = (*scenario.rules, self._rule(point, fault, trigger))
                 if self._wanted is not None and not self._wanted(label):
                     continue
                 self._add(Scenario(label, rules, "pair", key, spares_driver=not self._with_driver))
-
-
-def _rule(point: str, fault: Fault, trigger: Trigger) -> Rule:
-    return Rule(_target(point), (Term(fault, trigger),), EXPLORATION)
-
-
-@functools.lru_cache
-def _target(point: str) -> Target:
-    return parse_target(point)
 
 
 # --- labels

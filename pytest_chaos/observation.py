@@ -8,6 +8,7 @@ from typing import Literal
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
+from pytest_chaos.doubles import Double
 from pytest_chaos.journal import Activation
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
@@ -33,6 +34,7 @@ class RuleSeen:
         filtered: Calls that its filters refused.
         shadowed: Calls on which it wanted to act, and another rule did.
         unreached: If it met no call: references to its C functions that are out of its reach.
+        doubles: The test doubles in front of which it stood.
     """
 
     text: str
@@ -46,6 +48,7 @@ class RuleSeen:
     filtered: int = 0
     shadowed: int = 0
     unreached: tuple[str, ...] = ()
+    doubles: tuple[Double, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,14 @@ class Rule:
         Raises:
             SpecificationError: There are none, though the target names some.
         """
-        points = targets.resolve(self.target)
+        return self.usable(targets.resolve(self.target))
+
+    def usable(self, points: list[Point]) -> list[Point]:
+        """Return those of some points on which every fault of the chain can act.
+
+        Raises:
+            SpecificationError: There are none, of at least one.
+        """
         if not points:
             return []
         # Asked once for each kind: a glob may name thousands of functions.

@@ -6,6 +6,7 @@ A *target* is what the user writes: ``package.module:Qual.name``, a glob over su
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -14,11 +15,13 @@ import pkgutil
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pytest_chaos import compat, immutable
+from pytest_chaos.doubles import is_awaited, mock_behind
 from pytest_chaos.errors import TargetError, near_misses
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.provenance import is_stdlib_module
@@ -36,12 +39,14 @@ class Target:
         name: ``Qual.name`` inside the module, or a glob.
         separator: ``:`` for code, ``/`` for a catalogue name.
         obj: The object itself, where the user gave one; compared by identity.
+        number: Which one it is of several objects with the same description, from 1. Not compared.
     """
 
     module: str = ""
     name: str = ""
     separator: str = ":"
     obj: Any = None
+    number: int = field(default=1, kw_only=True)
 
     @property
     def is_object(self) -> bool:
@@ -62,7 +67,7 @@ class Target:
     def text(self) -> str:
         """The canonical text, or a description in ``‹›`` for an object without one."""
         if self.is_object:
-            return f"‹{_describe(self.obj)}›"
+            return f"‹{_describe(self.obj)}›" if self.number == 1 else f"‹{_describe(self.obj)} {self.number}›"
         return f"{self.module}{self.separator}{self.name}" if self.name else self.module
 
     def __eq__(self, other: object) -> bool:
@@ -81,7 +86,7 @@ class Point:
 
     Attributes:
         text: ``module:Qual.name``.
-        owner: The module, class or instance whose attribute is replaced.
+        owner: The module, class or instance whose attribute is replaced; the object itself if no name leads to it.
         name: The attribute's name.
         raw: What stands there, as found in ``__dict__``, unbound.
         inherited: Whether ``raw`` stands further up, so that undoing means deleting.
@@ -101,6 +106,11 @@ class Point:
     adapter: str = ""
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether no name leads to it, so that only the code of its function can be changed."""
+        return self.owner is self.raw
+
+    @property
     def identity(self) -> tuple[int, str]:
         """What makes two points one: the function itself where it is shared by its aliases, else the place."""
         if type(self.raw) is types.FunctionType and not self.inherited and not self.through:
@@ -114,6 +124,7 @@ def is_plain_callable(raw: object) -> bool:
     """Tell whether references to this object elsewhere are aliases of the same function."""
     return isinstance(raw, types.FunctionType | types.BuiltinFunctionType) or (
         callable(raw)
+        and mock_behind(raw) is None  # the same mock may stand for several functions
         and not isinstance(raw, type | classmethod | staticmethod | property | types.MethodType)
         and not inspect.ismethoddescriptor(raw)
     )
@@ -135,7 +146,7 @@ def target_of(obj: Any) -> Target:
             remedy="Name what is called: 'package.module:function', 'package.module:Class.method', or the object.",
         )
     receiver = getattr(obj, "__self__", None)
-    if isinstance(obj, types.MethodType) and isinstance(receiver, type):
+    if isinstance(obj, types.MethodType) and isinstance(receiver, type) and "<" not in receiver.__qualname__:
         return Target(receiver.__module__, f"{receiver.__qualname__}.{obj.__name__}")
     if isinstance(obj, types.MethodType):
         return Target(obj=obj)
@@ -172,6 +183,8 @@ def check(target: Target) -> Target:
                 f"target {target.text!r} has no ':' between module and name",
                 remedy="A glob is written 'package.module:name*'; '**' stands for any number of packages.",
             )
+        if target.is_glob:
+            _note_names(target.module)
         return target
     exact = canonical(target)
     if exact.module in sys.modules or is_stdlib_module(exact.module):
@@ -302,8 +315,7 @@ def _hands_out(raw: Any) -> bool:
         return True
     if callable(raw) and isinstance(inspect.getattr_static(raw, "__wrapped__", None), types.BuiltinFunctionType):
         return True  # an object that stands for a function, as a tap of ours does
-    mock = sys.modules.get("unittest.mock")
-    return mock is not None and isinstance(raw, mock.Mock)
+    return mock_behind(raw) is not None
 
 
 def _of_what_it_returns(function: Point, text: str, steps: tuple[str, ...]) -> Point:
@@ -337,6 +349,83 @@ def raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
         except AttributeError:
             return _MISSING, False
     return found, True
+
+
+def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list[Point]:
+    """Return those of some points where something else stands than was found there.
+
+    Args:
+        points: The points.
+        reached: Which owners were found to stand where they did, by identity and name; kept up to date.
+    """
+    found: list[Point] = []
+    owner: Any = None
+    names: dict[str, Any] = {}
+    for point in points:
+        if point.owner is not owner:
+            owner = point.owner
+            names = vars(owner) if isinstance(owner, types.ModuleType) and _is_reached(point, reached) else {}
+        # True of most, and of thousands where a glob names them.
+        if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):
+            found.append(point)
+    return found
+
+
+def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
+    if point.adapter or point.is_nameless:
+        return True  # nobody replaces methods of immutable types, and an object without a name is what it is
+    if not _is_reached(point, reached) or point.through:
+        return _is_reached(point, reached)
+    owner = point.owner
+    if not isinstance(owner, type | types.ModuleType):
+        return bool(getattr(owner, point.name, None) == point.raw)
+    if not point.inherited:
+        return vars(owner).get(point.name, _MISSING) is point.raw
+    return raw_attribute(owner, point.name)[0] is point.raw
+
+
+def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
+    """Tell whether the owner of a point is still what its text leads to; without such a text it is given itself."""
+    owner = point.owner
+    if point.text.startswith("‹"):
+        return True
+    if isinstance(owner, types.ModuleType):
+        path = ""
+    else:  # a class may be reached by several names
+        path = point.text if point.kind == "constructor" else point.text.rpartition(".")[0]
+    known = reached.get((id(owner), path))
+    if known is None:
+        known = reached[id(owner), path] = _owner_of(point) is owner
+    return known
+
+
+def _owner_of(point: Point) -> Any:
+    """Return what the text of a point leads to now, where its owner was."""
+    module, _, path = point.text.partition(":")
+    found: Any = sys.modules.get(module)
+    names = path.split(".")
+    steps = len(point.through) + (point.kind != "constructor")
+    for name in names[: len(names) - steps]:
+        found = raw_attribute(found, name)[0]
+        found = immutable.stand_in_of(found) if isinstance(found, type) else found
+    return found
+
+
+def as_it_stands(point: Point) -> Point:
+    """Return the point that the text of another one leads to now.
+
+    Raises:
+        TargetError: It leads to nothing that can be replaced.
+    """
+    owner = point.owner
+    if not point.text.startswith("‹"):
+        module, _, path = point.text.partition(":")
+        return _point_by_name(_import(module), module, path)
+    if not isinstance(owner, type):
+        return _point_on_instance(point.text, owner, point.name)
+    if point.kind == "constructor":
+        return _constructor(point.text, owner)
+    return _point(point.text, owner, point.name, *raw_attribute(owner, point.name))
 
 
 def standing(owner: Any, name: str) -> tuple[Any, bool]:
@@ -409,9 +498,13 @@ def irreplaceable(text: str, owner: Any, name: str) -> TargetError:
 
 def _point_of_object(target: Target) -> Point:
     obj = target.obj
-    if isinstance(obj, types.MethodType):
-        return _point_on_instance(target.text, obj.__self__, obj.__name__)
     receiver = getattr(obj, "__self__", None)
+    if isinstance(obj, types.MethodType):
+        if isinstance(receiver, type):
+            raw, inherited = raw_attribute(receiver, obj.__name__)
+            return _point(target.text, receiver, obj.__name__, raw, inherited)
+        if getattr(receiver, obj.__name__, None) == obj:
+            return _point_on_instance(target.text, receiver, obj.__name__)
     if isinstance(obj, types.BuiltinMethodType) and not isinstance(receiver, types.ModuleType | None):
         if not immutable.is_immutable(type(receiver)):
             return _point_on_instance(target.text, receiver, obj.__name__)
@@ -423,9 +516,52 @@ def _point_of_object(target: Target) -> Point:
             for name, value in list(vars(module).items()):
                 if value is obj:
                     return _point(f"{module.__name__}:{name}", module, name, obj, False)
-    raise TargetError(
-        f"target {target.text} is reached by no name of a module or class, so it cannot be replaced",
-        remedy="Put the fault on the function that makes it, or on what it calls.",
+    function = function_behind(obj)
+    kind = kind_of(obj)
+    if function is None or kind is None:
+        raise _out_of_reach(target)
+    return Point(target.text, obj, function.__name__, obj, False, kind)
+
+
+def function_behind(raw: Any) -> types.FunctionType | None:
+    """Return the Python function whose code runs when an attribute is called, or ``None`` if it has none of its own."""
+    if type(raw) is types.FunctionType:
+        return raw
+    if type(raw) in (staticmethod, classmethod, types.MethodType):
+        raw = raw.__func__
+    elif isinstance(raw, property):
+        raw = raw.fget
+    elif isinstance(raw, functools.cached_property):
+        raw = raw.func
+    return raw if type(raw) is types.FunctionType else None
+
+
+def _out_of_reach(target: Target) -> TargetError:
+    """Return the refusal of an object that has neither a name nor code of its own."""
+    obj = target.obj
+    behind: Any = obj.func if isinstance(obj, functools.partial) else inspect.getattr_static(obj, "__wrapped__", None)
+    if mock_behind(obj) is not None:
+        remedy = "It is a mock: let it raise by its side_effect, or put the fault on the name in which it stands."
+    elif isinstance(behind, types.FunctionType):
+        attribute = "func" if isinstance(obj, functools.partial) else "__wrapped__"
+        remedy = f"Put the fault on the function that it calls, {target_of(behind).text}, which is its {attribute!r}."
+    elif type(inspect.getattr_static(type(obj), "__call__", None)) is types.FunctionType:
+        cls = type(obj)
+        remedy = f"Put the fault on the method that is called: '{cls.__module__}:{cls.__qualname__}.__call__'."
+    else:
+        remedy = "Put the fault on the function that makes it or calls it, or give it a name in a module."
+    return TargetError(
+        f"target {target.text} is reached by no name of a module or class, and has no Python code of its own in which "
+        "a fault could stand",
+        remedy=remedy,
+    )
+
+
+def unspliced(text: str) -> TargetError:
+    """Return the refusal of a function without a name where functions are replaced by name only."""
+    return TargetError(
+        f"target {text} is reached by no name of a module or class, and its code cannot be spliced here",
+        remedy="Give it a name in a module, or put the fault on the function that makes it or calls it.",
     )
 
 
@@ -441,8 +577,13 @@ def _catalogue_error(text: str) -> TargetError:
 
 def kind_of(raw: Any) -> Kind | None:
     """Return what sort of callable a raw attribute is, or ``None`` if it is not callable at all."""
-    if type(raw) is types.FunctionType and not (hasattr(raw, "__wrapped__") or compat.is_marked(raw)):
+    if type(raw) is types.FunctionType and not (
+        hasattr(raw, "__wrapped__") or hasattr(raw, "mock") or compat.is_marked(raw)
+    ):
         return _kind_of_code(raw.__code__)  # of most; inspect takes long, and a glob asks of thousands
+    mock = mock_behind(raw)
+    if mock is not None:  # it answers to every question of inspect
+        return ("coroutine" if is_awaited(mock) else "function") if callable(mock) else None
     if isinstance(raw, property):
         return "property" if raw.fget is not None else None
     if isinstance(raw, functools.cached_property):
@@ -526,7 +667,12 @@ def _matching_points(target: Target) -> Iterator[Point]:
     seen: set[int | tuple[int, str]] = set()
     for module_name in _modules_of_glob(target.module):
         module = sys.modules[module_name]
+        known = _DEFINED.setdefault(module, set())
+        covered = set(known)  # names that the module defines, and in which something of somebody else stands now
         for name, owner, attribute, raw in _named_callables(module):
+            if owner is module:
+                known.add(name)
+                covered.discard(name)
             if not matches(name):
                 continue
             if type(raw) is types.FunctionType and owner is module:
@@ -547,6 +693,23 @@ def _matching_points(target: Target) -> Iterator[Point]:
             if key not in seen:
                 seen.add(key)
                 yield point
+        for name in sorted(covered):
+            raw = vars(module).get(name, _MISSING)
+            if matches(name) and raw is not _MISSING and _is_called(raw):
+                with contextlib.suppress(TargetError):  # as above
+                    yield _point(f"{module_name}:{name}", module, name, raw, False)
+
+
+_DEFINED: WeakKeyDictionary[types.ModuleType, set[str]] = WeakKeyDictionary()
+"""Names that modules were seen to define: a glob means them also while a test double stands there."""
+
+
+def _note_names(pattern: str) -> None:
+    """Note what modules define before any fixture puts something else there; nothing is imported for that."""
+    for name in _loaded(pattern):
+        module = sys.modules[name]
+        if module not in _DEFINED:
+            _DEFINED[module] = {name for name, owner, _, _ in _named_callables(module) if owner is module}
 
 
 def _modules_of_glob(pattern: str) -> list[str]:
@@ -557,6 +720,12 @@ def _modules_of_glob(pattern: str) -> list[str]:
     literal = pattern.split("*")[0].split("?")[0].rpartition(".")[0]
     if literal and _module_exists(literal):
         _import(literal)
+    return _loaded(pattern)
+
+
+def _loaded(pattern: str) -> list[str]:
+    if isinstance(sys.modules.get(pattern), types.ModuleType):
+        return [pattern]
     matches = module_matcher(pattern)
     return sorted(
         name

@@ -33,6 +33,7 @@ ORDER = (
     "faults",
     "triggers",
     "immutable",
+    "doubles",
     "target",
     "scenario",
     "grammar",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import wrapt
 
 from pytest_chaos.injector.aliases import AliasIndex, holders_of
-from pytest_chaos.injector.closures import StandIn, StandIns, is_c_function
+from pytest_chaos.injector.closures import StandIn, StandIns, is_c_function, is_stand_in
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.target import Point, is_plain_callable
@@ -44,7 +44,8 @@ class Wrapper(wrapt.FunctionWrapper[..., Any]):
         return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__qualname__
+        name = getattr(self.__wrapped__, "__qualname__", None)
+        return name if isinstance(name, str) else self.__wrapped__.__reduce_ex__(protocol)  # a partial has no name
 
 
 class _Replaced(NamedTuple):
@@ -57,6 +58,43 @@ class _Replaced(NamedTuple):
 
 Covered = dict[tuple[int, str], _Replaced]
 """The places where replacements stand now, by owner's identity and name."""
+
+
+class Left(NamedTuple):
+    """A place in which somebody may yet put a replacement of ours back, which they found there.
+
+    A mock that was started while it stood there does so when it is stopped, be it at the end of the session.
+    """
+
+    place: _Replaced
+    stand_in: StandIn | None
+
+    def put_back(self) -> bool:
+        """Put back what stood there, if our replacement stands there now; tell whether that is done."""
+        if self.stand_in is not None and self.stand_in.passage is not None:
+            return False  # the stand-in of a C function is one and the same each time: now it stands there for a rule
+        return _restored(self.place)
+
+
+def _restored(done: _Replaced) -> bool:
+    if vars(done.owner).get(done.name) is not done.replacement:
+        return False
+    if done.inherited:
+        delattr(done.owner, done.name)
+    else:
+        setattr(done.owner, done.name, done.raw)
+    return True
+
+
+def is_ours(raw: object) -> bool:
+    """Tell whether something that stands in a name is a replacement of ours."""
+    if isinstance(raw, property):
+        raw = raw.fget
+    elif isinstance(raw, functools.cached_property):
+        raw = raw.func
+    elif type(raw) is staticmethod:
+        raw = raw.__func__
+    return issubclass(type(raw), Wrapper) or is_stand_in(raw)
 
 
 def uncovered(point: Point, covered: Covered) -> Point:
@@ -148,17 +186,18 @@ class AttributeMechanism:
             key = id(done.owner), done.name
             if key in self._covered and self._covered[key] is done:
                 del self._covered[key]
-            if vars(done.owner).get(done.name) is not done.replacement:
+            if not _restored(done):
                 self._shadowed.insert(0, done)
-                continue
-            if done.inherited:
-                delattr(done.owner, done.name)
-            else:
-                setattr(done.owner, done.name, done.raw)
         if replacement is not None and frozenset(sys.modules) != self._modules:
             # A module imported meanwhile may have taken the wrapper for the function.
             for place in list(holders_of(replacement)):
                 setattr(place.owner, place.name, self._point.raw)
+
+    def left_behind(self) -> list[Left]:
+        """Return the places where somebody may yet put our replacement back, and look after them no more."""
+        shadowed, self._shadowed = self._shadowed, []
+        # An instance is not kept alive for that.
+        return [Left(one, self.stand_in) for one in shadowed if isinstance(one.owner, type | types.ModuleType)]
 
     def _replace(self, owner: Any, name: str, raw: Any, inherited: bool, replacement: Any) -> None:
         setattr(owner, name, replacement)

@@ -14,7 +14,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_chaos.injector.bytecode import STEPS, Entry
-from pytest_chaos.injector.hook import LoneHook, take
+from pytest_chaos.injector.hook import TAKE, Called, LoneHook
 
 _FILE = "<pytest-chaos stand-in>"
 # How many positional arguments those take that programs call all the time, and whose signature 3.11 and 3.12 do not
@@ -41,7 +41,7 @@ class StandIn(LoneHook):
         super().__init__()
         self.held = function
         self._shape = _shape(function)
-        self._code = self._code_that(_EACH, {"get": self.entries.get, "fire": self.fire})
+        self._code = self._code_that(_EACH, {"get": self.entries.get, "fire": Called(self.fire)})
         self._alone_code: CodeType | None = None
         self.closure = FunctionType(self._code, {"__tracebackhide__": True})
         functools.update_wrapper(self.closure, function)
@@ -62,7 +62,7 @@ class StandIn(LoneHook):
         """
         if self.closure.__code__ is self._code or self.closure.__code__ is self._alone_code:
             self.alone = entry
-            self._alone_code = self._code_that(_ALONE, {"verdicts": verdicts, "fire": self.fire_alone})
+            self._alone_code = self._code_that(_ALONE, {"verdicts": verdicts, "fire": Called(self.fire_alone)})
             self.closure.__code__ = self._alone_code
 
     def ask_each(self) -> None:
@@ -72,7 +72,7 @@ class StandIn(LoneHook):
         self.alone = None
 
     def _code_that(self, question: str, names: dict[str, Any]) -> CodeType:
-        known = {**names, "next": next, "take": take, "real": self.held}
+        known = {**names, "next": next, "take": TAKE, "real": self.held}
         code = _compiled(question, *self._shape)
         constants = tuple(known.get(value, value) if type(value) is str else value for value in code.co_consts)
         return code.replace(co_consts=constants)

@@ -6,6 +6,8 @@ variable leads each thread and task to the verdicts planned for it, see ``gate``
 
 from __future__ import annotations
 
+import copyreg
+import functools
 import sys
 import threading
 from abc import ABC, abstractmethod
@@ -14,7 +16,7 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
-from pytest_chaos.injector.bytecode import Entry
+from pytest_chaos.injector.bytecode import STEPS, Entry
 from pytest_chaos.injector.call import Layout, SplicedCall
 from pytest_chaos.injector.gate import ALWAYS, Entries
 from pytest_chaos.injector.passage import Passage
@@ -61,6 +63,35 @@ else:
         return act()
 
 
+class Called(functools.partial[Any]):
+    """What a prologue calls, as a constant of the code; pickled by value it is nothing, for there nobody calls it."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return bool, ()
+
+
+TAKE = Called(take)
+_NAME = "pytest-chaos"
+
+
+def _reduced(variable: ContextVar[Any]) -> Any:
+    """Return of what a context variable is made again where a function is shipped to, as cloudpickle and dill do.
+
+    Ours gives each call there an entry that lets it pass, and takes nothing of ours to be made.
+    """
+    if variable.name != _NAME:
+        return object.__reduce_ex__(variable, 2) if _others is None else _others(variable)
+    entry = iter(int, 1) if STEPS else int  # int() is 0, over and over
+    return functools.partial(ContextVar, _NAME, default=entry), ()
+
+
+_others = copyreg.dispatch_table.get(ContextVar)
+# A bound method in C pickles as the object that it belongs to and its name; to stand before it would cost every call.
+copyreg.pickle(ContextVar, _reduced)
+
+
 class Hook(ABC):
     """What the prologue of one function calls.
 
@@ -76,7 +107,7 @@ class Hook(ABC):
     _layout: Layout
 
     def __init__(self) -> None:
-        self.entries: Entries = ContextVar("pytest-chaos", default=ALWAYS)
+        self.entries: Entries = ContextVar(_NAME, default=ALWAYS)
         self.passage: Passage | None = None
         self.has_receiver = False
         self.held: Any = None

@@ -10,16 +10,18 @@ import sys
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from time import monotonic
-from types import FrameType, FunctionType, TracebackType
+from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
+from pytest_chaos.doubles import Double, double_at
+from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
-from pytest_chaos.injector.attribute import Covered, uncovered
+from pytest_chaos.injector.attribute import Covered, is_ours, uncovered
 from pytest_chaos.injector.bytecode import ask
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.injector.closures import StandIn, is_c_function
@@ -29,7 +31,7 @@ from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
 from pytest_chaos.injector.passage import PLAIN, Decision, Passage
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
-from pytest_chaos.injector.splicing import function_behind, receiver_test
+from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
 from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_fault, format_rule
@@ -37,7 +39,7 @@ from pytest_chaos.provenance import Provenance, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
-from pytest_chaos.target import Point, Target, module_matcher
+from pytest_chaos.target import Point, Target, as_it_stands, function_behind, module_matcher, moved
 from pytest_chaos.triggers import Call
 
 _STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
@@ -68,26 +70,44 @@ class Injection:
         rule: What was asked for.
         text: Canonical text of the rule.
         points: The injection points it acts on.
+        moved: Those of them where something else stood when it was armed.
+        covered: What stood over some of them when the body ended: the test put it there meanwhile, past the fault.
         sites: Where it stands there.
         filtered: How many calls its filters refused; these are not counted.
         shadowed: On how many calls it wanted to act, and another rule did.
         only_fault: Text of its fault, where it has only one.
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
+        rank: Of all that act at a site, the one with the highest rank wins.
         observer: Who is told of the calls, for a watch, which no fault belongs to.
         spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
     """
 
-    def __init__(self, rule: Rule, text: str, points: list[Point], injector: Injector, ordinal: int) -> None:
-        self.observer: Observer | None = None
-        self.spares_driver = False
-        self.patience: Patience | None = None
+    def __init__(
+        self,
+        rule: Rule,
+        text: str,
+        points: list[Point],
+        injector: Injector,
+        ordinal: int,
+        rank: int,
+        *,
+        observer: Observer | None = None,
+        spares_driver: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        self.rank = rank
+        self.observer = observer
+        self.spares_driver = spares_driver
+        self.patience = patience
         self.let_through = ""
         self.rule = rule
         self.text = text
         self.points = points
+        self.moved: list[Point] = []
+        self.covered: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
         self._injector = injector
@@ -136,6 +156,11 @@ class Injection:
         """Where the functions of its points are held out of reach of this rule; takes milliseconds to find out."""
         by_name = [point.raw for point in self.points if is_c_function(point.raw)]
         return [text for function in by_name for text in unreached(function)]
+
+    @property
+    def doubles(self) -> list[Double]:
+        """The test doubles that stood at its points, in front of which or behind which it acted."""
+        return self._injector.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
 
     def retire_gates(self) -> None:
         """Let every call be decided one by one from now on, or until new gates are made."""
@@ -193,6 +218,10 @@ class Injection:
 _WATCHING = (Term(Remember()),)
 
 
+def _rank(entry: _Entry) -> int:
+    return entry.injection.rank
+
+
 class _Entry(NamedTuple):
     """One rule at one site: the point by which it came here, and which receivers it means."""
 
@@ -217,7 +246,16 @@ class _Site:
         self.answers: list[Any] = []
 
 
-_Key = int | tuple[int, str]
+_Key = int | tuple[int, str, int]
+
+
+def _place(point: Point) -> _Key:
+    """Return what makes two points one place: a double that is put there since makes it another one."""
+    raw = point.raw.__func__ if type(point.raw) is MethodType else point.raw
+    is_made_anew = point.inherited and isinstance(point.owner, ModuleType)  # by a ``__getattr__`` of the module
+    return (*point.identity, 0 if is_made_anew else id(raw))
+
+
 _this_thread = threading.get_ident
 
 
@@ -260,6 +298,7 @@ class Injector:
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
+        self._ranks = [0, 0]  # the lowest one and the highest one that were given
         self._texts: Counter[str] = Counter()  # of rules that were armed: equal ones draw from streams of their own
         self._entered: set[Entries] = set()  # where some actor has an entry of its own
         self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
@@ -268,26 +307,40 @@ class Injector:
 
     # --- rules
 
-    def arm(self, rule: Rule, *, below: bool = False) -> Injection:
+    def arm(
+        self, rule: Rule, *, below: bool = False, spares_driver: bool = False, patience: Patience | None = None
+    ) -> Injection:
         """Arm a rule; it acts once the window is open.
 
         Args:
             rule: What goes wrong.
             below: Whether rules that are armed already win over it, as if they had been armed later.
+            spares_driver: Whether the test's own calls are counted and left alone.
+            patience: How long it may go on.
 
         Raises:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
+        self._armory.tidy()
         text = format_rule(rule)
         with _collector_paused(rule.target.is_glob):
             points = rule.points()
             if self._covered:
                 points = [uncovered(point, self._covered) for point in points]
-            injection = Injection(rule, text, points, self, self._texts[text])
+            injection = Injection(
+                rule,
+                text,
+                points,
+                self,
+                self._texts[text],
+                self._next_rank(below=below),
+                spares_driver=spares_driver,
+                patience=patience,
+            )
             if not rule.can_fire:
                 return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
             try:
-                self._attach(injection, injection.points, below=below)
+                self._attach(injection, injection.points)
             except BaseException:
                 self._detach(injection)
                 raise
@@ -308,14 +361,15 @@ class Injector:
         Raises:
             SpecificationError: The target cannot be resolved or replaced; then nothing has changed.
         """
+        self._armory.tidy()
         rule = Rule(target, _WATCHING)
         is_late = not target.is_loaded  # a module that only the test imports is not imported for it
         points = ([] if is_late else rule.points()) if points is None else points
-        watch = Injection(rule, target.text, [uncovered(point, self._covered) for point in points], self, 0)
-        watch.observer = observer
+        points = [uncovered(point, self._covered) for point in points]
+        watch = Injection(rule, target.text, points, self, 0, self._next_rank(), observer=observer)
         try:
             with _collector_paused(target.is_glob):
-                self._attach(watch, watch.points, below=False)
+                self._attach(watch, watch.points)
         except BaseException:
             self._detach(watch)
             raise
@@ -325,7 +379,11 @@ class Injector:
             self._armory.imports.listen(names, self._module_loaded)
         return watch
 
-    def _attach(self, injection: Injection, points: list[Point], *, below: bool) -> None:
+    def _next_rank(self, *, below: bool = False) -> int:
+        self._ranks[not below] += -1 if below else 1
+        return self._ranks[not below]
+
+    def _attach(self, injection: Injection, points: list[Point]) -> None:
         sites = [self._site(point) for point in points]
         for point, site in zip(points, sites, strict=True):
             entry = _Entry(injection, point, receiver_test(point))
@@ -337,10 +395,9 @@ class Injector:
                     injection.sites.append(site)
             else:
                 injection.sites.append(site)
-            if below:
-                site.rules.insert(0, entry)
-            else:
-                site.rules.append(entry)
+            site.rules.append(entry)
+            if len(site.rules) > 1:
+                site.rules.sort(key=_rank)
             if site.passage is not None:
                 self._settle_receivers(site)
             if self._is_open:
@@ -358,13 +415,78 @@ class Injector:
             try:
                 found = [point for point in injection.rule.points() if (id(point.owner), point.name) not in known]
                 injection.points.extend(found)
-                self._attach(injection, found, below=True)
+                self._attach(injection, found)
             except Exception as error:  # noqa: BLE001  # the import is the user's; noted, the run is inconclusive
                 self.journal.failed(f"{injection.text} could not be put into {name}: {error}")
 
+    def _follow_names(self) -> None:
+        """Let each rule stand where its names lead now: since it was armed somebody may have put a double there.
+
+        Raises:
+            SpecificationError: What stands there now cannot be replaced.
+        """
+        reached: dict[tuple[int, str], bool] = {}
+        for injection in (*self.watches, *self.injections):
+            gone = set(map(id, moved(injection.points, reached))) if injection.sites else set()
+            if not gone:
+                continue
+            points: list[Point] = []
+            for point in injection.points:
+                points += self._as_it_stands(injection, point) if id(point) in gone else [point]
+            self._detach(injection)
+            injection.points = points
+            self._attach(injection, points)
+
+    def _as_it_stands(self, injection: Injection, point: Point) -> list[Point]:
+        """Return the point that a name leads to now, or none if no fault can be put there."""
+        try:
+            found = injection.rule.usable([as_it_stands(point)])
+        except SpecificationError as error:
+            if injection.observer is None:
+                self.journal.failed(f"{injection.text} could not be put in its place: {error}")
+            return []
+        if any(is_ours(new.raw) for new in found):
+            return [point]  # an experiment runs inside the window of another one
+        injection.moved += found
+        return found
+
+    def _note_covered(self) -> None:
+        """Note what the body put in the names of rules; what a glob means is too much to look at."""
+        for injection in self.injections:
+            if not injection.sites or injection.rule.target.is_glob:
+                continue
+            for point in moved(injection.points, {}):
+                with contextlib.suppress(SpecificationError):  # what cannot be called is no double
+                    now = as_it_stands(point)
+                    if not is_ours(now.raw):
+                        injection.covered.append(now)
+
+    def doubles_at(self, points: Iterable[Point], new: Iterable[Point]) -> list[Double]:
+        """Return the test doubles that stand at some points.
+
+        Args:
+            points: The points.
+            new: Those of them where something else stood when the rule was armed.
+        """
+        is_new = set(map(id, new))
+        found = (
+            double_at(
+                point.text,
+                point.owner if point.kind == "constructor" else point.raw,
+                self._provenance,
+                is_new=id(point) in is_new,
+            )
+            for point in points
+            # Of thousands of functions nearly all are where they were written.
+            if type(point.raw) is not FunctionType
+            or point.raw.__globals__ is not getattr(point.owner, "__dict__", None)
+        )
+        return [double for double in found if double is not None]
+
     def name_of(self, obj: object) -> str:
         """Return the text of the point where this very object stood before it was replaced, or an empty text."""
-        return next((site.point.text for site in self._sites.values() if site.point.raw is obj), "")
+        found = next((site.point.text for site in self._sites.values() if site.point.raw is obj), "")
+        return "" if found.startswith("‹") else found
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""
@@ -381,6 +503,9 @@ class Injector:
             self.lift(injection)
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
+            self._armory.left += mechanism.left_behind()
+        self._shadowed = []
+        self._armory.tidy()
         self._armory.imports.forget(self._module_loaded)
 
     def lift_watches(self) -> None:
@@ -413,14 +538,14 @@ class Injector:
         self._plan(list(self._sites.values()))
 
     def _site(self, point: Point) -> _Site:
-        function = function_behind(point)
+        function = function_behind(point.raw)
         if function is not None and not (point.through or point.adapter or point.inherited):
             joined = self._sites.get(id(function))
             if joined is not None:
                 return joined
         mechanism = mechanism_for(point, function, self._armory, self._covered)
         # A spliced function is one site, by whatever name it is reached; else the place is what is replaced.
-        key = id(function) if function is not None and mechanism.is_by_function else point.identity
+        key = id(function) if function is not None and mechanism.is_by_function else _place(point)
         site = self._sites.get(key)
         if site is None:
             site = self._sites[key] = _Site(key, point, mechanism, function)
@@ -479,8 +604,8 @@ class Injector:
             site.planned = site.rules[0]
 
     def _can_plan(self, injection: Injection) -> bool:
-        if injection.observer is not None or injection.spares_driver:
-            return False
+        if injection.observer is not None or injection.spares_driver or injection.patience is not None:
+            return False  # these are asked over each call
         if self._decides_each_call or injection.is_lifted or injection.needs_answers or _has_filter(injection.rule):
             return False
         return injection.cursor.is_counted or injection.cursor.is_drawn
@@ -531,6 +656,8 @@ class Injector:
         self._began = monotonic()
         try:
             with _collector_paused(len(self._sites) > 50):
+                self._armory.tidy()
+                self._follow_names()
                 for site in list(self._sites.values()):
                     self._install(site)
         except BaseException:
@@ -541,6 +668,8 @@ class Injector:
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
+        if self._is_open:
+            self._note_covered()
         self._is_open = False
         _INJECTORS.discard(self)
         for site in reversed(list(self._sites.values())):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.attribute import AttributeMechanism, Covered
+from pytest_chaos.injector.attribute import AttributeMechanism, Covered, Left
 from pytest_chaos.injector.closures import StandIn, StandIns
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.importing import Imports
@@ -15,7 +15,7 @@ from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.returned import ReturnedMechanism
 from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
-from pytest_chaos.target import Point, irreplaceable
+from pytest_chaos.target import Point, irreplaceable, unspliced
 
 
 class Mechanism(Protocol):
@@ -47,6 +47,9 @@ class Mechanism(Protocol):
     def remove(self) -> None:
         """Take it away. Harmless when done twice."""
 
+    def left_behind(self) -> list[Left]:
+        """Return the places where somebody may yet put ours back, and look after them no more."""
+
 
 class Armory:
     """What the injectors of a session share, so that it is made once.
@@ -59,6 +62,7 @@ class Armory:
         twins: The spliced code of Python functions, or ``None`` if none is spliced.
         stand_ins: What stands in for C functions.
         imports: Tells of modules that are imported while a glob is armed.
+        left: Places where somebody may yet put a replacement back that they found there in an earlier body.
     """
 
     def __init__(self, *, can_splice: bool = True) -> None:
@@ -66,6 +70,12 @@ class Armory:
         self.twins = Twins() if can_splice else None
         self.stand_ins = StandIns()
         self.imports = Imports()
+        self.left: list[Left] = []
+
+    def tidy(self) -> None:
+        """Put back what stood where a replacement of an earlier body has turned up again."""
+        if self.left:
+            self.left = [place for place in self.left if not place.put_back()]
 
 
 def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, covered: Covered) -> Mechanism:
@@ -78,7 +88,7 @@ def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, c
         covered: Where replacements stand.
 
     Raises:
-        TargetError: It stands on one instance whose attributes cannot be replaced, and is not spliced.
+        TargetError: It stands on one instance whose attributes cannot be replaced, or has no name, and is not spliced.
     """
     if point.through:
         return ReturnedMechanism(point, armory.aliases, covered)
@@ -88,6 +98,8 @@ def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, c
         twin = armory.twins.twin_of(function)
         if twin is not None:
             return SpliceMechanism(function, twin, has_receiver(point))
+    if point.is_nameless:
+        raise unspliced(point.text)
     if not hasattr(point.owner, "__dict__"):
         raise irreplaceable(point.text, point.owner, point.name)
     return JoiningMechanism(point, AttributeMechanism(point, armory.aliases, armory.stand_ins, covered))

@@ -147,8 +147,10 @@ def _async_context_manager(strike: Strike) -> Any:
 
 def _named(made: Any, strike: Strike) -> Any:
     """Give a coroutine or generator of ours the name of the one it stands for."""
-    made.__name__ = getattr(strike.function, "__name__", made.__name__)
-    made.__qualname__ = getattr(strike.function, "__qualname__", made.__qualname__)
+    for attribute in ("__name__", "__qualname__"):
+        name = getattr(strike.function, attribute, None)
+        if type(name) is str:  # a mock with a spec has mocks there
+            setattr(made, attribute, name)
     return made
 
 

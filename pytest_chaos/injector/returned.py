@@ -16,7 +16,7 @@ from pytest_chaos.errors import near_misses
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
-from pytest_chaos.injector.attribute import Covered
+from pytest_chaos.injector.attribute import Covered, Left
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Decision, Passage
@@ -230,6 +230,10 @@ class ReturnedMechanism:
             self._adapted.remove()
         if self._source is not None:
             self._source.leave(self._take)
+
+    def left_behind(self) -> list[Left]:
+        """Return the places where somebody may yet put our replacement back, and look after them no more."""
+        return self._source.left_behind() if self._source is not None else []
 
     def _take(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True

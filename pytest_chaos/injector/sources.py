@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_chaos.injector.aliases import AliasIndex, holders_of
-from pytest_chaos.injector.attribute import AttributeMechanism, Covered, Wrapper
-from pytest_chaos.injector.closures import StandIn, StandIns, is_stand_in
+from pytest_chaos.injector.attribute import AttributeMechanism, Covered, Left, Wrapper, is_ours
+from pytest_chaos.injector.closures import StandIn, StandIns
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.target import Point, standing
@@ -42,7 +42,7 @@ class Standing(AttributeMechanism):
         """Put it in place, also over the replacement of a rule, wherever that stands."""
         self.install(taker)  # type: ignore[arg-type]  # wrapt calls any function as it calls a passage
         raw, done = self._point.raw, self._replaced[0]
-        if issubclass(type(raw), Wrapper) or is_stand_in(raw):
+        if is_ours(raw):
             for place in list(holders_of(raw)):
                 self._replace(place.owner, place.name, raw, False, done.replacement)
 
@@ -81,6 +81,10 @@ class Source:
             self._takers.remove(taker)
         if not self._takers and self._standing is not None:
             self._standing.remove()
+
+    def left_behind(self) -> list[Left]:
+        """Return the places where somebody may yet put our replacement back, unless it is to stand there."""
+        return self._standing.left_behind() if self._standing is not None and not self._takers else []
 
     def pass_through(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make a call through all who joined; what wrapt calls."""
@@ -169,3 +173,7 @@ class JoiningMechanism:
         if self._source is not None:
             self._source.leave(passage)
         self._alone.remove()
+
+    def left_behind(self) -> list[Left]:
+        """Return the places where somebody may yet put our replacement back, and look after them no more."""
+        return self._alone.left_behind() + (self._source.left_behind() if self._source is not None else [])

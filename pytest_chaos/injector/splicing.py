@@ -6,15 +6,15 @@ after that, putting it in place and taking it away is one assignment.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
 
+from pytest_chaos.injector.attribute import Left
 from pytest_chaos.injector.bytecode import CannotSplice, spliced
 from pytest_chaos.injector.gate import Entries
-from pytest_chaos.injector.hook import Hook, take
+from pytest_chaos.injector.hook import TAKE, Called, Hook
 from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.target import Point
@@ -37,7 +37,7 @@ class Twin(Hook):
     def __init__(self, function: FunctionType) -> None:
         self.original = original = function.__code__
         Hook.__init__(self)
-        self.code = spliced(original, self.entries.get, self.fire, take)
+        self.code = spliced(original, self.entries.get, Called(self.fire), TAKE)
         self._function = ref(function)
         self._outer: tuple[tuple[Passage, bool], ...] = ()
 
@@ -162,19 +162,9 @@ class SpliceMechanism:
         if passage is not None:
             self._twin.remove(passage)
 
-
-def function_behind(point: Point) -> FunctionType | None:
-    """Return the Python function whose code runs when the point is called, or ``None`` if there is none of its own."""
-    raw: Any = point.raw
-    if type(raw) is FunctionType:
-        return raw
-    if type(raw) in (staticmethod, classmethod, MethodType):
-        raw = raw.__func__
-    elif isinstance(raw, property):
-        raw = raw.fget
-    elif isinstance(raw, functools.cached_property):
-        raw = raw.func
-    return raw if type(raw) is FunctionType else None
+    def left_behind(self) -> list[Left]:
+        """Return nothing: no name is replaced."""
+        return []
 
 
 def receiver_test(point: Point) -> Callable[[Any], bool] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,9 @@ class Exploring:
         self._session = session
         self._settings = settings
         self._plans: dict[pytest.Item, TestPlan] = {}
-        self._points: dict[str, list[Point]] = {}
+        self._points: dict[Target, list[Point]] = {}
         self._by_text: dict[str, Point] = {}
+        self._objects: dict[str, Target] = {}
         self._taken: set[Key] | None = set() if settings.scope == "suite" else None
         self._deferred: list[tuple[float, pytest.Item, Plain]] = []
         self._spent_s = 0.0
@@ -87,7 +89,7 @@ class Exploring:
                 marks[item] = exploration_of(item)
             except SpecificationError as error:
                 errors.append(error)
-        targets = self._targets_for_all(errors, any(marks.values()), is_empty=not items)
+        targets = self._targets_for_all(any(marks.values()), is_empty=not items)
         replays: dict[str, list[Scenario]] = {}
         for one in settings.replay:
             found = Scenario(one.label, one.rules, "rule", ("", "", one.label), one.seed, one.spares_driver)
@@ -114,21 +116,16 @@ class Exploring:
             )
         return errors
 
-    def _targets_for_all(self, errors: list[SpecificationError], has_marks: bool, *, is_empty: bool) -> list[Target]:
-        """Return what tests are swept over whose markers name nothing, and note what is wrong with it."""
+    def _targets_for_all(self, has_marks: bool, *, is_empty: bool) -> list[Target]:
+        """Return what tests are swept over whose markers name nothing."""
         settings = self._settings
-        targets: list[Target] = []
-        for target, place in settings.targets:
-            try:
-                targets.append(_checked(target, place))
-            except SpecificationError as error:
-                errors.append(error)
+        targets = [target for target, _ in settings.targets]
         imported = loaded()
         targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
         missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
         if missing and not is_empty:
             self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
-        is_asked = bool(targets or errors or missing or settings.scenarios or settings.replay or has_marks)
+        is_asked = bool(targets or missing or settings.scenarios or settings.replay or has_marks)
         self._is_sweep = settings.sweeps and not is_asked
         if self._is_sweep:
             targets = [parse_target(boundary.target) for boundary in imported]
@@ -151,14 +148,16 @@ class Exploring:
         """
         settings = self._settings
         contract = specification_of(item, settings.contract).contract
+        own: list[tuple[Target, str]] = []
         if mark is not None and not settings.replay:
-            targets = [_checked(target, place) for target, place in mark.targets] or targets
+            own = [(_checked(target, place), place) for target, place in mark.targets]
+            targets = [target for target, _ in own] or targets
             targets = targets or [parse_target(boundary.target) for boundary in loaded()]
         if not (targets or scenarios or replays):
             return None
         rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
-        places = {target.text: place for target, place in (*settings.targets, *(mark.targets if mark else ()))}
-        places.update((rule.target.text, rule.source) for rule in rules)
+        places = dict((*settings.targets, *own))
+        places.update((rule.target, rule.source) for rule in rules)
         watched = self.watched_of([*targets, *(rule.target for rule in rules)], places)
         return TestPlan(watched, targets, scenarios, mark or Exploration(), contract, replays, labels)
 
@@ -169,30 +168,26 @@ class Exploring:
 
     def watch_rules(self) -> list[Rule]:
         """Return a rule for each watched target, for who must know of it before fixtures are set up."""
-        targets = {target.text: target for plan in self._plans.values() for target, _ in plan.watched}
-        return [Rule(target, (Term(Hang()),)) for target in targets.values()]
+        targets = dict.fromkeys(target for plan in self._plans.values() for target, _ in plan.watched)
+        return [Rule(target, (Term(Hang()),)) for target in targets]
 
-    def watched_of(self, targets: list[Target], places: Mapping[str, str] = MappingProxyType({})) -> Watched:
+    def watched_of(self, targets: list[Target], places: Mapping[Target, str] = MappingProxyType({})) -> Watched:
         """Return targets with their injection points; a call that two of them stand for belongs to the first.
 
         Args:
             targets: The targets.
-            places: Where they are written, by text.
+            places: Where they are written.
 
         Raises:
             SpecificationError: One of them names nothing; the error names its place.
         """
         watched: Watched = []
-        seen: set[str] = set()
         taken: set[tuple[int, str]] = set()
-        for target in targets:
-            if target.text in seen:
-                continue
-            seen.add(target.text)
+        for target in dict.fromkeys(targets):
             try:
                 points = self._points_of(target)
             except SpecificationError as error:
-                raise error.at(places.get(target.text, "")) from None
+                raise error.at(places.get(target, "")) from None
             fresh = [point for point in points if point.identity not in taken]
             taken.update(point.identity for point in fresh)
             watched.append((target, fresh))
@@ -200,11 +195,23 @@ class Exploring:
 
     def _points_of(self, target: Target) -> list[Point]:
         """Return the injection points of a target; none yet, if only a test imports its module."""
-        points = self._points.get(target.text)
+        points = self._points.get(target)
         if points is None and target.is_loaded:
-            points = self._points[target.text] = resolve_target(target)
+            points = self._points[target] = resolve_target(self._told_apart(target))
             self._by_text.update({point.text: point for point in points})
         return points or []
+
+    def _told_apart(self, target: Target) -> Target:
+        """Return a target with a text of its own: of two functions without a name, the second one has a number."""
+        if not target.is_object:
+            return target
+        same = sum(known.text == target.text for known in self._points if known.is_object)
+        numbered = replace(target, number=same + 1)
+        self._objects[numbered.text] = numbered
+        return numbered
+
+    def _target_of(self, text: str) -> Target:
+        return self._objects.get(text) or parse_target(text)
 
     def _points_now(self, target: Target) -> list[Point]:
         """Return the same while tests run; what is wrong with a target is told at the end."""
@@ -359,7 +366,7 @@ class Exploring:
         def offered(spot: Spot, calls: Calls) -> list[Fault]:
             point = self._by_text.get(spot[0])
             if point is None and globs:  # its module was imported while the test ran
-                point = next(iter(resolve_target(parse_target(spot[0]))), None)
+                point = next(iter(resolve_target(self._target_of(spot[0]))), None)
                 if point is not None:
                     self._by_text[spot[0]] = point
                     swept.add(spot[0])
@@ -377,10 +384,16 @@ class Exploring:
             return not is_asked or hook(config=item.config, test=test, scenario=scenario) is not False
 
         called = {point for point, _ in plain.trace.spots}
+        # A call that several targets stand for is told by the text of one of them.
+        places = {self._by_text[text].identity for text in called if text in self._by_text}
         own = [
             one
             for one in self.scenarios_of(plan)
-            if any(point.text in called for rule in one.rules for point in self._points_now(rule.target))
+            if any(
+                point.text in called or point.identity in places
+                for rule in one.rules
+                for point in self._points_now(rule.target)
+            )
         ]
         return Explorer(
             plain.trace,
@@ -390,6 +403,7 @@ class Exploring:
             with_driver=plan.mark.driver,
             rules=[*own, *plan.replays],
             wanted=self._wanted(plan),
+            target_of=self._target_of,
         )
 
     def _wanted(self, plan: TestPlan) -> Callable[[str], bool] | None:
@@ -468,8 +482,11 @@ class FreshRun:
         if run is not None:
             run(item, nextitem)
             return True
-        rules = [(tuple(parse(text)), seed, spares) for text, seed, spares in self._question.scenarios]
-        targets = [parse_target(text) for text in self._question.targets]
+        rules = [
+            (tuple(rule.checked() for rule in parse(text)), seed, spares)
+            for text, seed, spares in self._question.scenarios
+        ]
+        targets = [check_target(parse_target(text)) for text in self._question.targets]
         contract = specification_of(item, self._session.settings.contract).contract
         watched = self._exploring.watched_of(targets)
         plan = TestPlan(watched, targets, [], exploration_of(item) or Exploration(), contract)

@@ -10,7 +10,7 @@ import re
 import tomllib
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from pytest_chaos.hang import BUDGET_S
 from pytest_chaos.notation import fault_alone, parse, parse_target
 from pytest_chaos.resources.filters import KEYS as FILTER_KEYS
 from pytest_chaos.resources.filters import Filter, read_filter
-from pytest_chaos.scenario import Rule
+from pytest_chaos.scenario import Rule, check_all
 from pytest_chaos.target import Target
+from pytest_chaos.target import check as check_target
 from pytest_chaos.triggers import ALWAYS
 
 _TABLE = "[tool.pytest_chaos]"
@@ -98,6 +99,33 @@ class Settings:
     def rules(self) -> list[Rule]:
         """All rules of all scenarios."""
         return [rule for rules in self.scenarios for rule in rules]
+
+    def check(self) -> list[SpecificationError]:
+        """Look up what rules and targets name, write it in canonical form, and return what is wrong.
+
+        Not before collection, which may import what they name.
+        """
+        errors: list[SpecificationError] = []
+        self.scenarios = _checked_rules(self.scenarios, errors)
+        replays = _checked_rules([one.rules for one in self.replay], errors)
+        self.replay = [replace(one, rules=rules) for one, rules in zip(self.replay, replays, strict=True)]
+        targets = self.targets
+        self.targets = []
+        for target, place in targets:
+            try:
+                self.targets.append((check_target(target), place))
+            except SpecificationError as error:
+                errors.append(error.at(place))
+        return errors
+
+
+def _checked_rules(scenarios: list[tuple[Rule, ...]], errors: list[SpecificationError]) -> list[tuple[Rule, ...]]:
+    checked = []
+    for rules in scenarios:
+        good, wrong = check_all(rules)
+        errors += wrong
+        checked.append(tuple(good))
+    return checked
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -215,7 +215,7 @@ class ChaosSession:
             found.rules, wrong = check_all(found.rules)
             errors.extend(wrong)
             item.stash[SPECIFICATION] = found
-        errors.extend(check_all(self.settings.rules)[1])
+        errors.extend(self.settings.check())
         errors.extend([] if errors else self.exploring.prepare(ordinary, self.wanted))
         try:
             self.settings.contract.error_classes()
@@ -282,6 +282,7 @@ class ChaosSession:
         """Take every tap out, put every factory back, and wait for no thread that a fault has left."""
         self._leave_threads_behind()
         self._adapters.close()
+        self.laboratory.armory.tidy()
         self.laboratory.guard.close()
         self.laboratory.census.close()
 

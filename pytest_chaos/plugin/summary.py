@@ -59,7 +59,7 @@ def write(
         terminal.write_line(lines.totals(records))
     if leaks_judged or any(record["kind"] == "session" for record in records):
         terminal.write_line(lines.leak_totals(records, leaks_judged))
-    for line in never:
+    for line in (*lines.doubles_met(records), *never):
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)

@@ -8,6 +8,7 @@ from pytest_chaos.explorer import EXPLORATION, Tally
 from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
+_MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
 _MOST_WAYS = 3  # lines that tell what became of injected errors
 
 
@@ -22,6 +23,7 @@ def verdict_text(record: Record) -> str:
         lines.append(
             f"  rule: {rule['text']}{_source(rule)}: fired on {rule['activations']} of {_calls(rule['calls'])}"
         )
+        lines.extend(f"  met a test double: {_double(double)}" for double in rule["doubles"][:_MOST_DOUBLES])
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
         lines.append(f"  fired: {len(record['fired']) - 3} times more")
@@ -130,6 +132,14 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
+def doubles_met(records: Iterable[Record]) -> list[str]:
+    """Return a line for each test double in front of which some rule stood; the report file holds all of them."""
+    met = dict.fromkeys(_double(double) for rule in rules_of(records) for double in rule["doubles"])
+    shown = [f"met a test double: {one}" for one in list(met)[:_MOST_DOUBLES]]
+    left = len(met) - len(shown)
+    return [*shown, f"met {_many(left, 'test double')} more, see --chaos-report"] if left else shown
+
+
 def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
     """Return a line for each rule that fired in no run of the session, by the rule's text and source."""
     return {
@@ -149,6 +159,11 @@ def _calls(count: int) -> str:
 
 def _times(count: int) -> str:
     return f" ({count} times)" if count > 1 else ""
+
+
+def _double(double: Record) -> str:
+    place = f" ({double['place']})" if double["place"] else ""
+    return f"{double['point']} is {double['what']}{place}"
 
 
 def _fired(fired: Record) -> str:

@@ -43,6 +43,9 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
                 "activations": rule.fired,
                 "target": rule.target,
                 "fault": rule.fault,
+                "doubles": [
+                    {"point": double.point, "what": double.what, "place": double.place} for double in rule.doubles
+                ],
             }
             for rule in seen.rules
         ],
@@ -70,7 +73,9 @@ def rules_of(records: Iterable[Record]) -> list[Record]:
     sums: dict[tuple[str, str], Record] = {}
     for record in records:
         for rule in record["rules"]:
-            total = sums.setdefault((rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0})
+            start = {**rule, "calls": 0, "activations": 0, "doubles": []}
+            total = sums.setdefault((rule["text"], rule["source"]), start)
+            total["doubles"] += [double for double in rule["doubles"] if double not in total["doubles"]]
             total["calls"] += rule["calls"]
             total["activations"] += rule["activations"]
     return [sums[key] for key in sorted(sums)]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import MisuseError, NotRecoveredError, SpecificationError
+from pytest_chaos import MisuseError, NotRecoveredError, SpecificationError, parse
 from pytest_chaos.contract import Contract
 from pytest_chaos.control import Chaos
+from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.verdict import Evidence, Finding, Verdict
@@ -35,6 +36,24 @@ def bank(): return "paid"
 @pytest.fixture
 def shop(lab: Any) -> Any:
     return lab.module("shop", BREAKER)
+
+
+def test_a_rule_alone_at_its_point_spares_the_test_and_is_lifted_when_its_patience_ends(lab: Any) -> None:
+    """Nobody watches that point, so nothing but the rule itself makes that each of its calls is decided."""
+    shop = lab.module("shop", "def bank(): return 'paid'\n\ndef system(): return bank()\n")
+    experiment = lab.experiment()
+    experiment.watch([])
+    injection = experiment.explore(parse("shop:bank = raise(OSError)")[0], spares_driver=True, patience=Patience(2, 60))
+    with experiment.body():
+        for _ in range(2):
+            assert shop.bank() == "paid"  # the test's own call
+            with pytest.raises(OSError, match="injected"):
+                shop.system()
+        assert shop.system() == "paid"
+    seen, _ = experiment.conclude()
+
+    assert (injection.calls, injection.fired) == (5, 2)
+    assert seen.let_through == "after 2 activations shop:bank = raise(OSError) was lifted, so that the test ends"
 
 
 def test_observation_says_what_was_asked_and_what_happened(shop: Any, lab: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import sqlite3
 import sys
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -348,10 +350,35 @@ def test_object_that_is_not_callable_is_refused(obj: Any) -> None:
         target_of(obj)
 
 
-@pytest.mark.parametrize("obj", [lambda: 1, functools.partial(int)])
-def test_object_that_no_name_reaches_is_refused(obj: Any) -> None:
-    with pytest.raises(TargetError, match="reached by no name"):
+class Handler:
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("obj", "remedy"),
+    [
+        (functools.partial(int), "the function that makes it or calls it, or give it a name"),
+        (functools.partial(lambda: 1), "the function that it calls, ‹<lambda>›, which is its 'func'"),
+        (functools.partial(json.dumps), "the function that it calls, json:dumps, which is its 'func'"),
+        (functools.lru_cache(lambda: 1), "the function that it calls, ‹<lambda>›, which is its '__wrapped__'"),
+        (Handler(), rf"the method that is called: '{__name__}:Handler.__call__'"),
+        (mock.Mock(), "by its side_effect, or put the fault on the name"),
+    ],
+    ids=["partial of a class", "partial", "partial of a named function", "cached", "callable", "mock"],
+)
+def test_object_with_neither_name_nor_code_is_refused_and_told_what_to_do(obj: Any, remedy: str) -> None:
+    with pytest.raises(TargetError, match=f"(?s)reached by no name.*{remedy}"):
         resolve(target_of(obj))
+
+
+def test_function_without_a_name_is_a_point_by_itself() -> None:
+    def nested() -> None: ...
+
+    async def awaited() -> None: ...
+
+    for obj, kind in ((lambda: 1, "function"), (nested, "function"), (awaited, "coroutine")):
+        (point,) = resolve(target_of(obj))
+        assert (point.raw, point.kind, point.is_nameless) == (obj, kind, True)
 
 
 def test_method_of_an_immutable_instance_is_refused() -> None:

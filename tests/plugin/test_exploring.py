@@ -687,6 +687,7 @@ def test_the_fields_of_a_result(shop):
             "activations": 1,
             "target": "shop:charge",
             "fault": "raise(TimeoutError)",
+            "doubles": [],
         }
     ]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from pytest_chaos.doubles import mock_behind
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.sources import PassThrough, Source, source_at
 from pytest_chaos.provenance import Provenance
@@ -21,9 +24,11 @@ class Factory:
         module: Where the function stands.
         name: Its name.
         taker: What its calls go through then.
+        adds_arguments: Whether it is asked for objects of ours, with arguments that the caller did not write.
     """
 
-    def __init__(self, module: ModuleType, name: str, taker: PassThrough) -> None:
+    def __init__(self, module: ModuleType, name: str, taker: PassThrough, *, adds_arguments: bool) -> None:
+        self._adds_arguments = adds_arguments
         self._module = module
         self._name = name
         self._taker = taker
@@ -35,15 +40,29 @@ class Factory:
         """Stand there. Counted; see :meth:`release`."""
         self.provenance = provenance or self.provenance
         if not self._holders:
-            raw, inherited = standing(self._module, self._name)
-            text = f"{self._module.__name__}:{self._name}"
-            self._source = source_at(Point(text, self._module, self._name, raw, inherited, "function"), aliases, {})
+            self._source = self._new_source(aliases)
         if self._source is not None:
             self._source.join(self._taker)
         self._holders += 1
 
+    def _new_source(self, aliases: AliasIndex) -> Source | None:
+        """Return what stands at the function, or nothing where a double does that knows no arguments of ours."""
+        raw, inherited = standing(self._module, self._name)
+        if self._adds_arguments and not self._is_librarys(raw):
+            return None
+        point = Point(f"{self._module.__name__}:{self._name}", self._module, self._name, raw, inherited, "function")
+        return source_at(point, aliases, {})
+
+    def _is_librarys(self, raw: Any) -> bool:
+        if mock_behind(raw) is not None:
+            return False
+        function = inspect.unwrap(raw)
+        home = getattr(function, "__module__", None) or ""
+        return home.partition(".")[0].removeprefix("_") == self._module.__name__.partition(".")[0]
+
     def release(self) -> None:
         """Undo one :meth:`hold`; with the last one the function is as before."""
-        if self._source is not None and self._holders:
+        if self._holders:
             self._holders -= 1
-            self._source.leave(self._taker)
+            if self._source is not None:
+                self._source.leave(self._taker)

@@ -97,7 +97,7 @@ class FilesAdapter(Factory):
     """Stands at ``open``, wherever it was copied to."""
 
     def __init__(self) -> None:
-        super().__init__(builtins, "open", _open)
+        super().__init__(builtins, "open", _open, adds_arguments=False)
 
     def reach(self, point: Point, aliases: AliasIndex) -> _FileReach:
         """Return what reaches a method."""

@@ -56,7 +56,7 @@ class Psycopg2Adapter(Factory):
     """Stands at ``psycopg2.connect``, wherever it was copied to."""
 
     def __init__(self) -> None:
-        super().__init__(psycopg2, "connect", _connect)
+        super().__init__(psycopg2, "connect", _connect, adds_arguments=True)
 
     def reach(self, point: Point, aliases: AliasIndex) -> TwinReach:
         """Return what reaches a method."""

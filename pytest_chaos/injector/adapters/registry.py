@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.injector.adapters.base import Adapter, Reach
 from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.attribute import Left
 from pytest_chaos.injector.sources import PassThrough
 from pytest_chaos.provenance import Provenance, is_stdlib_module
 from pytest_chaos.scenario import Rule
@@ -63,6 +64,10 @@ class AdapterMechanism:
             reach, self._reach = self._reach, None
             reach.remove()
             self._adapter.release()
+
+    def left_behind(self) -> list[Left]:
+        """Return nothing: what is replaced for a rule belongs to us."""
+        return []
 
 
 class Adapters:

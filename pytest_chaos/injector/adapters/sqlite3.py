@@ -80,7 +80,7 @@ class Sqlite3Adapter(Factory):
     """Stands at ``sqlite3.connect``, wherever it was copied to."""
 
     def __init__(self) -> None:
-        super().__init__(sqlite3, "connect", _connect)
+        super().__init__(sqlite3, "connect", _connect, adds_arguments=True)
 
     def reach(self, point: Point, aliases: AliasIndex) -> TwinReach:
         """Return what reaches a method."""

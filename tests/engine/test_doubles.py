@@ -1,0 +1,467 @@
+"""Test doubles: what stands in a name when the body begins is what is called, and faults act in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import os
+import pkgutil
+import sqlite3
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from pytest_chaos import Raise, TargetError, parse
+from pytest_chaos.doubles import Double
+from pytest_chaos.injector.attribute import is_ours
+from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.notation import parse_target, rule_from
+from pytest_chaos.target import check, resolve
+
+pytestmark = pytest.mark.usefixtures("nothing_survives")
+
+BANK = """
+import os
+from os import rmdir
+
+def remove(path): return os.unlink(path)
+def remove_folder(path): return rmdir(path)
+def rate(): return "real"
+async def rate_later(): return "real"
+
+class Account:
+    def __init__(self, owner="real"): self.owner = owner
+    def balance(self): return "real"
+    @classmethod
+    def open(cls): return "real"
+    @staticmethod
+    def check(): return "real"
+    @property
+    def limit(self): return "real"
+
+class Savings(Account): ...
+"""
+
+
+def bank_now() -> Any:
+    return importlib.import_module("bank")
+
+
+CALLS: dict[str, Callable[[], Any]] = {
+    "os:unlink": lambda: os.unlink("no such file"),
+    "bank:rate": lambda: bank_now().rate(),
+    "bank:Account.balance": lambda: bank_now().Account().balance(),
+    "bank:Savings.balance": lambda: bank_now().Savings().balance(),
+    "bank:Account.open": lambda: bank_now().Account.open(),
+    "bank:Account.check": lambda: bank_now().Account.check(),
+    "bank:Account": lambda: bank_now().Account(),
+}
+ORDERS = pytest.mark.parametrize("armed_first", [True, False], ids=["rule first", "double first"])
+
+
+@pytest.fixture(params=[True, False], ids=["spliced", "replaced"])
+def armory(request: pytest.FixtureRequest) -> Armory:
+    """With Python functions spliced, and with their names replaced."""
+    return Armory(can_splice=request.param)
+
+
+@pytest.fixture(autouse=True)
+def bank(lab: Any) -> types.ModuleType:
+    return lab.module("bank", BANK)
+
+
+@contextlib.contextmanager
+def body(lab: Any, rule: str, put: Any, *, armed_first: bool) -> Iterator[Any]:
+    """Open a body under a rule; a double is put in place before or after the rule is armed, and taken away later."""
+    with contextlib.ExitStack() as stack:
+        if not armed_first:
+            stack.enter_context(put)
+        experiment = lab.experiment(rule)
+        stack.callback(experiment.close)
+        if armed_first:
+            stack.enter_context(put)
+        with experiment.body():
+            yield experiment
+
+
+@contextlib.contextmanager
+def set_to(owner: Any, name: str, value: Any) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, value)
+        yield
+
+
+class Noted:
+    """What a plain run sees of calls."""
+
+    def __init__(self) -> None:
+        self.points: list[str] = []
+
+    def __call__(self, point: str, frame: Any, actor: str, call: Any) -> None:
+        self.points.append(point)
+
+
+def plainly(lab: Any, target: str, put: Any, call: Callable[[], Any]) -> tuple[list[str], Any]:
+    """Return the points whose calls a plain run sees, and what a call gave; points are known before the double is."""
+    noted = Noted()
+    points = resolve(parse_target(target))
+    experiment = lab.experiment()
+    try:
+        experiment.injector.watch(parse_target(target), noted, points)
+        with put, experiment.body():
+            return noted.points, call()
+    finally:
+        experiment.close()
+
+
+# --- what is called
+
+
+@ORDERS
+@pytest.mark.parametrize("spec", [{}, {"autospec": True}], ids=["mock", "autospec"])
+@pytest.mark.parametrize("target", CALLS)
+def test_a_fault_acts_in_front_of_a_mock_which_answers_when_it_passes(lab, target, spec, armed_first):
+    patch = mock.patch(target.replace(":", "."), **spec)
+    doubles = []
+
+    @contextlib.contextmanager
+    def put():
+        with patch as double:
+            double.return_value = "mocked"
+            doubles.append(double)
+            yield
+
+    with body(lab, f"{target} = #1 raise(OSError)", put(), armed_first=armed_first) as experiment:
+        with pytest.raises(OSError, match="injected"):
+            CALLS[target]()
+        assert CALLS[target]() == "mocked"
+
+    (injection,) = experiment.injector.injections
+    assert (injection.calls, injection.fired, doubles[0].call_count) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("target", CALLS)
+def test_a_plain_run_calls_the_mock_and_sees_the_call(lab, target):
+    """Its points are known since collection, so it would have put the real function there again."""
+    put = mock.patch(target.replace(":", "."), return_value="mocked")
+
+    assert plainly(lab, target, put, CALLS[target]) == ([target], "mocked")
+
+
+def test_a_real_file_is_safe_behind_a_mock(lab, bank, tmp_path):
+    victim = tmp_path / "precious"
+    victim.write_text("x")
+
+    seen, _ = plainly(lab, "os:unlink", mock.patch("os.unlink"), lambda: bank.remove(str(victim)))
+
+    assert (seen, victim.exists()) == (["os:unlink"], True)
+
+
+@ORDERS
+def test_a_stub_is_called_in_the_place_of_a_c_function(lab, bank, armed_first):
+    with body(lab, "os:unlink = #1 raise(OSError)", set_to(os, "unlink", str.upper), armed_first=armed_first):
+        with pytest.raises(OSError, match="injected"):
+            bank.remove("a")
+        assert bank.remove("a") == "A"
+
+
+@ORDERS
+def test_a_wrapper_of_somebody_else_wraps_what_it_wraps(lab, bank, armed_first):
+    seen = []
+
+    @functools.wraps(bank.rate)
+    def wrapper():
+        seen.append("called")
+        return inner()
+
+    inner = bank.rate
+    with body(lab, "bank:rate = #1 raise(OSError)", set_to(bank, "rate", wrapper), armed_first=armed_first):
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+        assert (bank.rate(), seen) == ("real", ["called"])
+
+
+def test_an_alias_that_is_mocked_is_not_replaced(lab, bank):
+    with mock.patch("bank.rmdir", return_value="mocked"), lab.window("os:rmdir = raise(OSError)"):
+        assert bank.remove_folder("no such folder") == "mocked"
+
+
+def test_one_mock_in_two_names_is_two_points(lab, bank):
+    double = mock.Mock(return_value="mocked")
+    with mock.patch("bank.rmdir", double), mock.patch("os.unlink", double):
+        with lab.window("os:unlink = raise(OSError)", "bank:rmdir = raise(KeyError)"):
+            with pytest.raises(OSError, match="injected"):
+                bank.remove("a")
+            with pytest.raises(KeyError, match="injected"):
+                bank.remove_folder("a")
+    assert not double.called
+
+
+@ORDERS
+def test_a_function_of_two_names_is_met_by_that_in_which_it_still_stands(lab, bank, armed_first):
+    bank.price = bank.rate
+    put = mock.patch("bank.price", return_value="mocked")
+    with body(lab, "bank:rate = #1 raise(OSError); bank:price = #1 raise(KeyError)", put, armed_first=armed_first):
+        with pytest.raises(KeyError, match="injected"):
+            bank.price()
+        assert bank.price() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+        assert bank.rate() == "real"
+
+
+def test_a_double_of_an_asynchronous_function_fails_when_it_is_awaited(lab, bank):
+    """autospec makes a plain function of it before 3.13; null would be None, and nobody can await that."""
+    for spec in ({}, {"autospec": True}):
+        with mock.patch("bank.rate_later", **spec), lab.window("bank:rate_later = null"):
+            assert asyncio.run(bank.rate_later()) is None
+
+
+@pytest.mark.parametrize("spec", [{}, {"autospec": True}, {"spec": True}], ids=["mock", "autospec", "spec"])
+@pytest.mark.parametrize(
+    ("fault", "answers"),
+    [
+        ("delay(0.001)", [7, 7]),
+        ("duplicate", [7, 7]),
+        ("stale", [7, 7]),
+        ("null", [None, None]),
+        ("return(5)", [5, 5]),
+        ("corrupt", [int, int]),
+        ("lose-reply(OSError)", [OSError, OSError]),
+        ("hang(0.001)", [TimeoutError, TimeoutError]),
+    ],
+)
+@pytest.mark.parametrize("target", ["os:unlink", "bank:rate", "bank:Account.balance", "bank:rate_later"])
+def test_every_fault_acts_in_front_of_a_mock(lab, bank, target, fault, answers, spec):
+    """A mock answers to whatever it is asked, also for its timeout or its annotations."""
+    seen = []
+
+    def call() -> Any:
+        if target == "bank:rate_later":
+            return asyncio.run(bank.rate_later())
+        return bank.Account().balance() if target == "bank:Account.balance" else CALLS[target]()
+
+    def twice() -> None:
+        for _ in range(2):
+            try:
+                answer = call()
+            except (OSError, TimeoutError) as error:
+                answer = type(error)
+            seen.append(int if fault == "corrupt" and type(answer) is int else answer)
+
+    with mock.patch(target.replace(":", "."), **spec) as double:
+        double.return_value = 7
+        done = lab.run(twice, f"{target} = {fault}")
+
+    assert (seen, done.observation.problems, done.failure) == (answers, (), "")
+
+
+def test_a_module_that_is_replaced_as_a_whole_is_what_is_called(lab, bank, monkeypatch):
+    stub = types.ModuleType("bank")
+    stub.rate = lambda: "stub"
+    experiment = lab.experiment("bank:rate = #1 raise(OSError)")
+    monkeypatch.setitem(importlib.import_module("sys").modules, "bank", stub)
+    with experiment.body():
+        with pytest.raises(OSError, match="injected"):
+            bank_now().rate()
+        assert bank_now().rate() == "stub"
+    experiment.close()
+
+
+def test_a_double_that_cannot_be_called_leaves_the_rule_without_a_place(lab, bank):
+    experiment = lab.experiment("bank:rate = raise(OSError)")
+    with set_to(bank, "rate", 42), experiment.body():
+        assert bank.rate == 42
+    assert ["is not callable: 42" in text for text in experiment.conclude()[0].problems] == [True]
+
+
+def test_a_glob_means_what_its_module_defines_also_while_a_mock_stands_there(lab, bank):
+    check(parse_target("bank:ra*"))  # as a session does after collection
+    with mock.patch("bank.rate", return_value="mocked"), lab.window("bank:ra* = #1 raise(OSError)"):
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+        assert bank.rate() == "mocked"
+
+
+def test_a_glob_does_not_mean_a_mock_of_what_its_module_imported(lab, bank):
+    check(parse_target("bank:*"))
+    with mock.patch("bank.rmdir", return_value="mocked"), lab.window("bank:* = raise(OSError)"):
+        assert bank.rmdir("a") == "mocked"
+
+
+def test_rules_act_in_the_order_of_their_arming_though_they_move_to_a_double(lab, bank):
+    experiment = lab.experiment("bank:rate = raise(OSError)")
+    experiment.arm(parse("bank:rate = raise(KeyError)")[0])
+    experiment.arm(parse("bank:rate = raise(ValueError)")[0], below=True)
+    with mock.patch("bank.rate"), experiment.body(), pytest.raises(KeyError, match="injected"):
+        bank.rate()
+    experiment.close()
+
+
+@pytest.mark.parametrize("target", ["sqlite3:Cursor.execute", "sqlite3:connect.cursor"])
+def test_a_factory_that_is_mocked_gets_the_arguments_that_it_was_given(lab, target):
+    """The adapter asks the real factory for connections of ours; a mock would be called with what nobody wrote."""
+    with mock.patch("sqlite3.connect") as connect, lab.window(f"{target} = raise(OSError)"):
+        sqlite3.connect("a.db")
+    assert connect.mock_calls == [mock.call("a.db")]
+
+
+@ORDERS
+def test_a_mock_on_one_instance_is_met(lab, bank, armed_first):
+    bank.account = bank.Account()
+    put = mock.patch.object(bank.account, "balance", return_value="mocked")
+    with body(lab, "bank:account.balance = #1 raise(OSError)", put, armed_first=armed_first):
+        with pytest.raises(OSError, match="injected"):
+            bank.account.balance()
+        assert bank.account.balance() == "mocked"
+        assert bank.Account().balance() == "real"
+    assert "balance" not in vars(bank.account)
+
+
+def test_a_rule_on_an_object_meets_the_mock_that_is_put_over_it(lab, bank):
+    """A bound method, of an instance or of a class without a name; a mock that is given itself has no place."""
+
+    class Local(bank.Account): ...
+
+    account = bank.Account()
+    for owner, name in ((account, "balance"), (Local, "open")):
+        experiment = lab.experiment(rule_from(getattr(owner, name), Raise(OSError), nth=1))
+        with mock.patch.object(owner, name, return_value="mocked"), experiment.body():
+            with pytest.raises(OSError, match="injected"):
+                getattr(owner, name)()
+            assert getattr(owner, name)() == "mocked"
+            with pytest.raises(TargetError, match="It is a mock"):
+                experiment.arm(rule_from(mock.Mock(), Raise(OSError)))
+        experiment.close()
+        assert name not in vars(owner)
+
+
+# --- what stands there afterwards
+
+
+@pytest.mark.parametrize("target", CALLS)
+def test_a_mock_of_the_body_may_end_in_it_or_long_after_it(lab, target):
+    """What it puts back when it is stopped may be ours: it is inert, and gone before the next body begins."""
+    name = target.replace(":", ".")
+    owner, _, attribute = name.rpartition(".")
+    place = pkgutil.resolve_name(owner)
+    original = vars(place).get(attribute)
+    for stops_inside in (True, False):
+        patch = mock.patch(name, return_value="mocked")
+        with lab.window(f"{target} = raise(OSError)"):
+            patch.start()
+            assert CALLS[target]() == "mocked"
+            if stops_inside:
+                patch.stop()
+                with pytest.raises(OSError, match="injected"):
+                    CALLS[target]()
+        if not stops_inside:
+            patch.stop()
+            with contextlib.suppress(FileNotFoundError):
+                assert CALLS[target]() == "real" or target == "bank:Account"
+            lab.laboratory.armory.tidy()
+        assert vars(place).get(attribute) is original
+
+
+def test_a_mock_that_outlives_bodies_puts_nothing_of_ours_back_for_ever(lab, bank):
+    """Started in one body, it stands in the next ones and ends in between; each rule acts in front of what is there."""
+    original = os.unlink
+    patch = mock.patch("os.unlink", return_value="mocked")
+    with lab.window("os:unlink = #2 raise(OSError)"):
+        patch.start()
+    with lab.window("os:unlink = #1 raise(OSError)"):
+        with pytest.raises(OSError, match="injected"):
+            bank.remove("a")
+        assert bank.remove("a") == "mocked"
+    patch.stop()
+    assert is_ours(os.unlink)
+    with lab.window("os:unlink = #1 raise(KeyError)"):
+        with pytest.raises(KeyError, match="injected"):
+            bank.remove("a")
+    assert os.unlink is original
+
+
+def test_a_mock_that_ends_while_ours_stands_before_it_is_not_put_back(lab, bank):
+    original = os.unlink
+    patch = mock.patch("os.unlink", return_value="mocked")
+    patch.start()
+    with lab.window("os:unlink = #1 raise(OSError)"):
+        patch.stop()
+        assert os.unlink is original
+    assert os.unlink is original
+
+
+# --- what is told
+
+
+def test_an_observation_tells_where_a_rule_met_a_double(lab, bank):
+    def fake():
+        return "fake"
+
+    line = fake.__code__.co_firstlineno
+    seen = []
+    for put in (mock.patch("bank.rate"), mock.patch("bank.rate", autospec=True), set_to(bank, "rate", fake)):
+        with body(lab, "bank:rate = raise(OSError)", put, armed_first=True) as experiment:
+            pass
+        (rule,) = experiment.conclude()[0].rules
+        seen += rule.doubles
+
+    name = f"{test_an_observation_tells_where_a_rule_met_a_double.__name__}.<locals>.fake"
+    assert [(one.point, one.what, one.place.rpartition("/")[2]) for one in seen] == [
+        ("bank:rate", "MagicMock", ""),
+        ("bank:rate", "MagicMock", ""),
+        ("bank:rate", name, f"test_doubles.py:{line}"),
+    ]
+
+
+class FakeAccount:
+    def balance(self):
+        return "fake"
+
+
+@ORDERS
+def test_a_class_of_the_tests_is_met_in_the_place_of_the_real_one(lab, bank, armed_first):
+    account = bank.Account
+    rule = "bank:Account = #1 raise(OSError); bank:Account.balance = #1 raise(KeyError)"
+    with body(lab, rule, set_to(bank, "Account", FakeAccount), armed_first=armed_first) as experiment:
+        with pytest.raises(OSError, match="injected"):
+            bank.Account()
+        with pytest.raises(KeyError, match="injected"):
+            bank.Account().balance()
+        assert bank.Account().balance() == "fake"
+        assert account().balance() == "real"
+    seen = [(one.point, one.what) for rule in experiment.conclude()[0].rules for one in rule.doubles]
+    assert seen == [("bank:Account", "FakeAccount"), ("bank:Account.balance", "FakeAccount.balance")]
+
+
+def test_what_belongs_there_is_no_double(lab, bank):
+    """Nor is a new function of a module that was loaded again, nor what the tests' own modules hold."""
+    experiment = lab.experiment("bank:* = raise(OSError)", "os:unlink = raise(OSError)", f"{__name__}:bank_now = hang")
+    importlib.reload(bank)
+    with experiment.body():
+        pass
+    assert [rule.doubles for rule in experiment.conclude()[0].rules] == [(), (), ()]
+
+
+def test_what_somebody_put_there_since_is_a_double_whoever_wrote_it(lab, bank):
+    with body(
+        lab, "bank:rate = raise(OSError)", set_to(bank, "rate", os.path.basename), armed_first=True
+    ) as experiment:
+        pass
+    (double,) = experiment.conclude()[0].rules[0].doubles
+    assert (double.point, double.what) == ("bank:rate", "basename")
+    assert isinstance(double, Double)
+
+
+def test_what_is_ours_is_no_double_when_the_body_ends(lab, bank):
+    lab.module("lazy", "import functools\n\nclass Lazy:\n    @functools.cached_property\n    def it(self): return 1\n")
+    targets = [*CALLS, "bank:Account.limit", "lazy:Lazy.it", "os:rmdir"]
+    experiment = lab.experiment(*(f"{target} = raise(OSError)" for target in targets))
+    with experiment.body():
+        pass
+    assert [rule.doubles for rule in experiment.conclude()[0].rules] == [()] * len(targets)

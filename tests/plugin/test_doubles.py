@@ -1,0 +1,238 @@
+"""Mocks and stubs that tests put in names: what stands there when the body begins is what is called, and it is told."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+SYSTEM = """
+    import os
+    import bank
+
+    def remove(path):
+        os.unlink(path)
+
+    def price():
+        return 3 * bank.rate()
+"""
+BANK = """
+    def rate():
+        raise RuntimeError("never call the real bank from tests")
+"""
+LATE = "--chaos-fault=raise(TimeoutError)"
+
+
+@pytest.fixture
+def project(inner):
+    inner.write("system.py", SYSTEM)
+    inner.write("bank.py", BANK)
+    return inner
+
+
+def by_fixtures(scope: str) -> str:
+    return f"""
+    import pytest
+    import system
+    from unittest import mock
+
+    @pytest.fixture(scope="session")
+    def victim(tmp_path_factory):
+        path = tmp_path_factory.mktemp("victim") / "precious"
+        path.write_text("x")
+        return path
+
+    @pytest.fixture(scope="{scope}")
+    def no_deletes(victim):
+        with mock.patch("os.unlink") as unlink:
+            yield unlink
+
+    @pytest.fixture(scope="{scope}")
+    def no_bank():
+        with mock.patch("bank.rate", return_value=2) as rate:
+            yield rate
+
+    def test_delete(no_deletes, victim):
+        system.remove(str(victim))
+        assert no_deletes.called and victim.exists()
+
+    def test_price(no_bank):
+        assert system.price() == 6
+    """
+
+
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_an_explored_test_meets_its_fixtures_mocks_in_every_run(project, scope):
+    """Behind the mock a real file would be deleted, in the plain run already."""
+    unlink = os.unlink
+    project.write("test_it.py", by_fixtures(scope))
+    done = project.run("--chaos-target=os:unlink", "--chaos-target=bank:rate", LATE)
+
+    assert done.outcomes == {"passed": 6}
+    assert done.scenarios == {
+        "test_delete[chaos: os:unlink raise TimeoutError all]": "escaped",
+        "test_delete[chaos: recovery]": "resilient",
+        "test_price[chaos: bank:rate raise TimeoutError all]": "escaped",
+        "test_price[chaos: recovery]": "resilient",
+    }
+    assert os.unlink is unlink
+
+
+def test_the_mocks_of_setUp_are_met_too(project):
+    project.write(
+        "test_it.py",
+        """
+        import system, unittest
+        from unittest import mock
+
+        class TestIt(unittest.TestCase):
+            def setUp(self):
+                for name, value in (("bank.rate", 2), ("os.unlink", None)):
+                    patch = mock.patch(name, return_value=value)
+                    patch.start()
+                    self.addCleanup(patch.stop)
+
+            def test_it(self):
+                system.remove("no such file")
+                self.assertEqual(system.price(), 6)
+        """,
+    )
+    done = project.run("--chaos-target=os:unlink", "--chaos-target=bank:rate", LATE)
+
+    assert {name: verdict for name, verdict in done.scenarios.items() if "recovery" not in name} == {
+        "TestIt::test_it[chaos: os:unlink raise TimeoutError all]": "escaped",
+        "TestIt::test_it[chaos: bank:rate raise TimeoutError all]": "escaped",
+    }
+
+
+def test_a_rule_for_ordinary_tests_meets_the_double(project):
+    project.write("test_it.py", by_fixtures("function"))
+    done = project.run("--chaos-rule=os:unlink = raise(TimeoutError)", "-k", "test_delete")
+
+    assert done.scenarios["test_delete[chaos: os:unlink raise TimeoutError]"] == "escaped"
+
+
+def test_it_is_told_where_a_rule_met_a_double(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest, system
+        from pytest_chaos import Raise
+        from unittest import mock
+
+        @pytest.fixture
+        def no_deletes():
+            with mock.patch("os.unlink") as unlink:
+                yield unlink
+
+        def fake_rate():
+            return 2
+
+        @pytest.mark.chaos("os:unlink", Raise(OSError))
+        def test_mock(no_deletes):
+            system.remove("no such file")
+
+        @pytest.fixture
+        def stub(monkeypatch):
+            monkeypatch.setattr("bank.rate", fake_rate)
+
+        @pytest.mark.chaos("bank:rate", Raise(OSError))
+        def test_stub(stub):
+            system.price()
+        """,
+    )
+    done = project.run()
+
+    assert {name: result["rules"][0]["doubles"] for name, result in done.results.items()} == {
+        "test_mock": [{"point": "os:unlink", "what": "MagicMock", "place": ""}],
+        "test_stub": [{"point": "bank:rate", "what": "fake_rate", "place": "test_it.py:11"}],
+    }
+    assert [rule["doubles"] for rule in done.document["rules"]] == [
+        [{"point": "bank:rate", "what": "fake_rate", "place": "test_it.py:11"}],
+        [{"point": "os:unlink", "what": "MagicMock", "place": ""}],
+    ]
+    assert "  met a test double: os:unlink is MagicMock" in done.lines
+    assert [line for line in done.section("chaos") if line.startswith("met")] == [
+        "met a test double: bank:rate is fake_rate (test_it.py:11)",
+        "met a test double: os:unlink is MagicMock",
+    ]
+
+
+def test_it_is_told_that_a_body_put_a_double_over_a_rule(project):
+    """Then the rule never fires, and that is why."""
+    project.write(
+        "test_it.py",
+        """
+        import pytest, system
+        from pytest_chaos import Raise
+
+        @pytest.mark.chaos("bank:rate", Raise(OSError))
+        @pytest.mark.chaos("os:unlink", Raise(OSError))
+        def test_it(monkeypatch):
+            monkeypatch.setattr("bank.rate", lambda: 2)
+            monkeypatch.setattr("os.unlink", print)
+            assert system.price() == 6
+            system.remove("no such file")
+        """,
+    )
+    done = project.run()
+
+    assert done.only["verdict"] == "inconclusive"
+    assert {rule["target"]: rule["doubles"] for rule in done.only["rules"]} == {
+        "bank:rate": [{"point": "bank:rate", "what": "test_it.<locals>.<lambda>", "place": "test_it.py:8"}],
+        "os:unlink": [{"point": "os:unlink", "what": "print", "place": ""}],
+    }
+
+
+def test_no_double_is_told_of_where_there_is_none(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest, system
+        from pytest_chaos import Raise
+
+        @pytest.mark.chaos("os:unlink", Raise(OSError))
+        @pytest.mark.chaos("system:remove", Raise(OSError), nth=2)
+        def test_it():
+            with pytest.raises(OSError):
+                system.remove("no such file")
+        """,
+    )
+    done = project.run()
+
+    assert [rule["doubles"] for rule in done.only["rules"]] == [[], []]
+    assert "test double" not in done.text
+
+
+def test_a_mock_that_a_body_starts_and_the_session_ends_puts_nothing_of_ours_back(project):
+    """It found our stand-in, and puts that back when nobody of ours stands there any more."""
+    unlink = os.unlink
+    project.write(
+        "test_it.py",
+        """
+        import os, pytest, system
+        from pytest_chaos import Raise
+        from unittest import mock
+
+        @pytest.fixture(scope="session")
+        def patches():
+            found = []
+            yield found
+            for patch in found:
+                patch.stop()
+
+        @pytest.mark.chaos("os:unlink", Raise(OSError))
+        def test_starts(patches):
+            with pytest.raises(OSError, match="injected"):
+                os.unlink("no such file")
+            patches.append(mock.patch("os.unlink", return_value="mocked"))
+            patches[0].start()
+
+        def test_stands():
+            assert os.unlink("no such file") == "mocked"
+        """,
+    )
+    done = project.run("-p", "no:randomly")
+
+    assert done.outcomes == {"passed": 2}
+    assert os.unlink is unlink
