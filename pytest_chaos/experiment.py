@@ -47,6 +47,7 @@ from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress
 from pytest_chaos.resources.standstill import bystanders
+from pytest_chaos.resources.tap import Ear
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target
 from pytest_chaos.trace import AskedCall, Trace
@@ -501,10 +502,11 @@ def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
 def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
     """Tell of each log record that is made, whichever logger makes it and whoever listens."""
     before = logging.getLogRecordFactory()
+    hear = Ear(lambda record: made(record.levelno))  # which the project's own factory may have forgotten
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)
-        made(record.levelno)
+        hear(record)
         return record
 
     logging.setLogRecordFactory(factory)

@@ -43,6 +43,7 @@ _PASSAGE = (
             "injector/returned.py",
             "injector/sources.py",
             "injector/strike.py",
+            "resources/tap.py",
             "resources/taps.py",
         )
     ),

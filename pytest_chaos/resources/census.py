@@ -136,7 +136,7 @@ class Census:
         """Note who starts a thread."""
         if is_background_noise(thread):
             return
-        self.births.note(thread, above=2)
+        self.births.note(thread)
         self._deaths.thread_starts(thread)
         if self.actors is not None:
             self.actors.born(thread)
@@ -154,7 +154,7 @@ class Census:
         """Note who made a task."""
         if not isinstance(task, asyncio.Future):
             return
-        self.births.note(task, above=2)
+        self.births.note(task)
         self._deaths.task_made(task)
         if self.actors is not None:
             self.actors.born(task)  # type: ignore[arg-type]  # a task factory may hand out any future

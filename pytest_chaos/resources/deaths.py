@@ -15,7 +15,7 @@ from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
 from pytest_chaos import compat
-from pytest_chaos.resources import stacks, taps
+from pytest_chaos.resources import stacks, tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
 from pytest_chaos.resources.whose import code_of, is_made_by_own, is_own
@@ -214,8 +214,8 @@ class Deaths:
     # --- futures
 
     def _future_failed(self, future: Any, error: BaseException | None) -> None:
-        if error is None or _is_no_error(error) or compat.has_done_callbacks(future):
-            return
+        if not isinstance(error, BaseException) or _is_no_error(error) or compat.has_done_callbacks(future):
+            return  # a future takes anything
         code = code_of(compat.executor_job())
         if not is_own(code, self._births.provenance) and not any(self._own_frames(error)):
             return
@@ -306,12 +306,9 @@ class Deaths:
 
 
 def _below_ours(hook: Any) -> Any:
-    """Return the hook that a hook of ours passes on to."""
-    while getattr(hook, "__module__", "").startswith("pytest_chaos.") and hook.__closure__:
-        below = dict(zip(hook.__code__.co_freevars, hook.__closure__, strict=True)).get("original")
-        if below is None:
-            break
-        hook = below.cell_contents
+    """Return the hook that a tap passes on to."""
+    while tap.is_tap(hook):
+        hook = hook.__wrapped__
     return hook
 
 

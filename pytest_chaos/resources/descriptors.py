@@ -148,7 +148,7 @@ class Descriptors:
     # --- births
 
     def _socket_made(self, made: socket.socket) -> None:
-        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here(above=2))
+        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here())
 
     def _birth(self, one: Descriptor) -> Birth | None:
         known = self._sockets.get(one.number)
@@ -255,7 +255,7 @@ class Descriptors:
         elif what.startswith("file "):
             name = _FILE_NAME.search(what)
             form, what = "file", f"file {name[1]}" if name else what
-            birth = None if self._is_collecting else self._births.here(above=2)
+            birth = None if self._is_collecting else self._births.here()
             if birth is not None and not is_made_by_own(birth, self._births.provenance):
                 return
             if birth is None:
