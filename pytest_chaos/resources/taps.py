@@ -13,6 +13,7 @@ import contextlib
 import copyreg
 import inspect
 import multiprocessing.process
+import os
 import signal
 import socket
 import subprocess
@@ -288,6 +289,13 @@ def hear_of_failed_futures(failed: Callable[[Any, Any], None], asked: Callable[[
 def hear_of_sockets(listener: Callable[[socket.socket], None]) -> Callable[[], None]:
     """Tell ``listener`` each socket that is made, also by ``accept``; return what undoes it."""
     return _hear_of_making(socket.socket, listener)
+
+
+def hear_of_descriptors(listener: Callable[[int], None]) -> Callable[[], None]:
+    """Tell ``listener`` each descriptor that is opened or doubled as a plain number; return what undoes it."""
+    return tap.all_of(
+        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup"))
+    )
 
 
 def hear_of_raw_threads(listener: Callable[[int], None]) -> Callable[[], None]:

@@ -206,7 +206,7 @@ def test_call_gives_what_it_gives_without_the_tap(taps: list[Tap], handed: Hande
 def test_every_tap_is_found(taps: list[Tap]) -> None:
     """The test above tries what is there: some of which everybody knows must be among it."""
     found = {f"{tap.owner.__name__}.{tap.name}" for tap in taps}
-    assert {"Thread.start", "Future.set_exception", "socket.__init__", "threading.Lock"} <= found
+    assert {"Thread.start", "Future.set_exception", "socket.__init__", "threading.Lock", "os.open"} <= found
     assert {"Client.send", "AsyncClient.send", "runners._cancel_all_tasks".rpartition(".")[2]} <= {
         one.rpartition(".")[2] if one.endswith("_cancel_all_tasks") else one for one in found
     }
