@@ -16,6 +16,8 @@ from typing import Any
 from pytest_chaos import compat
 from pytest_chaos.observation import Answer
 from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources import tap
+from pytest_chaos.resources.tap import Ear
 
 _LIBRARIES = ("httpx", "httpx2")
 
@@ -30,55 +32,44 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
     """
     began = monotonic()
 
-    def seen(request: Any, response: Any, is_to_driver: bool) -> None:
+    def is_to_driver(*args: Any, **named: Any) -> bool:
+        return provenance.is_driver_call(compat.get_frame(1))
+
+    def heard(response: Any, is_to_driver: bool, client: Any, request: Any, *args: Any, **named: Any) -> None:
         text = f"{request.method} {request.url}"
         record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began))
+
+    asks = Ear(is_to_driver)
+
+    def sync_send(original: Any, hear: Ear) -> Any:
+        def send(*args: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
+            is_drivers = asks(*args, **named)
+            response = original(*args, **named)
+            hear(response, is_drivers, *args, **named)
+            return response
+
+        return send
+
+    def async_send(original: Any, hear: Ear) -> Any:
+        async def send(*args: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
+            is_drivers = asks(*args, **named)
+            response = await original(*args, **named)
+            hear(response, is_drivers, *args, **named)
+            return response
+
+        return send
 
     with contextlib.ExitStack() as stack:
         for name in _LIBRARIES:
             if importlib.util.find_spec(name) is not None:
                 library = importlib.import_module(name)
-                stack.callback(_replace(library.Client, _sync_send, provenance, seen))
-                stack.callback(_replace(library.AsyncClient, _async_send, provenance, seen))
+                stack.callback(tap.replace(library.Client, "send", sync_send, heard))
+                stack.callback(tap.replace(library.AsyncClient, "send", async_send, heard))
         yield
 
 
 def is_client_loaded() -> bool:
     """Tell whether an HTTP client that is watched has been imported, so that watching it imports nothing."""
     return any(name in sys.modules for name in _LIBRARIES)
-
-
-def _replace(
-    client: type, make: Callable[..., Any], provenance: Provenance, seen: Callable[..., None]
-) -> Callable[[], None]:
-    original = vars(client)["send"]
-    replacement = make(original, provenance, seen)
-    client.send = replacement  # type: ignore[attr-defined]  # httpx is optional, so its classes have no types here
-
-    def undo() -> None:
-        if vars(client).get("send") is replacement:
-            client.send = original  # type: ignore[attr-defined]  # as above
-
-    return undo
-
-
-def _sync_send(original: Any, provenance: Provenance, seen: Callable[..., None]) -> Any:
-    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        is_to_driver = provenance.is_driver_call(compat.get_frame(1))
-        response = original(self, request, *args, **kwargs)
-        seen(request, response, is_to_driver)
-        return response
-
-    return send
-
-
-def _async_send(original: Any, provenance: Provenance, seen: Callable[..., None]) -> Any:
-    async def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        is_to_driver = provenance.is_driver_call(compat.get_frame(1))
-        response = await original(self, request, *args, **kwargs)
-        seen(request, response, is_to_driver)
-        return response
-
-    return send

@@ -25,7 +25,6 @@ import signal
 import sys
 import threading
 import time
-import tracemalloc
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -150,70 +149,11 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         _signal.signal(spare, before)
 
 
-_RENAMED: dict[CodeType, CodeType] = {}
+CANCEL_ALL = "_cancel_all_tasks" if _HAS_CANCEL_ALL else ""
+"""Name in ``asyncio.runners`` of what cancels the tasks that are left on a loop; empty where there is none.
 
-
-@contextlib.contextmanager
-def watched_wakeups() -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether a wake-up fd for signals is set, of which the interpreter does not tell.
-
-    To ask is to set it. So calls are followed from here on, and it is only asked in the main thread, while none is
-    known: to take away what is not there changes nothing.
-    """
-    original = signal.set_wakeup_fd
-    known = -1
-
-    def set_wakeup_fd(fd: int, /, *args: Any, **kwargs: Any) -> int:
-        nonlocal known
-        before = original(fd, *args, **kwargs)
-        known = fd
-        return before
-
-    def is_set() -> bool:
-        nonlocal known
-        if known == -1 and threading.current_thread() is threading.main_thread():
-            fd = original(-1)
-            if fd != -1:  # set by a name that was imported before: back with it
-                known = fd
-                with contextlib.suppress(OSError, ValueError):  # closed since, so nobody reads from it
-                    original(fd, warn_on_full_buffer=False)
-        return known != -1
-
-    # Whoever calls is looked for behind this function, as behind every passage of ours.
-    code = set_wakeup_fd.__code__
-    if code not in _RENAMED:
-        _RENAMED[code] = code.replace(co_filename="<pytest-chaos wake-up fd>")
-    set_wakeup_fd.__code__ = _RENAMED[code]
-    if threading.current_thread() is threading.main_thread():
-        is_set()
-    signal.set_wakeup_fd = set_wakeup_fd
-    try:
-        yield is_set
-    finally:
-        if signal.set_wakeup_fd is set_wakeup_fd:
-            signal.set_wakeup_fd = original
-
-
-def tap_loop_closing(before: Callable[[asyncio.AbstractEventLoop], None]) -> Callable[[], None]:
-    """Call ``before`` with a loop whose leftover tasks are about to be cancelled; return what undoes it.
-
-    ``asyncio.run``, ``Runner`` and every test framework built on them pass this one place, and cancel silently there.
-    """
-    if not _HAS_CANCEL_ALL:
-        return lambda: None
-    original = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]  # tested above
-
-    def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-        before(loop)
-        original(loop)
-
-    asyncio.runners._cancel_all_tasks = cancel_all_tasks  # type: ignore[attr-defined]  # tested above
-
-    def undo() -> None:
-        if asyncio.runners._cancel_all_tasks is cancel_all_tasks:  # type: ignore[attr-defined]  # tested above
-            asyncio.runners._cancel_all_tasks = original  # type: ignore[attr-defined]  # tested above
-
-    return undo
+``asyncio.run``, ``Runner`` and every test framework built on them pass this one place, and cancel silently there.
+"""
 
 
 def closing_class() -> type[asyncio.AbstractEventLoop]:
@@ -915,64 +855,11 @@ def _handlers(code: CodeType) -> tuple[list[tuple[int, int, int]], dict[int, tup
     return [(entry.start, entry.end, entry.target) for entry in entries], names
 
 
-class _WithOrigin:
-    """A coroutine as the function that warns of it sees it, with an origin as long as it would be without us."""
+WARNS_UNAWAITED = "_warn_unawaited_coroutine" if _HAS_UNAWAITED else ""
+"""Name in ``warnings`` of what the interpreter calls, by name, for each coroutine that was dropped and never awaited.
 
-    __slots__ = ("_coroutine", "cr_origin")
-
-    def __init__(self, coroutine: Any, origin: tuple[Any, ...] | None) -> None:
-        self._coroutine = coroutine
-        self.cr_origin = origin
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._coroutine, name)
-
-
-def tap_unawaited_coroutines(listener: Callable[[Any], None], depth: int) -> Callable[[], None]:
-    """Tell ``listener`` each coroutine that is dropped and was never awaited; return what undoes it.
-
-    The interpreter looks a function up by name for each, whatever the filters of warnings say. What stood there before
-    is called, and says what it would say without us.
-
-    Args:
-        listener: Is told where the coroutine is dropped, before the warning is given.
-        depth: How many frames of their making coroutines of this thread remember meanwhile.
-    """
-    if not _HAS_UNAWAITED:
-        return lambda: None
-    original: Callable[[Any], None] = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]  # tested above
-    is_pythons = getattr(original, "__module__", "") == "warnings"
-    users_depth = sys.get_coroutine_origin_tracking_depth()
-    is_deeper = users_depth < depth
-    if is_deeper:
-        sys.set_coroutine_origin_tracking_depth(depth)
-
-    def seen(coroutine: Any) -> Any:
-        listener(coroutine)
-        origin = coroutine.cr_origin
-        # A loop in debug mode remembers more, and shows it. For a traced object the object itself is asked for.
-        if not origin or not is_deeper or not is_pythons or len(origin) > depth or tracemalloc.is_tracing():
-            return coroutine
-        if sys.get_coroutine_origin_tracking_depth() > depth:
-            return coroutine
-        return _WithOrigin(coroutine, origin[:users_depth] or None)
-
-    def warn_unawaited_coroutine(coroutine: Any) -> None:
-        original(seen(coroutine))
-
-    # The warning names the frame that drops the coroutine: the next above its own, but for frames of such files.
-    warn_unawaited_coroutine.__code__ = warn_unawaited_coroutine.__code__.replace(
-        co_filename="<pytest-chaos importlib._bootstrap>"
-    )
-    warnings._warn_unawaited_coroutine = warn_unawaited_coroutine  # type: ignore[attr-defined]  # tested above
-
-    def undo() -> None:
-        if is_deeper and sys.get_coroutine_origin_tracking_depth() == depth:
-            sys.set_coroutine_origin_tracking_depth(users_depth)
-        if warnings._warn_unawaited_coroutine is warn_unawaited_coroutine:  # type: ignore[attr-defined]  # tested above
-            warnings._warn_unawaited_coroutine = original  # type: ignore[attr-defined]  # tested above
-
-    return undo
+It does so whatever the filters of warnings say. Empty where there is none.
+"""
 
 
 _MOCKS = (os.path.join("unittest", "mock.py"), os.path.join("mock", "mock.py"))

@@ -105,7 +105,7 @@ def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:
             flight.offset = offset
             flight.carrier = type(error)
             flight.module = get_frame(1).f_globals
-        elif isinstance(error, BaseExceptionGroup):
+        elif issubclass(type(error), BaseExceptionGroup):
             module = get_frame(1).f_globals
             for flight in _inside(error, flights):
                 flight.code, flight.offset, flight.carrier, flight.module = code, offset, type(error), module
@@ -114,17 +114,22 @@ def _watchers(flights: dict[int, Flight]) -> tuple[Watcher, Watcher]:
         flight = find(id(error))
         if flight is not None:
             flight.code = None
-        elif isinstance(error, BaseExceptionGroup):
+        elif issubclass(type(error), BaseExceptionGroup):
             for flight in _inside(error, flights):
                 flight.code = None
 
     return handled, reraised
 
 
-def _inside(group: BaseExceptionGroup[BaseException], flights: dict[int, Flight]) -> Iterator[Flight]:
-    for part in group.exceptions:
+# The interpreter's own answer: what raises in here is raised in other people's code, and a class of theirs may raise
+# where its attributes are asked for, ``__class__`` too.
+_parts: Callable[[BaseException], tuple[BaseException, ...]] = vars(BaseExceptionGroup)["exceptions"].__get__
+
+
+def _inside(group: BaseException, flights: dict[int, Flight]) -> Iterator[Flight]:
+    for part in _parts(group):
         flight = flights.get(id(part))
         if flight is not None:
             yield flight
-        elif isinstance(part, BaseExceptionGroup):
+        elif issubclass(type(part), BaseExceptionGroup):
             yield from _inside(part, flights)

@@ -33,7 +33,17 @@ from pytest_chaos.injector.injector import Injection, Injector, Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
-from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind, SpotSeen, Steady
+from pytest_chaos.observation import (
+    Answer,
+    Failure,
+    Observation,
+    ParkedSeen,
+    Refused,
+    RuleSeen,
+    RunKind,
+    SpotSeen,
+    Steady,
+)
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.oracles.leaks import judge_leaks
@@ -47,6 +57,7 @@ from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
 from pytest_chaos.resources.standstill import Phase, bystanders
+from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target
@@ -458,7 +469,7 @@ class Experiment:
             seed=self.seed,
             scenario="; ".join(injection.text for injection in injections),
             contract=self.contract,
-            rules=tuple(_rule_seen(injection) for injection in injections),
+            rules=tuple(_rule_seen(injection, self.laboratory.provenance) for injection in injections),
             activations=tuple(self.journal.activations),
             injected_errors=self.journal.injected_errors,
             absorptions=self.journal.absorptions,
@@ -533,10 +544,11 @@ def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
 def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
     """Tell of each log record that is made, whichever logger makes it and whoever listens."""
     before = logging.getLogRecordFactory()
+    hear = Ear(lambda record: made(record.levelno))  # which the project's own factory may have forgotten
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)
-        made(record.levelno)
+        hear(record)
         return record
 
     logging.setLogRecordFactory(factory)
@@ -556,7 +568,8 @@ def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
     return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
 
 
-def _rule_seen(injection: Injection) -> RuleSeen:
+def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
+    triggers = [term.trigger for term in injection.rule.chain]
     return RuleSeen(
         text=injection.text,
         source=injection.rule.source,
@@ -570,6 +583,13 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),
         doubles=tuple(injection.doubles),
+        refused=tuple(
+            Refused(module, f"{provenance.shorten(file)}:{line} in {function}", calls)
+            for (module, file, line, function), calls in injection.refused.items()
+        ),
+        caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),
+        wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
+        parameters=tuple(injection.parameters),
     )
 
 

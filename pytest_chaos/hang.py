@@ -20,8 +20,9 @@ from typing import Any, Literal
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.provenance import Provenance, frames_from
-from pytest_chaos.resources import stacks
+from pytest_chaos.resources import stacks, tap, taps
 from pytest_chaos.resources.standstill import Standstill
+from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 
 BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations, short enough to wait for
@@ -48,19 +49,22 @@ class HangReleased(BaseException):  # not an error: the vehicle that carries a r
 @contextlib.contextmanager
 def released_threads_end_quietly() -> Iterator[None]:
     """Keep the ends of released threads from being reported as errors that died in a thread: they are ours."""
-    original = threading.excepthook
 
-    def excepthook(args: threading.ExceptHookArgs) -> None:
-        if not issubclass(args.exc_type, HangReleased):
-            original(args)
+    def is_release(args: threading.ExceptHookArgs) -> bool:
+        return issubclass(args.exc_type, HangReleased)
 
-    threading.excepthook = excepthook
+    def wrap(original: Callable[..., Any], is_ours: Ear) -> Callable[..., Any]:
+        def excepthook(*args: Any, **named: Any) -> None:
+            if not is_ours(*args, **named):
+                original(*args, **named)
+
+        return excepthook
+
+    undo = tap.replace(threading, "excepthook", wrap, is_release)
     try:
         yield
     finally:
-        # A later plugin may have put its own hook in front of ours; ours then stays and only passes on.
-        if threading.excepthook is excepthook:
-            threading.excepthook = original
+        undo()
 
 
 @dataclass(eq=False)
@@ -156,7 +160,7 @@ class Ward:
     def opened(self) -> Iterator[None]:
         """The window of the body: it can be interrupted, and at the end everybody goes on."""
         interruptible = compat.interruptible(self._raise_in_body)
-        with compat.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
+        with taps.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
             try:
                 yield
             finally:

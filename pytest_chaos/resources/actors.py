@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 from pytest_chaos import compat
+from pytest_chaos.resources.by_identity import ByIdentity
 
 
 class Actors:
@@ -28,10 +28,10 @@ class Actors:
     def __init__(self, main: int) -> None:
         self._main = main
         self.before_birth: Callable[[], None] | None = None
-        self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self._names: ByIdentity[str] = ByIdentity()
         self._children: dict[str, int] = {}
         self._older = 0
-        self._pools: weakref.WeakKeyDictionary[Any, int] | None = None
+        self._pools: ByIdentity[int] | None = None
         self._lock = compat.new_lock()
 
     def current(self) -> str:
@@ -70,6 +70,6 @@ class Actors:
             return "pool"
         with self._lock:
             if self._pools is None:
-                self._pools = weakref.WeakKeyDictionary()
+                self._pools = ByIdentity()
             number = self._pools.setdefault(executor, len(self._pools) + 1)
         return f"pool-{number}/{thread.name.rpartition('_')[2]}"

@@ -22,7 +22,7 @@ class AsyncGenerators(OnLoops[Any]):
 
     def generator_begun(self, generator: Any) -> None:
         """Note who begins one."""
-        self._births.note(generator, above=2)
+        self._births.note(generator)
 
     def _things(self, loop: asyncio.AbstractEventLoop) -> list[Any]:
         return compat.async_generators(loop)

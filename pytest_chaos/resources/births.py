@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, Literal
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources import stacks
+from pytest_chaos.resources.by_identity import ByIdentity
 
 _SITE_DEPTH = 32  # frames of a creation site; deep enough to reach the project below a web framework
 
@@ -95,7 +95,7 @@ class Births:
         self._owner: Owner = NOBODY
         # Goes with what is handed to an event loop, whichever thread that runs in.
         self._asker: ContextVar[Owner] = ContextVar("pytest_chaos_asker", default=NOBODY)
-        self._births: weakref.WeakKeyDictionary[Any, Birth] = weakref.WeakKeyDictionary()
+        self._births: ByIdentity[Birth] = ByIdentity()
 
     @property
     def owner(self) -> Owner:
@@ -109,30 +109,38 @@ class Births:
         if self.owner_changes is not None:
             self.owner_changes(before, owner)
 
-    def note(self, thing: Any, above: int = 1) -> None:
-        """Remember that something is made now.
-
-        Args:
-            thing: Something that weak references can refer to.
-            above: How many frames above the caller's the making began.
-        """
-        self._births[thing] = self.here(above + 1)
+    def note(self, thing: Any) -> None:
+        """Remember that something is made now; weak references must be able to refer to it."""
+        self._births[thing] = self.here()
 
     def of(self, thing: Any) -> Birth | None:
         """Return the birth of something, or ``None`` if nobody saw it."""
         return self._births.get(thing)
 
-    def here(self, above: int = 0) -> Birth:
-        """Return the birth of something that is made now; see :meth:`note`."""
+    def maker(self) -> FrameType | None:
+        """Return the innermost frame that is neither ours, who hear of a birth, nor of the tap that tells."""
+        of_file = self.provenance.of_file
+        frame: FrameType | None = compat.get_frame(1)
+        for ours in ("chaos", "passage"):
+            while frame is not None and of_file(frame.f_code.co_filename) == ours:
+                frame = frame.f_back
+        return frame
+
+    def here(self, frame: FrameType | None = None) -> Birth:
+        """Return the birth of something that is made now.
+
+        Args:
+            frame: The innermost frame of its making, if not all that :meth:`maker` leaves.
+        """
         provenance = self.provenance
-        frame = compat.get_frame(above + 1)
+        frame = frame or self.maker()
         site: list[tuple[CodeType, int]] = []
         while frame is not None and len(site) < _SITE_DEPTH:
             code = frame.f_code
             site.append((code, frame.f_lasti))
             if provenance.of_file(code.co_filename) == "project":
                 break
-            frame = frame.f_back  # type: ignore[assignment]  # its end is tested above
+            frame = frame.f_back
         return Birth(self._owner_of_maker(), tuple(site))
 
     def _owner_of_maker(self) -> Owner:

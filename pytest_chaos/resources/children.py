@@ -49,7 +49,7 @@ class Children:
         """Note who starts a child."""
         status = _status(pid)
         if status is not None:
-            self._born[Child(pid, status.start)] = self._births.here(above=3)
+            self._born[Child(pid, status.start)] = self._births.here()
 
     def snapshot(self) -> frozenset[Child]:
         """Return the children that are there."""

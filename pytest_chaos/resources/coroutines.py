@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Origin
+from pytest_chaos.resources import taps
 from pytest_chaos.resources.births import Birth, Births, Mine
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover
 from pytest_chaos.resources.whose import is_made_by_own, is_own
@@ -38,7 +39,7 @@ class Coroutines:
 
     def open(self) -> None:
         """Begin to hear of them, and let coroutines of this thread remember where they were called."""
-        self._undo = compat.tap_unawaited_coroutines(self._dropped, _DEPTH)
+        self._undo = taps.hear_of_unawaited_coroutines(self._dropped, _DEPTH)
         gc.callbacks.append(self._note_collection)
 
     def close(self) -> None:
@@ -69,7 +70,7 @@ class Coroutines:
         if compat.is_mocks(code) or provenance.of_file(code.co_filename) == "pytest":
             return
         is_collected = self._collecting_thread == threading.get_ident()
-        dropped = None if is_collected else self._births.here(above=3)
+        dropped = None if is_collected else self._births.here()
         origin = coroutine.cr_origin
         if origin:
             nearest = next((one for one in origin if provenance.of_file(one[0]) not in _LOOK_PAST), None)

@@ -15,7 +15,7 @@ from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
 from pytest_chaos import compat
-from pytest_chaos.resources import stacks, taps
+from pytest_chaos.resources import stacks, tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
 from pytest_chaos.resources.whose import code_of, is_made_by_own, is_own
@@ -214,8 +214,8 @@ class Deaths:
     # --- futures
 
     def _future_failed(self, future: Any, error: BaseException | None) -> None:
-        if error is None or _is_no_error(error) or compat.has_done_callbacks(future):
-            return
+        if not isinstance(error, BaseException) or _is_no_error(error) or compat.has_done_callbacks(future):
+            return  # a future takes anything
         code = code_of(compat.executor_job())
         if not is_own(code, self._births.provenance) and not any(self._own_frames(error)):
             return
@@ -281,7 +281,7 @@ class Deaths:
 
     def _cause(self, error: BaseException) -> str:
         place = next(self._own_frames(error), "")
-        return f"died unseen of {_describe(error)}{f' at {place}' if place else ''}"
+        return f"died unseen of {described(error)}{f' at {place}' if place else ''}"
 
     def _is_ours(self, birth: Birth | None, code: CodeType | None, error: BaseException | None) -> bool:
         """Tell whether the project or the test made what died, or its code is theirs, or the error came out of that."""
@@ -306,12 +306,9 @@ class Deaths:
 
 
 def _below_ours(hook: Any) -> Any:
-    """Return the hook that a hook of ours passes on to."""
-    while getattr(hook, "__module__", "").startswith("pytest_chaos.") and hook.__closure__:
-        below = dict(zip(hook.__code__.co_freevars, hook.__closure__, strict=True)).get("original")
-        if below is None:
-            break
-        hook = below.cell_contents
+    """Return the hook that a tap passes on to."""
+    while tap.is_tap(hook):
+        hook = hook.__wrapped__
     return hook
 
 
@@ -345,7 +342,8 @@ def _is_release(error: BaseException) -> bool:
     return (type(error).__module__, type(error).__name__) == _RELEASE
 
 
-def _describe(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """Return the type and the message of an error, in one line."""
     try:
         message = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  # an error of the project whose own words fail

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pytest_chaos import compat
-from pytest_chaos.resources import taps
+from pytest_chaos.resources import tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine, Owner, is_fixture
 from pytest_chaos.resources.holders import Holders, live
 from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
@@ -73,7 +73,9 @@ class Descriptors:
     """Descriptors of this process.
 
     A socket is the project's or the test's if one of them made it with no library between: what libraries open, they
-    also keep, in pools. Of a file nobody sees the making; who keeps it tells whose it is.
+    also keep, in pools. So is a plain number, of ``os.open`` or ``os.dup``, wherever the file lies. Of a file object
+    nobody sees the making; who keeps it tells whose it is. Of a number that no tap of ours has seen only the path is
+    known: what lies in the project is told, everything else may be the data of a C library.
 
     Args:
         births: Who made what.
@@ -86,6 +88,7 @@ class Descriptors:
         self._loops = loops
         self.grace_s = grace_s
         self._sockets: dict[int, tuple[weakref.ref[socket.socket], Birth]] = {}
+        self._opened: dict[Descriptor, Birth] = {}  # as plain numbers
         self._owned: dict[Descriptor, Birth] = {}  # what appeared while a wider fixture was set up
         self._before_fixture: dict[int, Identity] = {}
         self._dropped: list[tuple[Birth | None, Leftover]] = []
@@ -95,8 +98,8 @@ class Descriptors:
         self._undo: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        """Begin to see sockets being made."""
-        self._undo = taps.hear_of_sockets(self._socket_made)
+        """Begin to see sockets and plain numbers being made."""
+        self._undo = tap.all_of(taps.hear_of_sockets(self._socket_made), taps.hear_of_descriptors(self._number_made))
         gc.callbacks.append(self._note_collection)
 
     def close(self) -> None:
@@ -107,6 +110,7 @@ class Descriptors:
         if self._note_collection in gc.callbacks:
             gc.callbacks.remove(self._note_collection)
         self._sockets.clear()
+        self._opened.clear()
         self._owned.clear()
         self._dropped.clear()
         self._last = {}
@@ -115,8 +119,9 @@ class Descriptors:
         """Return what is open now."""
         self._ear.come_first()
         numbers, self._last = open_descriptors(self._last), {}
-        if self._owned:
-            self._owned = {one: birth for one, birth in self._owned.items() if numbers.get(one.number) == one.identity}
+        for births in (self._opened, self._owned):
+            for one in [one for one in births if numbers.get(one.number) != one.identity] if births else ():
+                births.pop(one, None)
         return Before(numbers, len(self._dropped))
 
     def left(self, before: Before, mine: Mine) -> list[Leftover]:
@@ -148,7 +153,10 @@ class Descriptors:
     # --- births
 
     def _socket_made(self, made: socket.socket) -> None:
-        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here(above=2))
+        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here())
+
+    def _number_made(self, number: int) -> None:
+        self._opened[Descriptor(number, os.fstat(number)[1:3])] = self._births.here()
 
     def _birth(self, one: Descriptor) -> Birth | None:
         known = self._sockets.get(one.number)
@@ -156,7 +164,7 @@ class Descriptors:
             made = known[0]()
             if made is not None and made.fileno() == one.number:
                 return known[1]
-        return self._owned.get(one)
+        return self._opened.get(one) or self._owned.get(one)
 
     def _is_own(self, birth: Birth | None) -> bool:
         """Tell whether the project or the test made something, and the standard library not for itself."""
@@ -215,18 +223,21 @@ class Descriptors:
             return made is not None and holders.is_kept_elsewhere(made, is_made_by_own=True)
         if owner is not None:
             return holders.is_kept_elsewhere(owner)
+        opened = self._opened.get(one)
+        if opened is not None:
+            return not self._is_own(opened)
         path = _path(one.number)
         if path.endswith(_BESIDE_DATABASES):
             return True  # the database's own descriptor tells
         if path.startswith("/") and self._births.provenance.of_file(path) in ("installed", "stdlib", "pytest"):
-            return True  # a library's data
+            return True  # perhaps a library's data
         connections = _connections() if _may_be_database(one.number) else []
         return any(holders.is_kept_elsewhere(connection) for connection in connections)
 
     def _leftover(self, one: Descriptor, mode: str) -> Leftover:
         form, what = _described(one.number)
         birth = self._birth(one)
-        told = leftover(self._births, "file-descriptor", form, birth)
+        told = leftover(self._births, "file-descriptor", form, birth, verb="opened" if one in self._opened else "made")
         site = told.text.removeprefix(form)
         fingerprint = told.fingerprint if site else f"file-descriptor {_without_numbers(what)}"
         text = f"{what}{mode}, descriptor {one.number},{site}" if site else f"{what}{mode}, descriptor {one.number}"
@@ -255,7 +266,7 @@ class Descriptors:
         elif what.startswith("file "):
             name = _FILE_NAME.search(what)
             form, what = "file", f"file {name[1]}" if name else what
-            birth = None if self._is_collecting else self._births.here(above=2)
+            birth = None if self._is_collecting else self._births.here()
             if birth is not None and not is_made_by_own(birth, self._births.provenance):
                 return
             if birth is None:

@@ -61,25 +61,19 @@ class Items:
     def __iter__(self) -> Iterator[Item]:
         return iter(list(self._items))  # other threads make some meanwhile
 
-    def made(self, thing: Any, above: int = 1) -> Item | None:
-        """Note a thing that is made now, and return its item; ``None`` if a library made it for itself.
-
-        Args:
-            thing: It.
-            above: How many frames above the caller's the making began.
-        """
+    def made(self, thing: Any) -> Item | None:
+        """Note a thing that is made now, and return its item; ``None`` if a library made it for itself."""
         of_file = self._births.provenance.of_file
-        frame: FrameType | None = compat.get_frame(above + 1)
+        frame = self._births.maker()
         while frame is not None:
             origin = of_file(frame.f_code.co_filename)
             if origin in ("project", "test"):
-                return self._add(thing, self._births.here(above + 1))
+                return self._add(thing, self._births.here(frame))
             if origin == "stdlib":
                 if frame.f_code.co_qualname not in self._through:
                     return None
             elif origin not in ("generated", "passage"):
                 return None
-            above += 1
             frame = frame.f_back
         return None
 

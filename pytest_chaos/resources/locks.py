@@ -85,9 +85,9 @@ class Locks:
     def open(self) -> None:
         """Begin to see locks being made."""
         self._undo = [
-            taps.hear_of_locks(lambda lock: self._plain.made(lock, above=2)),
-            taps.hear_of_reentrant_locks(lambda lock: self._reentrant.made(lock, above=2)),
-            taps.hear_of_async_locks(lambda lock: self._async.made(lock, above=2)),
+            taps.hear_of_locks(self._plain.made),
+            taps.hear_of_reentrant_locks(self._reentrant.made),
+            taps.hear_of_async_locks(self._async.made),
         ]
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class LoopTimers(OnLoops[asyncio.TimerHandle]):
         """Note who sets a timer."""
         if not compat.is_own_timer(timer):
             key = id(timer)
-            self._births_of[key] = weakref.ref(timer), self._births.here(above=2)
+            self._births_of[key] = weakref.ref(timer), self._births.here()
 
     def snapshot(self) -> Before:
         """Return the timers that are pending."""

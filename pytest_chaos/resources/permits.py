@@ -76,7 +76,7 @@ class Permits:
         self._is_older_known = False
 
     def _made(self, semaphore: Any) -> None:
-        item = self._items.made(semaphore, above=2)
+        item = self._items.made(semaphore)
         if item is not None:
             item.first = compat.free_permits(semaphore)
 

@@ -94,7 +94,7 @@ class RawThreads:
 
     def _started(self, ident: int) -> None:
         self._is_fresh = True
-        self._born[ident] = self._births.here(above=2)
+        self._born[ident] = self._births.here()
 
     def _let_begin(self) -> None:
         """Let threads that were just started begin: only then does the interpreter count them."""

@@ -11,20 +11,24 @@ import asyncio.selector_events
 import concurrent.futures
 import contextlib
 import copyreg
-import functools
 import inspect
 import multiprocessing.process
-import operator
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
+from types import CoroutineType
 from typing import Any, Protocol
 
 from pytest_chaos import compat
+from pytest_chaos.resources import tap
+from pytest_chaos.resources.tap import Ear
 
 
 class Listener(Protocol):
@@ -57,44 +61,30 @@ class Listener(Protocol):
 
 def install(listener: Listener) -> Callable[[], None]:
     """Put the taps in place and return what takes them out again."""
+    loops = asyncio.base_events.BaseEventLoop
     undo = [
-        _replace(threading.Thread, "start", lambda original: _start(original, listener)),
-        _replace(asyncio.base_events.BaseEventLoop, "create_task", lambda original: _create_task(original, listener)),
-        _replace(asyncio.base_events.BaseEventLoop, "__init__", lambda original: _make_loop(original, listener)),
-        compat.tap_loop_closing(listener.loop_closes),
-        _replace(compat.closing_class(), "close", lambda original: _close_loop(original, listener)),
-        _replace(subprocess.Popen, "__init__", lambda original: _start_child(original, listener)),
-        _replace(multiprocessing.process.BaseProcess, "start", lambda original: _start_child(original, listener)),
+        tap.before(threading.Thread, "start", listener.thread_starts),
+        tap.after(loops, "__init__", lambda _, loop, *args, **named: listener.loop_made(loop)),
+        _hear_of_tasks(loops, listener),
+        _hear_of_closing(compat.closing_class(), listener),
+        _hear_of_children(subprocess.Popen, "__init__", listener),
+        _hear_of_children(multiprocessing.process.BaseProcess, "start", listener),
     ]
+    if compat.CANCEL_ALL:
+        undo.append(tap.before(asyncio.runners, compat.CANCEL_ALL, listener.loop_closes))
     if not compat.CAN_PARSE_TWICE_AT_ONCE:
-        undo.append(_replace(ast, "parse", _parse_one_by_one))
-
-    def uninstall() -> None:
-        while undo:
-            undo.pop()()
-
-    return uninstall
+        undo.append(tap.replace(ast, "parse", _parse_one_by_one, _nobody))
+    return tap.all_of(*undo)
 
 
-def _replace(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[], None]:
-    original = vars(owner)[name]
-    replacement = wrap(original)
-    replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
-    replacement.__doc__, replacement.__module__ = original.__doc__, original.__module__
-    setattr(owner, name, replacement)
-
-    def undo() -> None:
-        # Somebody who tapped after us and is still there keeps a reference to ours, which then only passes through.
-        if vars(owner).get(name) is replacement:
-            setattr(owner, name, original)
-
-    return undo
+def _nobody() -> None:
+    """Whom a tap tells that only changes what is called."""
 
 
 _LONGEST_PARSE_S = 1.0
 
 
-def _parse_one_by_one(original: Callable[..., Any]) -> Callable[..., Any]:
+def _parse_one_by_one(original: Callable[..., Any], ear: Ear) -> Callable[..., Any]:
     """Keep parsers of source apart, on an interpreter in which two of them at once break one another.
 
     Faults make it likely: pytest parses to show a failure while a thread of the system prints the same error, or while
@@ -122,53 +112,39 @@ def _parse_one_by_one(original: Callable[..., Any]) -> Callable[..., Any]:
     return parse
 
 
-def _start(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
-    def start(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        listener.thread_starts(self)
-        return original(self, *args, **kwargs)
+def _hear_of_tasks(owner: Any, listener: Listener) -> Callable[[], None]:
+    def context_of(loop: Any, coroutine: Any, *, context: Any = None, **named: Any) -> Context | None:
+        return listener.task_context(context)
 
-    return start
+    choose = Ear(context_of)
 
+    def wrap(original: Callable[..., Any], made: Ear) -> Callable[..., Any]:
+        def create_task(*args: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
+            context = choose(*args, **named)
+            task = original(*args, **named) if context is None else context.run(original, *args, **named)
+            made(task)
+            return task
 
-def _create_task(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
-    def create_task(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        context = listener.task_context(kwargs.get("context"))
-        make = original if context is None else functools.partial(context.run, original)
-        task = make(self, *args, **kwargs)
-        listener.task_made(task)
-        return task
+        return create_task
 
-    return create_task
+    return tap.all_of(choose.leave, tap.replace(owner, "create_task", wrap, listener.task_made))
 
 
-def _make_loop(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
-    def __init__(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # takes its place
-        original(self, *args, **kwargs)
-        listener.loop_made(self)
+def _hear_of_closing(owner: Any, listener: Listener) -> Callable[[], None]:
+    def closes(loop: Any) -> None:
+        if not loop.is_closed() and not loop.is_running():
+            listener.loop_is_closed(loop)
 
-    return __init__
-
-
-def _close_loop(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
-    def close(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> None:
-        __tracebackhide__ = True
-        if not self.is_closed() and not self.is_running():
-            listener.loop_is_closed(self)
-        original(self, *args, **kwargs)
-
-    return close
+    return tap.before(owner, "close", closes)
 
 
-def _start_child(original: Callable[..., Any], listener: Listener) -> Callable[..., Any]:
-    def start_child(self: Any, *args: Any, **kwargs: Any) -> None:
-        __tracebackhide__ = True
-        original(self, *args, **kwargs)
-        if self.pid is not None:
-            listener.child_started(self.pid)
+def _hear_of_children(owner: Any, name: str, listener: Listener) -> Callable[[], None]:
+    def started(_: None, child: Any, *args: Any, **named: Any) -> None:
+        if child.pid is not None:
+            listener.child_started(child.pid)
 
-    return start_child
+    return tap.after(owner, name, started)
 
 
 def install_on_foreign_loops(
@@ -188,79 +164,33 @@ def install_on_foreign_loops(
         generator_begun: Is told each asynchronous generator that is begun.
     """
 
-    def call_exception_handler(original: Callable[..., Any]) -> Callable[..., Any]:
-        def heard(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
-            __tracebackhide__ = True
-            return None if loop_told(self, context) else original(self, context)
+    def timer(handle: Any, loop: Any, when: float, callback: Any, *args: Any, context: Any = None) -> None:
+        timer_set(compat.note_foreign_timer(loop, handle, callback, args))
 
-        return heard
+    def begun(loop: Any, generator: Any) -> None:
+        compat.note_foreign_generator(loop, generator)
+        generator_begun(generator)
 
-    def timer(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: Any, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
-            __tracebackhide__ = True
-            handle = original(self, when, callback, *args, context=context)
-            timer_set(compat.note_foreign_timer(self, handle, callback, args))
-            return handle
+    def run_in_executor(loop: Any, executor: Any, func: Any, *args: Any) -> None:
+        if executor is None and compat.default_executor_of(loop) is None and not loop.is_closed():
+            loop.set_default_executor(concurrent.futures.ThreadPoolExecutor())  # what it would make itself
 
-        return call
+    def set_default_executor(_: None, loop: Any, executor: Any) -> None:
+        compat.note_foreign_executor(loop, executor)
 
-    def begun(original: Callable[..., Any]) -> Callable[..., Any]:
-        def heard(self: Any, generator: Any) -> Any:
-            compat.note_foreign_generator(self, generator)
-            generator_begun(generator)
-            return original(self, generator)
-
-        return heard
-
-    def run_in_executor(original: Callable[..., Any]) -> Callable[..., Any]:
-        def run(self: Any, executor: Any, func: Any, *args: Any) -> Any:
-            __tracebackhide__ = True
-            if executor is None and compat.default_executor_of(self) is None and not self.is_closed():
-                self.set_default_executor(concurrent.futures.ThreadPoolExecutor())  # what it would make itself
-            return original(self, executor, func, *args)
-
-        return run
-
-    def set_default_executor(original: Callable[..., Any]) -> Callable[..., Any]:
-        def set_executor(self: Any, executor: Any) -> None:
-            __tracebackhide__ = True
-            original(self, executor)
-            compat.note_foreign_executor(self, executor)
-
-        return set_executor
-
-    wraps = {
-        "__init__": lambda original: _make_loop(original, listener),
-        "create_task": lambda original: _create_task(original, listener),
-        "close": lambda original: _close_loop(original, listener),
-        "call_exception_handler": call_exception_handler,
-        "call_later": timer,
-        "call_at": timer,
-        compat.FIRST_ITERATION: begun,
-        "run_in_executor": run_in_executor,
-        "set_default_executor": set_default_executor,
-    }
-    undo = [_override(loop_class, name, wrap) for name, wrap in wraps.items() if name and hasattr(loop_class, name)]
-
-    def uninstall() -> None:
-        while undo:
-            undo.pop()()
-
-    return uninstall
-
-
-def _override(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[], None]:
-    """Put a method in front of one that a class inherits."""
-    if name in vars(owner):
-        return _replace(owner, name, wrap)
-    replacement = wrap(getattr(owner, name))
-    setattr(owner, name, replacement)
-
-    def undo() -> None:
-        if vars(owner).get(name) is replacement:
-            delattr(owner, name)
-
-    return undo
+    undo = [
+        tap.after(loop_class, "__init__", lambda _, loop, *args, **named: listener.loop_made(loop)),
+        _hear_of_tasks(loop_class, listener),
+        _hear_of_closing(loop_class, listener),
+        _hear_of_loop_errors(loop_class, loop_told),
+        tap.after(loop_class, "call_later", timer),
+        tap.after(loop_class, "call_at", timer),
+        tap.before(loop_class, "run_in_executor", run_in_executor),
+        tap.after(loop_class, "set_default_executor", set_default_executor),
+    ]
+    if compat.FIRST_ITERATION and hasattr(loop_class, compat.FIRST_ITERATION):
+        undo.append(tap.before(loop_class, compat.FIRST_ITERATION, begun))
+    return tap.all_of(*undo)
 
 
 # --- taps of single kinds
@@ -271,15 +201,18 @@ def hear_of_loop_errors(listener: Callable[[asyncio.AbstractEventLoop, dict[str,
 
     Where it answers that the error is ours, nobody else is told.
     """
+    return _hear_of_loop_errors(asyncio.base_events.BaseEventLoop, listener)
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call_exception_handler(self: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Any:
+
+def _hear_of_loop_errors(owner: Any, listener: Callable[[Any, dict[str, Any]], bool]) -> Callable[[], None]:
+    def wrap(original: Callable[..., Any], is_ours: Ear) -> Callable[..., Any]:
+        def call_exception_handler(*args: Any, **named: Any) -> Any:
             __tracebackhide__ = True
-            return None if listener(self, context) else original(self, context)
+            return None if is_ours(*args, **named) else original(*args, **named)
 
         return call_exception_handler
 
-    return _replace(asyncio.base_events.BaseEventLoop, "call_exception_handler", wrap)
+    return tap.replace(owner, "call_exception_handler", wrap, listener)
 
 
 def hear_of_thread_error(thread: threading.Thread, listener: Callable[[threading.Thread, BaseException], None]) -> None:
@@ -287,13 +220,14 @@ def hear_of_thread_error(thread: threading.Thread, listener: Callable[[threading
     original = compat.own_excepthook(thread)
     if original is None:
         return
+    ear = Ear(listener)
 
-    def invoke(thread: threading.Thread) -> Any:
+    def invoke(*args: Any) -> Any:
         error = sys.exception()
         if error is not None:
-            listener(thread, error)
+            ear(thread, error)
             error = None
-        return original(thread)
+        return original(*args)
 
     compat.set_own_excepthook(thread, invoke)
 
@@ -303,117 +237,65 @@ def hear_of_async_generators(listener: Callable[[Any], None]) -> Callable[[], No
     name = compat.FIRST_ITERATION
     if not name:
         return lambda: None
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def begun(self: asyncio.AbstractEventLoop, generator: Any) -> Any:
-            listener(generator)
-            return original(self, generator)
-
-        return begun
-
-    return _replace(asyncio.base_events.BaseEventLoop, name, wrap)
+    return tap.before(asyncio.base_events.BaseEventLoop, name, lambda loop, generator: listener(generator))
 
 
 def hear_of_timers(listener: Callable[[asyncio.TimerHandle], None]) -> Callable[[], None]:
     """Tell ``listener`` each timer that is set on a loop; return what undoes it."""
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call_at(self: asyncio.AbstractEventLoop, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            handle = original(self, *args, **kwargs)
-            listener(handle)
-            return handle
-
-        return call_at
-
-    return _replace(asyncio.base_events.BaseEventLoop, "call_at", wrap)
+    owner = asyncio.base_events.BaseEventLoop
+    return tap.after(owner, "call_at", lambda handle, *args, **named: listener(handle))
 
 
 def hear_of_readers(listener: Callable[[asyncio.AbstractEventLoop, Any], None]) -> Callable[[], None]:
     """Tell ``listener`` each file that a loop of selectors is told to wait for; return what undoes it."""
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def add_reader(self: asyncio.AbstractEventLoop, fd: Any, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            done = original(self, fd, *args, **kwargs)
-            listener(self, fd)
-            return done
-
-        return add_reader
-
-    return _replace(asyncio.selector_events.BaseSelectorEventLoop, "add_reader", wrap)
+    owner = asyncio.selector_events.BaseSelectorEventLoop
+    return tap.after(owner, "add_reader", lambda _, loop, file, *args: listener(loop, file))
 
 
 def hear_of_transports(listener: Callable[[Any], None]) -> Callable[[], None]:
     """Tell ``listener`` each transport and server that is made on a loop of selectors; return what undoes it."""
-    undo: list[Callable[[], None]] = []
+    owners = (compat.transport_class(), asyncio.base_events.Server)
+    return tap.all_of(*(_hear_of_making(owner, listener) for owner in owners if owner is not None))
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # takes its place
-            original(self, *args, **kwargs)
-            listener(self)
 
-        return __init__
-
-    for owner in (compat.transport_class(), asyncio.base_events.Server):
-        if owner is not None:
-            undo.append(_replace(owner, "__init__", wrap))
-
-    def uninstall() -> None:
-        while undo:
-            undo.pop()()
-
-    return uninstall
+def _hear_of_making(owner: Any, listener: Callable[[Any], Any]) -> Callable[[], None]:
+    return tap.after(owner, "__init__", lambda _, made, *args, **named: listener(made))
 
 
 def hear_of_failed_futures(failed: Callable[[Any, Any], None], asked: Callable[[Any], None]) -> Callable[[], None]:
     """Tell who failed an executor's future with which error, and who asked for it; return what undoes it."""
 
-    def setter(original: Callable[..., Any]) -> Callable[..., Any]:
-        def set_exception(self: Any, exception: Any) -> Any:
-            failed(self, exception)
-            return original(self, exception)
-
-        return set_exception
-
-    def getter(original: Callable[..., Any]) -> Callable[..., Any]:
-        def get(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def getter(original: Callable[..., Any], ear: Ear) -> Callable[..., Any]:
+        def get(*args: Any, **named: Any) -> Any:
             __tracebackhide__ = True
             try:
-                return original(self, *args, **kwargs)
+                return original(*args, **named)
             finally:
-                asked(self)
+                ear(*args, **named)
 
         return get
 
+    def is_asked(future: Any, timeout: Any = None) -> None:
+        asked(future)
+
     owner = concurrent.futures.Future
-    undo = [
-        _replace(owner, "set_exception", setter),
-        _replace(owner, "exception", getter),
-        _replace(owner, "result", getter),
-    ]
-
-    def uninstall() -> None:
-        while undo:
-            undo.pop()()
-
-    return uninstall
+    return tap.all_of(
+        tap.before(owner, "set_exception", failed),
+        tap.replace(owner, "exception", getter, is_asked),
+        tap.replace(owner, "result", getter, is_asked),
+    )
 
 
 def hear_of_sockets(listener: Callable[[socket.socket], None]) -> Callable[[], None]:
     """Tell ``listener`` each socket that is made, also by ``accept``; return what undoes it."""
+    return _hear_of_making(socket.socket, listener)
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        # Its arguments stand here as in the standard library: whoever asks for the signature gets it.
-        def __init__(  # noqa: N807  # takes its place
-            self: socket.socket, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
-        ) -> None:
-            original(self, family, type, proto, fileno)
-            listener(self)
 
-        return __init__
-
-    return _replace(socket.socket, "__init__", wrap)
+def hear_of_descriptors(listener: Callable[[int], None]) -> Callable[[], None]:
+    """Tell ``listener`` each descriptor that is opened or doubled as a plain number; return what undoes it."""
+    return tap.all_of(
+        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup"))
+    )
 
 
 def hear_of_raw_threads(listener: Callable[[int], None]) -> Callable[[], None]:
@@ -421,17 +303,7 @@ def hear_of_raw_threads(listener: Callable[[int], None]) -> Callable[[], None]:
 
     The ``threading`` module does not pass here: it keeps the function under a name of its own.
     """
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def start_new_thread(function: Any, args: Any, *kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            ident = original(function, args, *kwargs)
-            listener(ident)
-            return ident
-
-        return start_new_thread
-
-    return _replace(compat.RAW_THREADS, "start_new_thread", wrap)
+    return tap.after(compat.RAW_THREADS, "start_new_thread", lambda ident, *args: listener(ident))
 
 
 class EarForUnclosed:
@@ -448,11 +320,15 @@ class EarForUnclosed:
     pattern = ""  # who prints the filters asks a pattern for it
 
     def __init__(self, listener: Callable[[str], None]) -> None:
+        self._ear = Ear(self._told)
         self._listener = listener
         self._entry = ("ignore", self, ResourceWarning, None, 0)
 
     def match(self, text: str) -> None:
         """Hear, and do not match."""
+        self._ear(text)
+
+    def _told(self, text: str) -> None:
         if isinstance(text, str) and text.startswith("unclosed "):
             self._listener(text)
 
@@ -469,86 +345,28 @@ class EarForUnclosed:
         filters[:] = [one for one in filters if one is not self._entry]
 
 
-class _Ear:
-    """A listener that can be sent away: names that somebody imported meanwhile stay, and only pass through then."""
-
-    __slots__ = ("listener",)
-
-    def __init__(self, listener: Callable[[Any], Any]) -> None:
-        self.listener: Callable[[Any], Any] | None = listener
-
-
 def hear_of_locks(listener: Callable[[Any], Any]) -> Callable[[], None]:
     """Tell ``listener`` each lock that is made by the name ``threading.Lock``; return what undoes it.
 
     Locks themselves are the interpreter's own, and cost what they always do. The name stands for a function before
     Python 3.13, and for a type since, so what takes its place is a type there too.
     """
-    ear = _Ear(listener)
-    original: Any = threading.Lock
-    if isinstance(original, type):
-        replacement: Any = _lock_type(original, ear)
-        copyreg.pickle(type(replacement), _reduced)
-    else:
-        replacement = _LockFactory(original, ear)
-    take_out = _replace(threading, "Lock", lambda _: replacement)
-
-    def undo() -> None:
-        ear.listener = None
-        take_out()
-
-    return undo
+    name: Any = threading.Lock
+    if isinstance(name, type):
+        return tap.replace(threading, "Lock", _lock_type, listener)
+    return tap.after(threading, "Lock", listener)
 
 
-def _reduced(factory: Any) -> Any:
-    # Pickled is what it stands for; this is the way to say "that object" with nothing of ours in it.
-    return operator.itemgetter(0), ((factory.__wrapped__,),)
-
-
-class _LockFactory:
-    """Stands for a built-in function: not a Python function, which would become a method in the body of a class."""
-
-    def __init__(self, original: Callable[[], Any], ear: _Ear) -> None:
-        self.__wrapped__ = original
-        self._ear = ear
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        lock = self.__wrapped__(*args, **kwargs)
-        listener = self._ear.listener
-        if listener is not None:
-            listener(lock)
-        return lock
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__wrapped__":  # not there yet, while a copy is made
-            raise AttributeError(name)
-        return getattr(self.__wrapped__, name)
-
-    def __reduce__(self) -> Any:
-        return _reduced(self)
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other == self.__wrapped__
-
-    def __hash__(self) -> int:
-        return hash(self.__wrapped__)
-
-
-def _lock_type(original: type, ear: _Ear) -> type:
+def _lock_type(original: Any, ear: Ear) -> type:
     class LockType(type):
-        def __new__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> Any:
+        def __new__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **named: Any) -> Any:
             if name:
-                return type(name, (original,), space)  # whoever derives from it is refused, as ever
+                return type(name, (original,), space, **named)  # whoever derives from it is refused, as ever
             return super().__new__(cls, name, bases, space)
 
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
             lock = original(*args, **kwargs)
-            listener = ear.listener
-            if listener is not None:
-                listener(lock)
+            ear(lock)
             return lock
 
         def __instancecheck__(cls, instance: object) -> bool:
@@ -559,7 +377,7 @@ def _lock_type(original: type, ear: _Ear) -> type:
 
         @property
         def __flags__(cls) -> int:
-            return original.__flags__
+            return int(original.__flags__)
 
         def __getattr__(cls, name: str) -> Any:
             return getattr(original, name)
@@ -579,66 +397,117 @@ def _lock_type(original: type, ear: _Ear) -> type:
     space: dict[str, Any] = {"__wrapped__": original}
     with contextlib.suppress(ValueError):  # it tells none
         space["__signature__"] = inspect.signature(original)
+    copyreg.pickle(LockType, tap.reduced)
     made: type = LockType("", (), space)
+    made.__name__, made.__qualname__ = original.__name__, original.__qualname__
+    made.__doc__, made.__module__ = original.__doc__, original.__module__
     return made
 
 
 def hear_of_reentrant_locks(listener: Callable[[Any], Any]) -> Callable[[], None]:
     """Tell ``listener`` each lock that is made by the name ``threading.RLock``; return what undoes it."""
-    ear = _Ear(listener)
+    return tap.after(threading, "RLock", lambda lock, *args, **named: listener(lock))
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        # A Python function, as it was.
-        def RLock(*args: Any, **kwargs: Any) -> Any:  # noqa: N802  # takes its place
-            lock = original(*args, **kwargs)
-            listener = ear.listener
-            if listener is not None:
-                listener(lock)
-            return lock
 
-        RLock.__annotations__.clear()
-        return RLock
+def hear_of_async_locks(listener: Callable[[Any], Any]) -> Callable[[], None]:
+    """Tell ``listener`` each asyncio lock that is made; return what undoes it."""
+    return _hear_of_making(asyncio.Lock, listener)
 
-    take_out = _replace(threading, "RLock", wrap)
+
+def hear_of_semaphores(listener: Callable[[Any], Any]) -> Callable[[], None]:
+    """Tell ``listener`` each semaphore that is made, of ``threading`` and of asyncio; return what undoes it."""
+    return tap.all_of(*(_hear_of_making(owner, listener) for owner in (threading.Semaphore, asyncio.Semaphore)))
+
+
+class _WithOrigin:
+    """A coroutine as the function that warns of it sees it, with an origin as long as it would be without us."""
+
+    __slots__ = ("_coroutine", "cr_origin")
+
+    def __init__(self, coroutine: Any, origin: tuple[Any, ...] | None) -> None:
+        self._coroutine = coroutine
+        self.cr_origin = origin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._coroutine, name)
+
+
+def hear_of_unawaited_coroutines(listener: Callable[[Any], None], depth: int) -> Callable[[], None]:
+    """Tell ``listener`` each coroutine that is dropped and was never awaited; return what undoes it.
+
+    What stood there before is called, and says what it would say without us.
+
+    Args:
+        listener: Is told where the coroutine is dropped, before the warning is given.
+        depth: How many frames of their making coroutines of this thread remember meanwhile.
+    """
+    if not compat.WARNS_UNAWAITED:
+        return lambda: None
+    users_depth = sys.get_coroutine_origin_tracking_depth()
+    is_deeper = users_depth < depth
+    if is_deeper:
+        sys.set_coroutine_origin_tracking_depth(depth)
+
+    def wrap(original: Callable[..., Any], ear: Ear) -> Callable[..., Any]:
+        is_pythons = getattr(original, "__module__", "") == "warnings"
+
+        def shown(coroutine: Any) -> Any:
+            origin = coroutine.cr_origin if type(coroutine) is CoroutineType else None
+            # A loop in debug mode remembers more, and shows it. For a traced object the object itself is asked for.
+            if not origin or not is_deeper or not is_pythons or len(origin) > depth or tracemalloc.is_tracing():
+                return coroutine
+            if sys.get_coroutine_origin_tracking_depth() > depth:
+                return coroutine
+            return _WithOrigin(coroutine, origin[:users_depth] or None)
+
+        def warn_unawaited_coroutine(*args: Any, **named: Any) -> None:
+            ear(*args, **named)
+            original(*map(shown, args), **named)
+
+        # The warning names the frame that drops the coroutine: the next above its own, but for frames of such files.
+        warn_unawaited_coroutine.__code__ = warn_unawaited_coroutine.__code__.replace(
+            co_filename="<pytest-chaos importlib._bootstrap>"
+        )
+        return warn_unawaited_coroutine
+
+    take_out = tap.replace(warnings, compat.WARNS_UNAWAITED, wrap, listener)
 
     def undo() -> None:
-        ear.listener = None
+        if is_deeper and sys.get_coroutine_origin_tracking_depth() == depth:
+            sys.set_coroutine_origin_tracking_depth(users_depth)
         take_out()
 
     return undo
 
 
-def hear_of_async_locks(listener: Callable[[Any], Any]) -> Callable[[], None]:
-    """Tell ``listener`` each asyncio lock that is made; return what undoes it."""
+@contextlib.contextmanager
+def watched_wakeups() -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether a wake-up fd for signals is set, of which the interpreter does not tell.
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        # Its arguments stand here as in the standard library: whoever asks for the signature gets it.
-        def __init__(self: asyncio.Lock) -> None:  # noqa: N807  # takes its place
-            original(self)
-            listener(self)
+    To ask is to set it. So calls are followed from here on, and it is only asked in the main thread, while none is
+    known: to take away what is not there changes nothing.
+    """
+    original = signal.set_wakeup_fd
+    known = -1
 
-        __init__.__annotations__.clear()
-        return __init__
+    def was_set(before: int, fd: int, **named: Any) -> None:
+        nonlocal known
+        known = fd
 
-    return _replace(asyncio.Lock, "__init__", wrap)
+    def is_set() -> bool:
+        nonlocal known
+        if known == -1 and threading.current_thread() is threading.main_thread():
+            fd = original(-1)
+            if fd != -1:  # set by a name that was imported before: back with it
+                known = fd
+                with contextlib.suppress(OSError, ValueError):  # closed since, so nobody reads from it
+                    original(fd, warn_on_full_buffer=False)
+        return known != -1
 
-
-def hear_of_semaphores(listener: Callable[[Any], Any]) -> Callable[[], None]:
-    """Tell ``listener`` each semaphore that is made, of ``threading`` and of asyncio; return what undoes it."""
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        # As above.
-        def __init__(self: Any, value: int = 1) -> None:  # noqa: N807  # takes its place
-            original(self, value)
-            listener(self)
-
-        __init__.__annotations__.clear()
-        return __init__
-
-    undo = [_replace(threading.Semaphore, "__init__", wrap), _replace(asyncio.Semaphore, "__init__", wrap)]
-
-    def uninstall() -> None:
-        while undo:
-            undo.pop()()
-
-    return uninstall
+    if threading.current_thread() is threading.main_thread():
+        is_set()
+    undo = tap.after(signal, "set_wakeup_fd", was_set)
+    try:
+        yield is_set
+    finally:
+        undo()

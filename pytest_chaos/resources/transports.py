@@ -24,13 +24,13 @@ class Transports(OnLoops[Any]):
         return [taps.hear_of_transports(self._made), taps.hear_of_readers(self._reads)]
 
     def _made(self, transport: Any) -> None:
-        self._births.note(transport, above=2)
+        self._births.note(transport)
 
     def _reads(self, loop: asyncio.AbstractEventLoop, file: Any) -> None:
         number = file if isinstance(file, int) else file.fileno()
         for one, handle in compat.readers(loop):
             if (one if isinstance(one, int) else one.fileno()) == number:
-                self._births.note(handle, above=2)
+                self._births.note(handle)
 
     def _things(self, loop: asyncio.AbstractEventLoop) -> list[Any]:
         return [*compat.transports(loop), *(handle for _, handle in compat.readers(loop))]

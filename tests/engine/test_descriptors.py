@@ -197,6 +197,38 @@ def test_file_that_is_left_open_is_found(shop: Any, lab: Any, tmp_path: Path, na
     assert text.endswith("; still open")
 
 
+@pytest.fixture
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that does not lie in the project."""
+    path = tmp_path_factory.mktemp("outside") / "orders"
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize("doubles", [False, True])
+def test_number_is_whose_who_opened_it_wherever_the_file_lies(
+    shop: Any, lab: Any, outside: Path, doubles: bool
+) -> None:
+    def body() -> None:
+        shop.forgets_a_number(outside)
+        if doubles:
+            shop.kept.append(os.dup(shop.kept[0]))
+            os.close(shop.kept.pop(0))
+
+    ((kind, text, is_note),) = left(lab, body)
+
+    assert ("file-descriptor", False) == (kind, is_note)
+    assert text.startswith(f"file '{outside}', descriptor {shop.kept[0]}, ")
+    assert doubles or "opened at shop.py:33 in forgets_a_number, by the test; still open" in text
+
+
+def test_temporary_file_is_whose_who_asked_for_it(shop: Any, lab: Any) -> None:
+    ((kind, text, _),) = left(lab, lambda: (shop.pay(), shop.kept.append(tempfile.mkstemp()[0])))
+
+    assert "file-descriptor" == kind
+    assert "by the test; still open" in text
+
+
 @pytest.mark.parametrize("name", ["forgets_a_pipe", "forgets_a_channel"])
 def test_both_ends_of_a_pipe_are_found(shop: Any, lab: Any, name: str) -> None:
     found = left(lab, lambda: getattr(shop, name)())
@@ -350,6 +382,49 @@ class Pool:
     finally:
         pool.socket.close()
         pool.file.close()
+
+
+def test_number_that_a_library_opens_is_its_own(
+    shop: Any, lab: Any, tmp_path: Path, outside: Path, monkeypatch: Any
+) -> None:
+    """Also a cache in the project's own folder; and a number that a library opens in the place of one of ours."""
+    library = types.ModuleType("library")
+    folder = Path(pytest.__file__).parents[1] / "library.py"
+    exec(compile("import os\ndef load(path): return os.open(path, os.O_RDONLY)", str(folder), "exec"), vars(library))
+    library.__file__ = str(folder)
+    monkeypatch.setitem(sys.modules, "library", library)
+    inside = tmp_path / "cache"
+    inside.touch()
+    numbers = []
+
+    def body() -> None:
+        shop.forgets_a_number(tmp_path / "closed")
+        os.close(shop.kept[0])
+        numbers.extend(map(library.load, [inside, outside]))
+        shop.pay()
+
+    try:
+        assert [] == left(lab, body)
+        assert shop.kept[0] == numbers[0]
+    finally:
+        shop.kept.clear()
+        for number in numbers:
+            os.close(number)
+
+
+def test_number_that_nobody_saw_come_is_told_in_the_project_only(
+    shop: Any, lab: Any, tmp_path: Path, outside: Path
+) -> None:
+    """What C code opens, such as a library for its data, passes no tap of ours."""
+    unseen: Any = os.open.__wrapped__  # type: ignore[attr-defined]  # it is a tap here
+
+    def body() -> None:
+        shop.kept += [unseen(outside, os.O_RDONLY), unseen(tmp_path / "orders", os.O_RDWR | os.O_CREAT)]
+        shop.pay()
+
+    ((_, text, _),) = left(lab, body)
+
+    assert text.startswith(f"file '{tmp_path / 'orders'}'")
 
 
 # --- owners

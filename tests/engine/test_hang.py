@@ -33,6 +33,7 @@ import pytest
 from pytest_chaos import compat
 from pytest_chaos.hang import HangReleased, released_threads_end_quietly
 from pytest_chaos.provenance import frames_from
+from pytest_chaos.resources import taps
 
 
 def _neighbour(name: str) -> ModuleType:
@@ -626,7 +627,7 @@ def test_sleep_is_another_one_once_the_thread_was_woken() -> None:
 
 def test_wakeup_fd_is_followed_and_left_alone() -> None:
     original = signal.set_wakeup_fd
-    with compat.watched_wakeups() as is_set:
+    with taps.watched_wakeups() as is_set:
         assert not is_set()
         with _wakeup_fd():
             assert is_set()

@@ -141,4 +141,4 @@ def test_tap_is_taken_out(lab: Any) -> None:
     lab.laboratory.census.close()
 
     assert tapped is not _thread.start_new_thread
-    assert any(cell.cell_contents is _thread.start_new_thread for cell in tapped.__closure__)
+    assert tapped.__wrapped__ is _thread.start_new_thread

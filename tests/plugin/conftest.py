@@ -270,6 +270,7 @@ def _taps() -> dict[str, Any]:
         "threading.Thread": threading.Thread,
         "threading.Semaphore": threading.Semaphore,
         "socket": socket.socket,
+        "os": os,
         "Popen": subprocess.Popen,
         "BaseProcess": multiprocessing.process.BaseProcess,
         "Future": concurrent.futures.Future,
