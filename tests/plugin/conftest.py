@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.terminal import _get_line_with_reprcrash_message
 
 # pytester forgets modules that an inner run imported. What is imported here is imported once for all of them.
 for _module in (
@@ -36,6 +37,8 @@ for _module in (
 
 REPORT = "chaos.json"
 _SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\))? +\[ *\d+%\]")
+# A verdict is a text without a traceback, of which pytest 8 gives only the name of the test.
+_SUMS_UP_TEXTS = "isinstance" in _get_line_with_reprcrash_message.__code__.co_names
 _PATCHED_BY_US = "pytest_chaos.injector.attribute"
 
 
@@ -121,6 +124,13 @@ class Outcome:
     def replay(self) -> str:
         """The last line that says how to run something again, as a shell would get it."""
         return [line for line in self.lines if line.startswith("run again: ")][-1].removeprefix("run again: ")
+
+    def tells_failure(self, test: str, text: str) -> bool:
+        """Whether the short summary names a failed test, and begins what it says of it so."""
+        line = f"FAILED {test}"
+        if _SUMS_UP_TEXTS:
+            line += f" - {text}"
+        return any(shown.startswith(line) for shown in self.lines)
 
     def section(self, title: str) -> list[str]:
         """Return the lines below a heading such as ``chaos``, up to the next heading."""
@@ -251,6 +261,12 @@ def _replaced_places() -> set[str]:
     return found
 
 
+def _pytests_own(value: Any) -> Any:
+    """Return what pytest 8 puts in a place anew for each phase of a test as one and the same."""
+    owner = type(getattr(value, "__self__", None))
+    return owner if owner.__module__ == "_pytest.threadexception" else value
+
+
 def _taps() -> dict[str, Any]:
     import _thread
     import asyncio.base_events
@@ -288,7 +304,7 @@ def _taps() -> dict[str, Any]:
     states = {f"threading.{name}" for name in ("_active", "_limbo", "_counter", "_dangling")}
     states.add("warnings._filters_version")
     return {
-        key: value
+        key: _pytests_own(value)
         for owner, cls in owners.items()
         for name, value in vars(cls).items()
         if (key := f"{owner}.{name}") not in states
