@@ -21,6 +21,9 @@ from typing import Any
 import pytest
 from _pytest.terminal import _get_line_with_reprcrash_message
 
+from pytest_chaos.plugin import session
+from pytest_chaos.resources.census import Census
+
 # pytester forgets modules that an inner run imported. What is imported here is imported once for all of them.
 for _module in (
     "asyncio.runners",
@@ -40,6 +43,19 @@ _SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\
 # A verdict is a text without a traceback, of which pytest 8 gives only the name of the test.
 _SUMS_UP_TEXTS = "isinstance" in _get_line_with_reprcrash_message.__code__.co_names
 _PATCHED_BY_US = "pytest_chaos.injector.attribute"
+
+
+# How long what is left may take to end, in seconds, in a run in this process: many stories leave something on purpose.
+_GRACE_S = 0.2
+
+
+class _HastyCensus(Census):
+    """One that waits less long for what is still ending."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind in self.kinds:
+            kind.grace_s = _GRACE_S
 
 
 @dataclass
@@ -248,6 +264,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     # Files are rewritten within a second, which is all that a .pyc can tell apart.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(session, "Census", _HastyCensus)
     return Inner(pytester)
 
 
