@@ -6,6 +6,7 @@ frame of the project: all of them ask here.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -187,20 +188,15 @@ class Provenance:
             if filename.startswith("<frozen importlib"):
                 return "import"
             return "stdlib" if filename.startswith("<frozen ") else "generated"
-        if filename.startswith(_PASSAGE):
-            return "passage"
-        real = os.path.realpath(filename)
-        if real.startswith(_OWN_FOLDER) or filename.startswith(_OWN_FOLDER):
-            return "passage" if real.startswith(_PASSAGE) else "chaos"
+        # A relative name depends on the folder of the moment.
+        real = _real(filename) if filename.startswith(os.sep) else os.path.realpath(filename)
+        origin = _settled(filename, real)
+        if origin in ("passage", "chaos"):
+            return origin
         if self._packages and self._is_in_packages(real):
             return "test" if self._is_test(real) else "project"  # tests may lie in the package that they test
-        installed = _installed_package(real) or _installed_package(filename)
-        if installed:
-            if installed.startswith("pytest") or installed in _RUNNER_PACKAGES or real in self._plugin_files:
-                return "pytest"
-            return "installed"
-        if real.startswith(_STDLIB) or filename.startswith(_STDLIB):
-            return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
+        if origin is not None:
+            return "pytest" if origin == "installed" and real in self._plugin_files else origin
         if not Path(filename).is_absolute() and not Path(real).exists():
             return "installed"  # compiled elsewhere: Cython keeps the names that its sources had there
         if self._is_test(real):
@@ -249,8 +245,38 @@ def _places_of(package: str) -> list[str]:
     return [os.path.realpath(spec.origin)] if spec.origin else []
 
 
+# What follows is remembered for the process: its sessions, one in a worker and many in a plugin's own tests, ask it of
+# the same thousand files.
+
+
+@functools.lru_cache(maxsize=16_384)
+def _real(filename: str) -> str:
+    """Return an absolute file name without links, as ``os.path.realpath`` does, looking at each folder once."""
+    folder, name = os.path.split(filename)
+    real = os.path.join(_real_folder(folder), name)
+    return os.path.realpath(real) if os.path.islink(real) else real  # noqa: PTH114
+
+
+_real_folder = functools.lru_cache(maxsize=4_096)(os.path.realpath)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _settled(filename: str, real: str) -> Origin | None:
+    """Return where a file belongs in whatever project, or ``None`` if that is for the project to say."""
+    if real.startswith(_OWN_FOLDER) or filename.startswith(_OWN_FOLDER):
+        return "passage" if real.startswith(_PASSAGE) else "chaos"
+    installed = _installed_package(real) or _installed_package(filename)
+    if installed:
+        return "pytest" if installed.startswith("pytest") or installed in _RUNNER_PACKAGES else "installed"
+    if real.startswith(_STDLIB) or filename.startswith(_STDLIB):
+        return "import" if f"{os.sep}importlib{os.sep}" in real else "stdlib"
+    return None
+
+
 def _installed_package(filename: str) -> str:
     """Return the top-level name below an installed-packages folder, without suffix, or an empty text."""
+    if not any(folder in filename for folder in _INSTALLED_FOLDERS):
+        return ""
     parts = Path(filename).parts
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] in _INSTALLED_FOLDERS:

@@ -26,6 +26,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pytest_chaos import Rule, format_rule, parse
+from pytest_chaos.clauses import Sources
 from pytest_chaos.control import Chaos
 from pytest_chaos.experiment import Experiment, Laboratory, run
 from pytest_chaos.injector.attribute import AttributeMechanism
@@ -230,16 +231,26 @@ def armory() -> Armory:
     return Armory()
 
 
+@pytest.fixture(scope="session")
+def sources() -> Sources:
+    """The syntax trees of the standard library and of the test files, each read once as in a session."""
+    return Sources()
+
+
 @pytest.fixture
 def lab(
-    tmp_path: Path, armory: Armory, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    armory: Armory,
+    sources: Sources,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Lab]:
     """A laboratory whose project is ``tmp_path``, and whose test file is this one."""
     provenance = Provenance(tmp_path, test_files=[str(request.path)])
     census = Census(provenance)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
-    made = Lab(Laboratory(provenance, census, armory, bystanders=_BYSTANDERS), tmp_path)
+    made = Lab(Laboratory(provenance, census, armory, sources=sources, bystanders=_BYSTANDERS), tmp_path)
     census.open()
     census.owner = Owner("the test", "test")
     yield made

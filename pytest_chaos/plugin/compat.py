@@ -243,9 +243,10 @@ def cut_cached_failures(config: pytest.Config, cut: Callable[[str], str]) -> lis
             lf._last_failed_paths = lf.get_last_failed_paths()
     stepwise = config.pluginmanager.get_plugin("stepwiseplugin")
     info = getattr(stepwise, "cached_info", None)
-    last = getattr(info, "last_failed", None)
-    if info is not None and last is not None and (plain := cut(str(last))):
-        info.last_failed = _like(last, plain)
+    holder, name = (stepwise, "lastfailed") if info is None else (info, "last_failed")  # the former up to pytest 8.3
+    last = getattr(holder, name, None)
+    if last is not None and (plain := cut(str(last))):
+        setattr(holder, name, _like(last, plain))
     return found if config.getoption("lf", default=False) else []
 
 
@@ -259,6 +260,16 @@ def count_collected(session: pytest.Session, more: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and hasattr(reporter, "tests_count"):  # pytest-sugar counts for itself
         reporter.tests_count += more
+
+
+@contextmanager
+def more_to_come(session: pytest.Session) -> Iterator[None]:
+    """Keep the line of progress open: pytest 8 ends it with the last of the runs that it knows of."""
+    session.testscollected += 1
+    try:
+        yield
+    finally:
+        session.testscollected -= 1
 
 
 def same_examples(item: pytest.Item, most: int | None = None) -> AbstractContextManager[None]:

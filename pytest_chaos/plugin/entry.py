@@ -6,8 +6,7 @@ The engine is imported when a run asks for chaos.
 
 from __future__ import annotations
 
-import argparse  # pytest has all of these loaded
-import contextlib
+import argparse  # pytest has it loaded
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,9 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "action": "store_true",
         "help": "switch chaos on: run fault tests, judge recovery, error codes and leaks",
     }
-    try:
-        group.addoption("--chaos", "--pytest-chaos", dest="pytest_chaos", **switch)
-    except (ValueError, argparse.ArgumentError):  # another plugin owns --chaos: with the same flag ours is on too
+    if not _is_added(parser, group, "--chaos", "--pytest-chaos", dest="pytest_chaos", **switch):
+        # Another plugin owns --chaos: with the same flag ours is on too.
         group.addoption("--pytest-chaos", dest="pytest_chaos_beside", **switch)
     group.addoption(
         "--chaos-rule",
@@ -80,10 +78,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="use [tool.pytest_chaos.suites.NAME] instead of the default rules; repeatable",
     )
-    with contextlib.suppress(ValueError, argparse.ArgumentError):  # another plugin's --chaos-seed is ours too
-        group.addoption(
-            "--chaos-seed", metavar="N", help="seed of rates, jitter and texts: a whole number, or 'random'"
-        )
+    seed = "seed of rates, jitter and texts: a whole number, or 'random'"
+    _is_added(parser, group, "--chaos-seed", metavar="N", help=seed)  # another plugin's --chaos-seed is ours too
     group.addoption("--chaos-hang-budget", metavar="SECONDS", help="how long an injected hang may last (default 1)")
     group.addoption(
         "--chaos-report",
@@ -116,6 +112,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[]
     )
+
+
+def _is_added(parser: pytest.Parser, group: pytest.OptionGroup, name: str, *names: str, **attributes: Any) -> bool:
+    """Add an option, and tell whether its name was free: another plugin may have it."""
+    if _is_taken(parser, name):
+        return False
+    try:
+        group.addoption(name, *names, **attributes)
+    except (ValueError, argparse.ArgumentError):
+        return False
+    return True
+
+
+def _is_taken(parser: pytest.Parser, name: str) -> bool:
+    if hasattr(parser, "optparser"):
+        return False  # adding it is an error; pytest 8 says so too late, when it parses the command line
+    try:
+        return name not in parser.parse_known_and_unknown_args([name, "0"])[1]
+    except pytest.UsageError:
+        return True  # it takes another sort of value
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

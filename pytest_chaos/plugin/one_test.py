@@ -6,7 +6,7 @@ import inspect
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -268,7 +268,7 @@ class OneTest:
             if run.seen is not None and run.judgement is not None:
                 self._tell(clone, run, scenario)
             self._log_reports(clone, run)
-            clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+            self._log_finish(clone)
         return is_fit
 
     def _confirm(self, scenario: Scenario, run: Run) -> None:
@@ -366,7 +366,7 @@ class OneTest:
                     self._exploring.polluted.append(self._test)
             self._tell(clone, run, None)
         self._log_reports(clone, run)
-        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+        self._log_finish(clone)
 
     def search(self, scenarios: list[Scenario]) -> Answer:
         """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
@@ -473,7 +473,12 @@ class OneTest:
         if not run.reports:
             return  # a plugin that runs tests again has told of it
         self._log_reports(clone, run)
-        clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
+        self._log_finish(clone)
+
+    def _log_finish(self, clone: pytest.Item) -> None:
+        is_last = self._first is None or clone is self._recovery
+        with nullcontext() if is_last else compat.more_to_come(clone.session):
+            clone.ihook.pytest_runtest_logfinish(nodeid=clone.nodeid, location=clone.location)
 
     def _log_reports(self, clone: pytest.Item, run: Run) -> None:
         with compat.in_place(clone.session, clone):

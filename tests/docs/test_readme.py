@@ -1,5 +1,6 @@
 """The first screen of the README: two commands that work, and output that is real."""
 
+import configparser
 import os
 import re
 import shlex
@@ -34,6 +35,31 @@ def test_there_are_exactly_two_commands_and_each_is_one_line():
 def test_the_second_command_is_the_one_that_ci_runs():
     """What a newcomer runs is what is checked."""
     assert blocks("bash")[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_what_tox_runs_is_a_choice_of_its_environments():
+    """By itself the suite on the Python at hand; what a change needs and what is long by name; and else what prints."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    there = expanded(" ".join(name.removeprefix("testenv:") for name in tox.sections() if name.startswith("testenv:")))
+    labels = dict(line.split(" = ") for line in tox["tox"]["labels"].strip().splitlines() if " = " in line)
+    chosen = {name: expanded(text.replace(", ", " ")) for name, text in labels.items()}
+
+    assert tox["tox"]["env_list"] == "py"
+    assert chosen.keys() == {"change", "nightly"}
+    assert there - {"py"} - chosen["change"] - chosen["nightly"] == {"bench-calls", "bench-rivals"}
+    assert (chosen["change"] | chosen["nightly"]) <= there
+    assert ".venv/bin/tox -m change --skip-env" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def expanded(names):
+    """Return the names that some with braces stand for, such as ``py{311,312}``."""
+    found = set()
+    for name in names.split():
+        before, brace, rest = name.partition("{")
+        inside, _, after = rest.partition("}")
+        found |= {before + choice + after for choice in inside.split(",")} if brace else {name}
+    return found
 
 
 def test_the_fragile_shop_is_named_between_the_commands():

@@ -102,6 +102,10 @@ class Registered:
         """Remember an option."""
         self.options.extend(names)
 
+    def parse_known_and_unknown_args(self, words):
+        """Know no option: no other plugin is there."""
+        return None, words
+
     def addini(self, name, *args, **settings):
         """Remember an ini key."""
         self.keys.append(name)

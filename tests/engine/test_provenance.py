@@ -237,3 +237,44 @@ def test_tests_inside_the_package_that_they_test_are_tests(tmp_path: Path, monke
     assert "project" == provenance.of_file(str(folder.parent / "__init__.py"))
     assert "test" == provenance.of_file(str(folder / "test_it.py"))
     assert "test" == provenance.of_file(str(folder / "conftest.py"))
+
+
+@pytest.mark.parametrize("link", ["file", "folder", "folder above"])
+def test_file_behind_a_link_belongs_where_the_link_leads(tmp_path: Path, link: str) -> None:
+    real = tmp_path / "elsewhere" / "inner"
+    real.mkdir(parents=True)
+    (real / "shop.py").touch()
+    project = tmp_path / "project"
+    project.mkdir()
+    linked, target, below = {
+        "file": (project / "linked.py", real / "shop.py", ""),
+        "folder": (project / "linked", real, "shop.py"),
+        "folder above": (project / "linked", real.parent, "inner/shop.py"),
+    }[link]
+    linked.symlink_to(target)
+
+    assert "installed" == Provenance(project).of_file(str(linked / below))
+    assert "project" == Provenance(real.parent).of_file(str(linked / below))
+
+
+def test_what_one_project_knows_of_a_file_says_nothing_in_another(tmp_path: Path) -> None:
+    name = str(tmp_path / "one" / "shop.py")
+
+    assert "project" == Provenance(tmp_path / "one").of_file(name)
+    assert "installed" == Provenance(tmp_path / "two").of_file(name)
+    assert "test" == Provenance(tmp_path / "one", test_files=[name]).of_file(name)
+    assert "pytest" == Provenance(tmp_path / "two", plugin_files=[name]).of_file(name)
+
+
+def test_relative_name_is_looked_up_in_the_folder_of_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "one" / "shop.py").touch()
+    root = tmp_path / "one"
+
+    monkeypatch.chdir(tmp_path / "two")
+    assert "installed" == Provenance(root).of_file("shop.py")
+    monkeypatch.chdir(root)
+    assert "project" == Provenance(root).of_file("shop.py")

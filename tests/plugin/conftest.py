@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.terminal import _get_line_with_reprcrash_message
+
+from pytest_chaos.plugin import session
+from pytest_chaos.resources.census import Census
 
 # pytester forgets modules that an inner run imported. What is imported here is imported once for all of them.
 for _module in (
@@ -36,7 +40,22 @@ for _module in (
 
 REPORT = "chaos.json"
 _SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\))? +\[ *\d+%\]")
+# A verdict is a text without a traceback, of which pytest 8 gives only the name of the test.
+_SUMS_UP_TEXTS = "isinstance" in _get_line_with_reprcrash_message.__code__.co_names
 _PATCHED_BY_US = "pytest_chaos.injector.attribute"
+
+
+# How long what is left may take to end, in seconds, in a run in this process: many stories leave something on purpose.
+_GRACE_S = 0.2
+
+
+class _HastyCensus(Census):
+    """One that waits less long for what is still ending."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind in self.kinds:
+            kind.grace_s = _GRACE_S
 
 
 @dataclass
@@ -121,6 +140,13 @@ class Outcome:
     def replay(self) -> str:
         """The last line that says how to run something again, as a shell would get it."""
         return [line for line in self.lines if line.startswith("run again: ")][-1].removeprefix("run again: ")
+
+    def tells_failure(self, test: str, text: str) -> bool:
+        """Whether the short summary names a failed test, and begins what it says of it so."""
+        line = f"FAILED {test}"
+        if _SUMS_UP_TEXTS:
+            line += f" - {text}"
+        return any(shown.startswith(line) for shown in self.lines)
 
     def section(self, title: str) -> list[str]:
         """Return the lines below a heading such as ``chaos``, up to the next heading."""
@@ -238,6 +264,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     # Files are rewritten within a second, which is all that a .pyc can tell apart.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(session, "Census", _HastyCensus)
     return Inner(pytester)
 
 
@@ -249,6 +276,12 @@ def _replaced_places() -> set[str]:
             if kind.__module__ == _PATCHED_BY_US and kind.__name__ != "type":
                 found.add(f"{name}:{attribute}")
     return found
+
+
+def _pytests_own(value: Any) -> Any:
+    """Return what pytest 8 puts in a place anew for each phase of a test as one and the same."""
+    owner = type(getattr(value, "__self__", None))
+    return owner if owner.__module__ == "_pytest.threadexception" else value
 
 
 def _taps() -> dict[str, Any]:
@@ -289,7 +322,7 @@ def _taps() -> dict[str, Any]:
     states = {f"threading.{name}" for name in ("_active", "_limbo", "_counter", "_dangling")}
     states.add("warnings._filters_version")
     return {
-        key: value
+        key: _pytests_own(value)
         for owner, cls in owners.items()
         for name, value in vars(cls).items()
         if (key := f"{owner}.{name}") not in states

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+needs_subtests = pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest 9 brought them")
+
 SHOP = """
     import asyncio
 
@@ -248,6 +250,7 @@ def test_methods_of_classes(shop):
     assert f"TestOuter::TestInside::test_it{LATE}" in done.scenarios
 
 
+@needs_subtests
 def test_a_failed_subtest_counts_for_the_verdict(shop):
     """Under a fault it is an observation like any other failure; in the plain run nothing is explored after it."""
     shop.write(
@@ -274,6 +277,7 @@ def test_a_failed_subtest_counts_for_the_verdict(shop):
     assert "test ended with" in done.by_id[f"test_it{LATE}"]["evidence"][1]["text"]
 
 
+@needs_subtests
 def test_what_is_run_again_to_be_sure_is_not_reported(shop):
     """Neither are its subtests, nor its warnings; and no debugger stops in it."""
     shop.write("till.py", "import shop\n\ndef print_receipt():\n    return {'receipt': 1}[shop.checkout()]\n")
@@ -295,6 +299,7 @@ def test_what_is_run_again_to_be_sure_is_not_reported(shop):
     assert done.outcomes["failed"] == 1
 
 
+@needs_subtests
 def test_subtests_are_reported_under_the_id_of_the_run(shop):
     """What passes inside a scenario is shown below the scenario."""
     shop.write(

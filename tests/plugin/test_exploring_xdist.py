@@ -60,10 +60,15 @@ MORE = """
     @pytest.mark.skip
     def test_skipped():
         shop.checkout()
-
+"""
+SUBTESTS = """
     def test_subtests(subtests):
         with subtests.test("a"):
             assert shop.checkout() == "receipt"
+"""
+WITHOUT = """
+    def test_without_subtests():
+        assert shop.checkout() == "receipt"
 """
 SWEEP = ("--chaos-target=shop:charge", "--chaos-target=shop:stock", "--chaos-fault=raise(TimeoutError)")
 CHARGE, STOCK = "[chaos: shop:charge raise TimeoutError all]", "[chaos: shop:stock raise TimeoutError all]"
@@ -73,7 +78,7 @@ CHARGE, STOCK = "[chaos: shop:charge raise TimeoutError all]", "[chaos: shop:sto
 def shop(inner):
     inner.write("shop.py", SHOP)
     inner.write("test_it.py", TESTS)
-    inner.write("test_more.py", MORE)
+    inner.write("test_more.py", MORE + (SUBTESTS if hasattr(pytest, "Subtests") else WITHOUT))
     return inner
 
 
