@@ -372,7 +372,7 @@ def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list
 
 
 def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
-    if point.adapter or point.text.startswith("‹"):
+    if point.adapter or point.is_nameless:
         return True  # nobody replaces methods of immutable types, and an object without a name is what it is
     if not _is_reached(point, reached) or point.through:
         return _is_reached(point, reached)
@@ -385,8 +385,10 @@ def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
 
 
 def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
-    """Tell whether the owner of a point is still what its text leads to."""
+    """Tell whether the owner of a point is still what its text leads to; without such a text it is given itself."""
     owner = point.owner
+    if point.text.startswith("‹"):
+        return True
     if isinstance(owner, types.ModuleType):
         path = ""
     else:  # a class may be reached by several names
@@ -415,8 +417,15 @@ def as_it_stands(point: Point) -> Point:
     Raises:
         TargetError: It leads to nothing that can be replaced.
     """
-    module, _, path = point.text.partition(":")
-    return _point_by_name(_import(module), module, path)
+    owner = point.owner
+    if not point.text.startswith("‹"):
+        module, _, path = point.text.partition(":")
+        return _point_by_name(_import(module), module, path)
+    if not isinstance(owner, type):
+        return _point_on_instance(point.text, owner, point.name)
+    if point.kind == "constructor":
+        return _constructor(point.text, owner)
+    return _point(point.text, owner, point.name, *raw_attribute(owner, point.name))
 
 
 def standing(owner: Any, name: str) -> tuple[Any, bool]:

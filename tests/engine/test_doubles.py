@@ -16,11 +16,11 @@ from unittest import mock
 
 import pytest
 
-from pytest_chaos import parse
+from pytest_chaos import Raise, TargetError, parse
 from pytest_chaos.doubles import Double
 from pytest_chaos.injector.attribute import is_ours
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.notation import parse_target
+from pytest_chaos.notation import parse_target, rule_from
 from pytest_chaos.target import check, resolve
 
 pytestmark = pytest.mark.usefixtures("nothing_survives")
@@ -309,6 +309,36 @@ def test_a_factory_that_is_mocked_gets_the_arguments_that_it_was_given(lab, targ
     with mock.patch("sqlite3.connect") as connect, lab.window(f"{target} = raise(OSError)"):
         sqlite3.connect("a.db")
     assert connect.mock_calls == [mock.call("a.db")]
+
+
+@ORDERS
+def test_a_mock_on_one_instance_is_met(lab, bank, armed_first):
+    bank.account = bank.Account()
+    put = mock.patch.object(bank.account, "balance", return_value="mocked")
+    with body(lab, "bank:account.balance = #1 raise(OSError)", put, armed_first=armed_first):
+        with pytest.raises(OSError, match="injected"):
+            bank.account.balance()
+        assert bank.account.balance() == "mocked"
+        assert bank.Account().balance() == "real"
+    assert "balance" not in vars(bank.account)
+
+
+def test_a_rule_on_an_object_meets_the_mock_that_is_put_over_it(lab, bank):
+    """A bound method, of an instance or of a class without a name; a mock that is given itself has no place."""
+
+    class Local(bank.Account): ...
+
+    account = bank.Account()
+    for owner, name in ((account, "balance"), (Local, "open")):
+        experiment = lab.experiment(rule_from(getattr(owner, name), Raise(OSError), nth=1))
+        with mock.patch.object(owner, name, return_value="mocked"), experiment.body():
+            with pytest.raises(OSError, match="injected"):
+                getattr(owner, name)()
+            assert getattr(owner, name)() == "mocked"
+            with pytest.raises(TargetError, match="It is a mock"):
+                experiment.arm(rule_from(mock.Mock(), Raise(OSError)))
+        experiment.close()
+        assert name not in vars(owner)
 
 
 # --- what stands there afterwards
