@@ -33,7 +33,17 @@ from pytest_chaos.injector.injector import Injection, Injector, Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
-from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, RunKind, SpotSeen, Steady
+from pytest_chaos.observation import (
+    Answer,
+    Failure,
+    Observation,
+    ParkedSeen,
+    Refused,
+    RuleSeen,
+    RunKind,
+    SpotSeen,
+    Steady,
+)
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.oracles.leaks import judge_leaks
@@ -428,7 +438,7 @@ class Experiment:
             seed=self.seed,
             scenario="; ".join(injection.text for injection in injections),
             contract=self.contract,
-            rules=tuple(_rule_seen(injection) for injection in injections),
+            rules=tuple(_rule_seen(injection, self.laboratory.provenance) for injection in injections),
             activations=tuple(self.journal.activations),
             injected_errors=self.journal.injected_errors,
             absorptions=self.journal.absorptions,
@@ -526,7 +536,8 @@ def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
     return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
 
 
-def _rule_seen(injection: Injection) -> RuleSeen:
+def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
+    triggers = [term.trigger for term in injection.rule.chain]
     return RuleSeen(
         text=injection.text,
         source=injection.rule.source,
@@ -539,6 +550,13 @@ def _rule_seen(injection: Injection) -> RuleSeen:
         filtered=injection.filtered,
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),
+        refused=tuple(
+            Refused(module, f"{provenance.shorten(file)}:{line} in {function}", calls)
+            for (module, file, line, function), calls in injection.refused.items()
+        ),
+        caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),
+        wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
+        parameters=tuple(injection.parameters),
     )
 
 

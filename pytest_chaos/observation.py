@@ -17,6 +17,21 @@ Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady"]
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Calls of one line that the filters of a rule refused.
+
+    Attributes:
+        module: Module name of the caller.
+        place: The line, ``path:line in function``.
+        calls: How many there were.
+    """
+
+    module: str
+    place: str
+    calls: int
+
+
+@dataclass(frozen=True)
 class RuleSeen:
     """What one rule did.
 
@@ -32,6 +47,10 @@ class RuleSeen:
         filtered: Calls that its filters refused.
         shadowed: Calls on which it wanted to act, and another rule did.
         unreached: If it met no call: references to its C functions that are out of its reach.
+        refused: Who made the calls that its filters refused; the first lines only, if there are many.
+        caller: The glob that it holds against the module of the caller; empty for none.
+        wanted: The parameters that it asks for by name.
+        parameters: Those that the calls had which were refused for their arguments.
     """
 
     text: str
@@ -45,6 +64,10 @@ class RuleSeen:
     filtered: int = 0
     shadowed: int = 0
     unreached: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    caller: str = ""
+    wanted: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -220,12 +220,15 @@ def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
             frame = frame.f_back
 
 
+def caller_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the nearest frame that is not a passage of ours, or ``None``."""
+    return next((one for one in frames_from(frame) if not one.f_code.co_filename.startswith(_PASSAGE)), None)
+
+
 def caller_module(frame: FrameType | None) -> str:
     """Return the module name of the nearest frame that is not a passage of ours."""
-    for outer in frames_from(frame):
-        if not outer.f_code.co_filename.startswith(_PASSAGE):
-            return str(outer.f_globals.get("__name__", ""))
-    return ""
+    caller = caller_frame(frame)
+    return "" if caller is None else str(caller.f_globals.get("__name__", ""))
 
 
 def is_stdlib_module(name: str) -> bool:

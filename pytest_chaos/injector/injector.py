@@ -33,7 +33,7 @@ from pytest_chaos.injector.splicing import function_behind, receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
 from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_fault, format_rule
-from pytest_chaos.provenance import Provenance, caller_module
+from pytest_chaos.provenance import Provenance, caller_frame, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
@@ -61,6 +61,12 @@ class Patience(NamedTuple):
     seconds: float
 
 
+Refused = tuple[str, str, int, str]
+"""Who made a call that a filter refused: module, file, line and function."""
+
+MOST_CALLERS = 20  # that are told apart; a typo in a filter shows in the first
+
+
 class Injection:
     """One armed rule. As a context manager it lifts on exit.
 
@@ -70,6 +76,8 @@ class Injection:
         points: The injection points it acts on.
         sites: Where it stands there.
         filtered: How many calls its filters refused; these are not counted.
+        refused: Who made them: module, file, line and function of the caller, with their number.
+        parameters: The names under which these calls' arguments were looked for, if the rule asks for any.
         shadowed: On how many calls it wanted to act, and another rule did.
         only_fault: Text of its fault, where it has only one.
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
@@ -94,6 +102,8 @@ class Injection:
         self._ordinal = ordinal
         self._earlier_calls = 0
         self.filtered = 0
+        self.refused: Counter[Refused] = Counter()
+        self.parameters: dict[str, None] = {}
         self.shadowed = 0
         self._earlier_fired = 0
         self.recorded: list[Row | Activation] = []
@@ -119,6 +129,16 @@ class Injection:
     def activations(self) -> list[Activation]:
         """The calls on which a fault acted, in order."""
         return activations_of(self.recorded)
+
+    def refuse(self, frame: FrameType | None) -> None:
+        """Note a call that a filter refused, and who made it."""
+        self.filtered += 1
+        caller = caller_frame(frame)
+        if caller is not None:
+            code = caller.f_code
+            made = (caller_module(caller), code.co_filename, caller.f_lineno, code.co_qualname)
+            if made in self.refused or len(self.refused) < MOST_CALLERS:
+                self.refused[made] += 1
 
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
@@ -714,7 +734,7 @@ class Injector:
             if self._matches(entry, actor, frame, call):
                 matching.append(entry)
             else:
-                injection.filtered += 1
+                injection.refuse(frame)
         winner: tuple[Fault, Point, Activation] | None = None
         is_spared = any(entry.injection.spares_driver for entry in matching) and self._is_drivers(frame)
         with self._lock:
@@ -793,6 +813,7 @@ class Injector:
             return True
         args, named = call.shown()
         if trigger.args and not _arguments_match(trigger.args, args, named):
+            injection.parameters.update(dict.fromkeys(named))
             return False
         if trigger.when is None:
             return True

@@ -34,7 +34,8 @@ def _reason(rule: RuleSeen, seen: Observation) -> str:
             return f"{calls}, and where its trigger picked one another rule acted"
         return f"{calls}, none of which its trigger picked"
     if rule.filtered:
-        return f"of {rule.filtered} calls its filters let none count"
+        calls = "1 call" if rule.filtered == 1 else f"{rule.filtered} calls"
+        return f"of {calls} its filters let none count"
     if seen.children:
         children = ", ".join(map(str, seen.children))
         return f"the test never called it in this process; calls may be in child {children}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_chaos.explorer import Tally
+from pytest_chaos.notation import format_rule
 from pytest_chaos.plugin.exploring import Exploring
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.report import lines
@@ -37,6 +38,7 @@ def write(
         return
     # What made the session fail is told as that, and once.
     never = [line for line in lines.never_fired(records).values() if not any(line in one for one in complaints)]
+    idle = lines.rate_zero((format_rule(rule), rule.source) for rule in settings.rules if not rule.can_fire)
     explored = lines.exploration(tallies, only_planned=settings.plans)
     planned = exploring.plan_lines if exploring is not None else []
     if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):
@@ -47,7 +49,7 @@ def write(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
             "--chaos-target none"
         )
-    if not (records or leaks_judged or unused_filters or explored or planned or complaints):
+    if not (records or leaks_judged or unused_filters or explored or planned or complaints or idle):
         return
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
@@ -58,7 +60,7 @@ def write(
         terminal.write_line(lines.totals(records))
     if leaks_judged or any(record["kind"] == "session" for record in records):
         terminal.write_line(lines.leak_totals(records, leaks_judged))
-    for line in never:
+    for line in [*lines.reasons(records, complaints), *never, *idle]:
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)

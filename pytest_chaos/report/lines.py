@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
+from pytest_chaos.errors import near_misses
 from pytest_chaos.explorer import EXPLORATION, Tally
 from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
 _MOST_WAYS = 3  # lines that tell what became of injected errors
+_MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
 
 
 def verdict_text(record: Record) -> str:
@@ -21,6 +24,7 @@ def verdict_text(record: Record) -> str:
     for rule in record["rules"]:
         lines.append(
             f"  rule: {rule['text']}{_source(rule)}: fired on {rule['activations']} of {_calls(rule['calls'])}"
+            f"{_refused(rule)}"
         )
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
@@ -112,6 +116,30 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     return lines
 
 
+def reasons(records: Iterable[Record], told: Sequence[str] = ()) -> list[str]:
+    """Return a line for each inconclusive result that does not fail: no text of a failure says why it is one.
+
+    Args:
+        records: The results.
+        told: What is said of the whole session, also of rules that never fired.
+    """
+
+    def is_told(record: Record) -> bool:
+        heads = [f"never fired: {rule['text']}{_source(rule)}: " for rule in record["rules"]]
+        return any(head in one and head in record["evidence"][0]["text"] for head in heads for one in told)
+
+    return [
+        f"inconclusive: {record.get('id') or record['test']}: {record['evidence'][0]['text']}"
+        for record in sorted_records(records)
+        if record["verdict"] == "inconclusive" and not record["fails"] and record["evidence"] and not is_told(record)
+    ]
+
+
+def rate_zero(rules: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each rule, by text and source, whose rate is 0: it is the same as no rule."""
+    return [f"never acts, for its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]
+
+
 def _parts(counts: Mapping[str, int]) -> str:
     shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
     return f" ({shown})" if shown else ""
@@ -134,9 +162,30 @@ def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
     """Return a line for each rule that fired in no run of the session, by the rule's text and source."""
     return {
         (rule["text"], rule["source"]): f"never fired: {rule['text']}{_source(rule)}: {_calls(rule['calls'])}"
+        f"{_refused(rule)}"
         for rule in rules_of(records)
         if not rule["activations"] and rule["source"] != EXPLORATION
     }
+
+
+def _refused(rule: Record) -> str:
+    """Return who made the calls that the filters of a rule refused, where it counted none, and what may be meant."""
+    refused = rule.get("refused")
+    if refused is None or rule["calls"]:
+        return ""
+    lines = [f"{one['module'] or '?'} at {one['place']}{_times(one['calls'])}" for one in refused["calls"]]
+    more = f" and {_many(len(lines) - _MOST_CALLERS, 'more line')}" if len(lines) > _MOST_CALLERS else ""
+    text = f"; its filters refused the calls of {', '.join(lines[:_MOST_CALLERS])}{more}"
+    unknown = [name for name in refused["wanted"] if refused["parameters"] and name not in refused["parameters"]]
+    if unknown:
+        hint = near_misses(unknown[0], refused["parameters"])
+        text += (
+            f"; there is no parameter {unknown[0]!r}. {hint or 'They are ' + ', '.join(refused['parameters']) + '.'}"
+        )
+    elif refused["caller"] and not any(fnmatchcase(one["module"], refused["caller"]) for one in refused["calls"]):
+        hint = near_misses(refused["caller"], [one["module"] for one in refused["calls"]])
+        text += f". {hint}" if hint else ""
+    return text
 
 
 def _source(rule: Record) -> str:

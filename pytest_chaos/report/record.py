@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_chaos.observation import Observation
+from pytest_chaos.observation import Observation, RuleSeen
 from pytest_chaos.verdict import Judgement, Verdict
 
 VERSION = 1
@@ -35,17 +35,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "duration_s": round(seen.duration_s, 6),
         "replay": replay,
         "seed": seen.seed,
-        "rules": [
-            {
-                "text": rule.text,
-                "source": rule.source,
-                "calls": rule.calls,
-                "activations": rule.fired,
-                "target": rule.target,
-                "fault": rule.fault,
-            }
-            for rule in seen.rules
-        ],
+        "rules": [_rule(rule) for rule in seen.rules],
         "fired": [
             {
                 "point": activation.point,
@@ -60,6 +50,25 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
     }
 
 
+def _rule(rule: RuleSeen) -> Record:
+    record: Record = {
+        "text": rule.text,
+        "source": rule.source,
+        "calls": rule.calls,
+        "activations": rule.fired,
+        "target": rule.target,
+        "fault": rule.fault,
+    }
+    if rule.refused:  # of rules with filters only
+        record["refused"] = {
+            "calls": [{"module": one.module, "place": one.place, "calls": one.calls} for one in rule.refused],
+            "caller": rule.caller,
+            "wanted": list(rule.wanted),
+            "parameters": list(rule.parameters),
+        }
+    return record
+
+
 def sorted_records(records: Iterable[Record]) -> list[Record]:
     """Return records in the order of reports: by test, then by scenario."""
     return sorted(records, key=lambda record: (record["test"], record["scenario"]))
@@ -70,10 +79,31 @@ def rules_of(records: Iterable[Record]) -> list[Record]:
     sums: dict[tuple[str, str], Record] = {}
     for record in records:
         for rule in record["rules"]:
-            total = sums.setdefault((rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0})
+            total = sums.setdefault(
+                (rule["text"], rule["source"]), {**rule, "calls": 0, "activations": 0, "refused": None}
+            )
             total["calls"] += rule["calls"]
             total["activations"] += rule["activations"]
+            _add_refused(total, rule)
+    for total in sums.values():
+        if total["refused"] is None:
+            del total["refused"]
     return [sums[key] for key in sorted(sums)]
+
+
+def _add_refused(total: Record, rule: Record) -> None:
+    """Add the calls that the filters of a rule refused in one run to those of all runs, line by line."""
+    refused = rule.get("refused")
+    if refused is None:
+        return
+    known = total["refused"]
+    calls = {(one["module"], one["place"]): one["calls"] for one in (known["calls"] if known else ())}
+    for one in refused["calls"]:
+        line = (one["module"], one["place"])
+        calls[line] = calls.get(line, 0) + one["calls"]
+    lines = [{"module": module, "place": place, "calls": count} for (module, place), count in sorted(calls.items())]
+    parameters = dict.fromkeys([*(known["parameters"] if known else ()), *refused["parameters"]])
+    total["refused"] = {**refused, "calls": lines, "parameters": list(parameters)}
 
 
 def summary_of(records: Iterable[Record]) -> dict[str, int]:

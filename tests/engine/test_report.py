@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
-from pytest_chaos.observation import Observation, RuleSeen
-from pytest_chaos.report.lines import never_fired, table, totals, verdict_text
+from pytest_chaos.observation import Observation, Refused, RuleSeen
+from pytest_chaos.report.lines import never_fired, reasons, table, totals, verdict_text
 from pytest_chaos.report.record import Record, document_of, record_of, rules_of, sorted_records, summary_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
@@ -223,6 +224,64 @@ def test_rule_that_fired_in_no_run_of_the_session_is_listed() -> None:
     (line,) = never_fired([record(), record()]).values()
 
     assert "never fired: m:g = 20%null: 2 calls" == line
+
+
+def refused(*calls: Refused, text: str = "m:f = null", **changes: Any) -> RuleSeen:
+    return RuleSeen(
+        text, "", 0, 0, False, ("m:f",), "m:f", "null", sum(one.calls for one in calls), refused=calls, **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (refused(Refused("shop.api", "api.py:3 in pay", 1), caller="x"), "of shop.api at api.py:3 in pay"),
+        (refused(Refused("shop.api", "api.py:3 in pay", 4), caller="x"), "of shop.api at api.py:3 in pay (8 times)"),
+        (refused(Refused("shop.api", "a.py:3 in f", 1), caller="shop.ap"), ". Did you mean 'shop.api'?"),
+        (refused(Refused("", "<x>:3 in f", 1), caller="x"), "of ? at <x>:3 in f"),
+        (
+            refused(Refused("shop", "a.py:3 in f", 1), wanted=("curency",), parameters=("amount", "currency")),
+            "; there is no parameter 'curency'. Did you mean 'currency'?",
+        ),
+        (
+            refused(Refused("shop", "a.py:3 in f", 1), wanted=("x",), parameters=("amount", "currency")),
+            "; there is no parameter 'x'. They are amount, currency.",
+        ),
+        (
+            refused(*(Refused("shop", f"a.py:{line} in f", 1) for line in range(5))),
+            "a.py:2 in f (2 times) and 2 more lines",
+        ),
+    ],
+)
+def test_rule_whose_filters_let_nothing_through_says_who_called(rule: RuleSeen, words: str) -> None:
+    (line,) = never_fired([record(rules=(rule,)), record(rules=(rule,))]).values()
+
+    assert line.startswith("never fired: m:f = null: 0 calls; its filters refused the calls of ")
+    assert words in line
+    assert "its filters refused the calls of" in verdict_text(record(rules=(rule,)))
+
+
+def test_filter_that_is_right_has_no_near_miss() -> None:
+    rule = refused(Refused("shop", "a.py:3 in f", 1), caller="sho?", wanted=("amount",), parameters=("amount",))
+    (line,) = never_fired([record(rules=(rule,))]).values()
+
+    assert line.endswith("of shop at a.py:3 in f")
+
+
+def test_rule_that_counted_calls_says_nothing_of_those_it_refused() -> None:
+    rule = dataclasses.replace(refused(Refused("shop", "a.py:3 in f", 1)), calls=1)
+
+    assert ["never fired: m:f = null: 1 call"] == list(never_fired([record(rules=(rule,))]).values())
+
+
+def test_inconclusive_result_that_does_not_fail_says_why() -> None:
+    passing = record("t.py::a", verdict=Verdict.INCONCLUSIVE)
+    failing = {**passing, "fails": True}
+    clone = {**passing, "test": "t.py::b", "id": "t.py::b[chaos: m:f hang]"}
+
+    assert ["inconclusive: t.py::a: fact 0", "inconclusive: t.py::b[chaos: m:f hang]: fact 0"] == reasons(
+        [clone, failing, passing, record(verdict=Verdict.ESCAPED)]
+    )
 
 
 def test_every_run_has_a_record_that_json_can_hold(lab: Any) -> None:

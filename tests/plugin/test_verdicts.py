@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
@@ -597,6 +598,26 @@ def test_a_rate_that_never_fired_is_listed_and_passes(inner):
     )
     assert_passes(done, "inconclusive")
     assert "never fired: shop:charge = 0.0001%raise(TimeoutError) (marker at test_it.py:8): 1 call" in done.lines
+
+
+def test_a_filter_that_lets_no_call_through_says_who_called(inner):
+    """Also where it passes: the reason stands in the terminal, and a typo has its near miss."""
+    done = judged(
+        inner,
+        BANK,
+        """
+        @pytest.mark.chaos("shop:charge", Raise(TimeoutError), caller="shpo")
+        def test_it():
+            assert shop.pay() == "receipt"
+        """,
+    )
+    assert_passes(done, "inconclusive")
+    (reason,) = [line for line in done.lines if line.startswith("inconclusive: test_it.py::test_it: ")]
+    assert reason.endswith("(marker at test_it.py:8): of 1 call its filters let none count")
+    (told,) = [line for line in done.lines if "caller='shpo'" in line and line.startswith("never fired: ")]
+    assert re.search(
+        r"0 calls; its filters refused the calls of shop at shop.py:\d+ in pay. Did you mean 'shop'\?$", told
+    )
 
 
 def test_an_unrelated_failure_is_inconclusive(inner):
