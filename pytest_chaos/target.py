@@ -223,8 +223,7 @@ def canonical(target: Target) -> Target:
             if split == len(parts):
                 raise TargetError(
                     f"target {target.text!r} names a module, not something in it",
-                    remedy=f"Write '{target.text}:name' or '{target.text}:*'. "
-                    "Catalogue names such as 'redis' are not in this version yet.",
+                    remedy=f"Write '{target.text}:name' for one function, or '{target.text}:*' for all.",
                 )
             return Target(".".join(parts[:split]), ".".join(parts[split:]))
     _require_module(parts[0])

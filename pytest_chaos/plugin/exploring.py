@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_chaos.boundaries import loaded
-from pytest_chaos.errors import SpecificationError
+from pytest_chaos.boundaries import LIBRARIES, loaded
+from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.experiment import Plain, Watched
 from pytest_chaos.explorer import Explorer, Key, Scenario, Tally, is_random, rule_label, seeds_of, unique_label
 from pytest_chaos.faults.base import Fault
@@ -100,7 +100,7 @@ class Exploring:
                 if settings.replay:
                     plan = self._plan([], [], mark, item, labels, replays.get(test, []))
                 else:
-                    plan = self._plan(targets, settings.scenarios, mark, item, labels, [])
+                    plan = self._plan(targets, settings.acting, mark, item, labels, [])
             except SpecificationError as error:
                 errors.append(error)
                 continue
@@ -335,8 +335,8 @@ class Exploring:
         """Yield the scenarios of the user's rules, each with the seeds it is run with."""
         settings = self._settings
         known: Counter[str] = Counter()
-        if settings.swarm and settings.runs > 1 and len(plan.scenarios) > 1:
-            everything = [rule for rules in plan.scenarios for rule in rules]
+        everything = [rule for rules in plan.scenarios for rule in rules]
+        if settings.swarm and everything:
             for number in seeds_of(settings.seed, settings.runs):
                 draws = stream(number, "swarm")
                 rules = tuple(rule for rule in everything if draws.random() < 0.5) or (draws.choice(everything),)
@@ -441,6 +441,10 @@ def _checked(target: Target, place: str) -> Target:
     try:
         return check_target(target)
     except SpecificationError as error:
+        if not target.name and target.module.isidentifier():  # it may have been meant for a library's name
+            close = near_misses(target.module, LIBRARIES).replace("Did you mean", "As a library, did you mean")
+            names = close or f"Well-known libraries are {', '.join(LIBRARIES)}."
+            error.remedy = f"{error.remedy} {names}".lstrip()
         raise error.at(place) from None
 
 

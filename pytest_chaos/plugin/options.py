@@ -99,6 +99,12 @@ class Settings:
         """All rules of all scenarios."""
         return [rule for rules in self.scenarios for rule in rules]
 
+    @property
+    def acting(self) -> list[tuple[Rule, ...]]:
+        """The scenarios without rules whose rate is 0, which are the same as none."""
+        acting = [tuple(rule for rule in rules if rule.can_fire) for rules in self.scenarios]
+        return [rules for rules in acting if rules]
+
 
 def read_settings(config: pytest.Config) -> Settings:
     """Return the settings of a run.
@@ -133,6 +139,8 @@ def read_settings(config: pytest.Config) -> Settings:
             path = collect(_report_path, name, config.invocation_params.dir)
             if path is not None:
                 settings.reports.append(path)
+    if settings.swarm and not errors:
+        collect(_check_swarm, settings)
     if errors:
         raise pytest.UsageError(*map(str, errors))
     return settings
@@ -167,6 +175,19 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
     for text in config.getoption("chaos_replay"):
         if found := collect(read_replay, text, "--chaos-replay"):
             settings.replay.append(found)
+
+
+def _check_swarm(settings: Settings) -> None:
+    rules = sum(map(len, settings.acting))
+    missing = [] if settings.runs > 1 else ["--chaos-runs N with N from 2 on"]
+    if rules < 2:
+        missing.append(f"at least two rules that can act, and there {'is 1' if rules else 'are none'}")
+    if missing:
+        raise SpecificationError(
+            f"a swarm draws in each of several runs which of several rules act: it needs {' and '.join(missing)}",
+            place="--chaos-swarm",
+            remedy="Write for instance --chaos-swarm --chaos-runs 20, and rules with --chaos-rule or in a suite.",
+        )
 
 
 def exploring_options(config: pytest.Config) -> list[str]:

@@ -158,7 +158,7 @@ class ChaosSession:
             lines.append(f"chaos: every test is judged for leaks, faults or not: {self.settings.leaks}")
         if swept := [*(target.text for target, _ in self.settings.targets), *self.settings.libraries]:
             lines.append(f"chaos: sweeps {', '.join(swept)}")
-        if scenarios := len(self.settings.scenarios):
+        if scenarios := len(self.settings.acting):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
         if reason := why_not_here() or why_not_now():

@@ -174,7 +174,7 @@ def test_longest_importable_module_of_a_dotted_path_wins(shop: Any, dotted: str,
         ("io:FileIO", "'builtins:open'"),
         ("datetime:datetime.now", "Put the fault on your own function"),
         ("redis/timeout", "catalogue"),
-        ("httpx", "Catalogue names"),
+        ("httpx", "Write 'httpx:name' for one function, or 'httpx:*' for all."),
         ("json*", "no ':'"),
     ],
 )

@@ -214,6 +214,10 @@ def test_rule_texts(shop, rule, column, text):
 OPTIONS = {
     "rule on an unknown module": ("--chaos-rule=shpo:charge=hang", "--chaos-rule: target: there is no module 'shpo'"),
     "rule on a missing name": ("--chaos-rule=json:lods=hang", "has no attribute 'lods'"),
+    "target that is a module": ("--chaos-target=json", "Write 'json:name' for one function, or 'json:*' for all."),
+    "target that is no library": ("--chaos-target=json", "Well-known libraries are socket, sqlite3, open, subprocess"),
+    "target with a typo": ("--chaos-target=sokcet", "there is no module 'sokcet'"),
+    "near miss of a library": ("--chaos-target=sokcet", "As a library, did you mean 'socket'?"),
     "near miss of a rule": ("--chaos-rule=json:lods=hang", "Did you mean 'loads' or 'load'"),
     "rule on a C type": ("--chaos-rule=datetime:datetime.now=hang", "is an immutable C type"),
     "seed": ("--chaos-seed=1.5", "--chaos-seed: seed must be a whole number or 'random', got '1.5'"),

@@ -341,6 +341,29 @@ def test_a_rule_that_never_fired_is_said_with_its_place_in_the_table(shop):
     )
 
 
+# --- a rate of 0
+
+
+def test_a_rule_whose_rate_is_0_is_no_rule(shop):
+    """No scenario, no row, no failure, and nothing is swept in its stead; it is said that it never acts."""
+    rule = "shop:charge = 0%raise(TimeoutError)"
+    done = shop.run(f"--chaos-rule={rule}")
+
+    assert done.code == 0
+    assert done.document["results"] == []
+    assert f"never acts, for its rate is 0: {rule} (--chaos-rule)" in done.lines
+    assert "verdict" not in done.text
+    assert "chaos: explores" not in done.text
+
+
+def test_a_rule_whose_rate_is_0_leaves_the_others_of_its_text_alone(shop):
+    """They act as if it was not there."""
+    done = shop.run("--chaos-rule=shop:charge = 0%raise(TimeoutError); shop:stock = null", "test_it.py::test_a")
+
+    assert scenarios(done) == [("test_a", "shop:stock = null")]
+    assert "chaos: explores ordinary tests under 1 rule" in done.lines
+
+
 # --- repeated runs
 
 
@@ -383,3 +406,33 @@ def test_a_swarm_has_a_random_part_of_all_rules_in_each_run(shop):
     assert len({text.count(";") for text in texts}) > 1
     assert texts == [text for _, text in scenarios(again)]
     assert all("seed=" in result["label"] for result in done.by_id.values() if result["kind"] == "explored")
+
+
+def test_a_swarm_takes_the_rules_of_one_text_apart(shop):
+    """They act together in a scenario; in a swarm each is drawn for itself."""
+    rules = "--chaos-rule=shop:charge = raise(TimeoutError); shop:stock = raise(TimeoutError)"
+    done = shop.run(rules, "--chaos-swarm", "--chaos-runs=6", "test_it.py::test_a")
+
+    assert len({text for _, text in scenarios(done)}) > 1
+
+
+ONE = "--chaos-rule=shop:charge = null"
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ((), ["--chaos-runs N with N from 2 on", "at least two rules that can act, and there are none"]),
+        ((ONE, "--chaos-runs=3"), ["at least two rules that can act, and there is 1"]),
+        ((ONE, "--chaos-rule=shop:stock = 0%null", "--chaos-runs=3"), ["at least two rules"]),
+        ((ONE, "--chaos-rule=shop:stock = null"), ["--chaos-runs N with N from 2 on"]),
+    ],
+)
+def test_a_swarm_of_nothing_is_refused(shop, options, missing):
+    """It says what it needs, instead of being ignored."""
+    done = shop.run("--chaos-swarm", *options, report=False)
+
+    assert done.code == 4
+    assert "--chaos-swarm: a swarm draws in each of several runs" in done.text
+    assert all(text in done.text for text in missing)
+    assert ("--chaos-runs N" in done.text) == any("--chaos-runs N" in text for text in missing)
