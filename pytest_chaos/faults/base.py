@@ -54,6 +54,10 @@ class FaultyCall(Protocol):
     def function(self) -> Callable[..., Any]:
         """The real callable, whose annotations tell what it answers."""
 
+    @property
+    def receiver(self) -> Any:
+        """The object whose method is called; ``None`` for a function, or where that cannot be told."""
+
     def arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Return the positional arguments without the receiver, and all by name, defaults included, as far as known."""
 

@@ -3,6 +3,7 @@
 Real functions end such a call by themselves, each in a way of its own. So a hang ends then too, with the callee's own
 answer as far as that can be told: from a table for the standard library and for known libraries, or from what the
 function's source raises. Names are looked up there and compared, but nothing is called. All else is a ``TimeoutError``.
+An error knows what the callee's own would: the command of a child, the request of an HTTP client.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Answer:
 class _Late:
     """A call that timed out, as the tables see it."""
 
+    receiver: Any
+    name: str
     args: tuple[Any, ...]
     named: Mapping[str, Any]
     seconds: float
@@ -74,7 +77,8 @@ def limit_in(function: Callable[..., Any], named: Mapping[str, Any]) -> Limit | 
 def answer_after(call: FaultyCall, seconds: float) -> Answer:
     """Return how a call ends that had no answer for so long."""
     args, named = call.arguments()
-    late = _Late(args, named, seconds, f"chaos: no answer within {seconds:g} s at {call.label}")
+    name = getattr(call.function, "__name__", "")
+    late = _Late(call.receiver, name, args, named, seconds, f"chaos: no answer within {seconds:g} s at {call.label}")
     answer = _of_callee(call.function, late, deep=True)
     if answer is None or (answer.error is None and call.kind not in _ANSWERING):
         return Answer(TimeoutError(late.message))
@@ -126,9 +130,36 @@ def _returns(make: Callable[[_Late], Any]) -> Callable[[_Late], Answer | None]:
 
 
 def _command(late: _Late) -> Answer | None:
-    command = late.args[0] if late.args else late.named.get("args", late.message)
-    expired = getattr(sys.modules.get("subprocess"), "TimeoutExpired", None)
-    return _raised(expired, (command, late.seconds))
+    # Of a started process it is what that was started with; ``input`` and ``timeout`` are no command.
+    command = getattr(late.receiver, "args", None)
+    if late.receiver is None:
+        command = late.args[0] if late.args else late.named.get("args")
+    return _raised(_expired(), (late.message if command is None else command, late.seconds))
+
+
+def _expired() -> Any:
+    return getattr(sys.modules.get("subprocess"), "TimeoutExpired", None)
+
+
+def _requested(path: str) -> Callable[[_Late], Answer | None]:
+    """Return what raises an HTTP client's error, which knows the request that had no answer."""
+    module, _, name = path.partition(":")
+
+    def answer(late: _Late) -> Answer | None:
+        library = sys.modules.get(module)
+        request = late.named.get("request") or _request(late, sys.modules.get(module.partition(".")[0]))
+        return _raised(getattr(library, name, None), (late.message,), request=request)
+
+    return answer
+
+
+def _request(late: _Late, library: Any) -> Any:
+    method = late.named.get("method", late.name.upper())
+    try:
+        made = library.Request(method, late.named["url"])
+        return made.prepare() if hasattr(made, "prepare") else made
+    except Exception:  # noqa: BLE001  # no request, or one that the library would refuse in a way of its own
+        return None
 
 
 def _executor_wait(late: _Late) -> Answer | None:
@@ -163,10 +194,10 @@ _STANDARD: dict[tuple[str, str], Callable[[_Late], Answer | None]] = {
 }
 _LIBRARIES: dict[str, Callable[[_Late], Answer | None]] = {
     "aiohttp": _raises("aiohttp:ServerTimeoutError", "message"),
-    "httpx": _raises("httpx:ReadTimeout", "message"),
-    "httpx2": _raises("httpx2:ReadTimeout", "message"),
+    "httpx": _requested("httpx:ReadTimeout"),
+    "httpx2": _requested("httpx2:ReadTimeout"),
     "redis": _raises("redis.exceptions:TimeoutError", "message"),
-    "requests": _raises("requests.exceptions:ReadTimeout", "message"),
+    "requests": _requested("requests.exceptions:ReadTimeout"),
     "trio": _raises("trio:TooSlowError"),
 }
 
@@ -198,7 +229,7 @@ def _of_source(function: Any, late: _Late) -> Answer | None:
         if isinstance(node, ast.Raise):
             cls = _raised_class(node, function)
             if _is_timeout(cls):
-                return _raised(cls, (late.message,))
+                return _raised_with(cls, late)
     for node in nodes:  # what the function hands its timeout on to
         if isinstance(node, ast.Call) and any(_PARAMETER.fullmatch(word.arg or "") for word in node.keywords):
             callee = _looked_up(node.func, function)
@@ -211,7 +242,7 @@ def _of_handler(handler: ast.ExceptHandler, caught: Any, function: Any, late: _L
     for statement in handler.body:
         if isinstance(statement, ast.Raise):
             cls = caught if statement.exc is None else _raised_class(statement, function)
-            return _raised(cls, (late.message,))
+            return _raised_with(cls, late)
         if isinstance(statement, ast.Return):
             try:
                 return Answer(value=None if statement.value is None else ast.literal_eval(statement.value))
@@ -263,11 +294,16 @@ def _is_timeout(cls: Any) -> bool:
     )
 
 
-def _raised(cls: Any, args: tuple[Any, ...]) -> Answer | None:
+def _raised_with(cls: Any, late: _Late) -> Answer | None:
+    """Return an error that the source names: it gets a message, and that of a child process its seconds too."""
+    return _raised(cls, (late.message, late.seconds) if cls is _expired() else (late.message,))
+
+
+def _raised(cls: Any, args: tuple[Any, ...], **named: Any) -> Answer | None:
     if not isinstance(cls, type) or not issubclass(cls, Exception):
         return None
     try:
-        made = cls(*args)
+        made = cls(*args, **named)
     except Exception:  # noqa: BLE001  # it wants other arguments, which only the callee knows
         return None
     return Answer(made) if isinstance(made, Exception) else None

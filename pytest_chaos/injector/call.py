@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Protocol
 
 from pytest_chaos.injector.bytecode import CO_VARARGS, CO_VARKEYWORDS
@@ -28,6 +28,12 @@ class RealCall:
         """Make the call."""
         __tracebackhide__ = True
         return self.function(*self.args, **self.kwargs)
+
+    @property
+    def receiver(self) -> Any:
+        """The object whose method is called; ``None`` for a function."""
+        receiver = getattr(self.function, "__self__", None)
+        return None if isinstance(receiver, ModuleType) else receiver  # which C gives its functions
 
     def is_on(self, is_receiver: Callable[[Any], bool]) -> bool:
         """Tell whether the receiver is one that is meant; a wrapper stands only where it is."""
@@ -131,6 +137,12 @@ class SplicedCall:
         __tracebackhide__ = True
         args, kwargs = self._hook.layout.arguments(self._slots)
         return self.function(*args, **kwargs)
+
+    @property
+    def receiver(self) -> Any:
+        """The object whose method is called; ``None`` for a function."""
+        args, _ = self._hook.layout.arguments(self._slots)
+        return args[0] if self._hook.has_receiver and args else None
 
     def is_on(self, is_receiver: Callable[[Any], bool]) -> bool:
         """Tell whether the receiver is one that is meant."""

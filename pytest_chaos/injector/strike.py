@@ -84,6 +84,11 @@ class Strike:
         """The real callable."""
         return self._call.function
 
+    @property
+    def receiver(self) -> Any:
+        """The object whose method is called."""
+        return self._call.receiver
+
     def act(self) -> Any:
         """Let the fault act, in sync code."""
         __tracebackhide__ = True

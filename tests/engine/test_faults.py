@@ -340,6 +340,7 @@ class FakeCall:
 
     function: Callable[..., Any] = lambda: "answer"
     kind: Kind = "function"
+    receiver: Any = None
     earlier: tuple[Any, ...] = ()
     draws: list[float] = field(default_factory=lambda: [0.3] * 9)
     made: int = 0

@@ -9,11 +9,15 @@ import asyncio
 import queue
 import sqlite3
 import subprocess
+import sys
 import threading
 from typing import Any
 
 import httpx
 import pytest
+import requests
+
+from pytest_chaos.injector.mechanisms import Armory
 
 LONG_S = 60.0  # a budget that never comes into play
 BUDGET_S = 0.06
@@ -71,6 +75,12 @@ def falls_back_somehow(timeout):
         return plain(timeout=timeout)
     except TimeoutError:
         if timeout: return 1
+
+def runs(timeout):
+    try:
+        return subprocess.run(["true"], timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise
 
 def wants_more(timeout):
     raise Particular("here", "now")
@@ -227,6 +237,54 @@ def test_child_that_timed_out_is_named(lab: Any) -> None:
     answer = ended(lab, "subprocess:run", lambda: subprocess.run(["true"], timeout=0.01))
 
     assert (["true"], 0.01) == (answer.cmd, answer.timeout)
+
+
+@pytest.mark.parametrize("armory", [Armory(can_splice=True), Armory(can_splice=False)], ids=["spliced", "replaced"])
+@pytest.mark.parametrize("name", ["wait", "communicate"])
+def test_child_that_was_started_and_timed_out_is_named(lab: Any, name: str, armory: Armory) -> None:
+    command = [sys.executable, "-c", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+        answer = ended(lab, f"subprocess:Popen.{name}", lambda: getattr(child, name)(timeout=0.01))
+
+    assert (command, 0.01) == (answer.cmd, answer.timeout)
+
+
+def test_command_that_was_given_by_name_is_named(lab: Any) -> None:
+    answer = ended(lab, "subprocess:run", lambda: subprocess.run(args="true", timeout=0.01))
+
+    assert ("true", 0.01) == (answer.cmd, answer.timeout)
+
+
+def test_error_for_a_child_in_the_source_gets_what_it_needs(bank: Any, lab: Any) -> None:
+    answer = ended(lab, "bank:runs", lambda: bank.runs(0.01))
+
+    assert (subprocess.TimeoutExpired, 0.01) == (type(answer), answer.timeout)
+
+
+@pytest.mark.parametrize(
+    ("target", "call"),
+    [
+        ("httpx:get", lambda: httpx.get("http://localhost:1/x", timeout=0.01)),
+        ("httpx:Client.request", lambda: httpx.Client().request("GET", "http://localhost:1/x", timeout=0.01)),
+        ("requests.api:get", lambda: requests.get("http://localhost:1/x", timeout=0.01)),
+        (
+            "requests.sessions:Session.send",
+            lambda: requests.Session().send(requests.Request("GET", "http://localhost:1/x").prepare(), timeout=0.01),
+        ),
+    ],
+)
+def test_request_that_timed_out_is_known_to_the_error(lab: Any, target: str, call: Any) -> None:
+    lab.module("caller", "def through(call): return call()")
+    answer = ended(lab, target, call)
+
+    assert ("GET", "http://localhost:1/x") == (answer.request.method, str(answer.request.url))
+
+
+def test_request_that_cannot_be_told_is_none_of_ours(lab: Any) -> None:
+    lab.module("caller", "def through(call): return call()")
+    answer = ended(lab, "requests.api:get", lambda: requests.get("no address", timeout=0.01))
+
+    assert (requests.exceptions.ReadTimeout, None) == (type(answer), answer.request)
 
 
 def test_error_of_the_callee_is_known_as_injected(bank: Any, lab: Any) -> None:
