@@ -315,6 +315,23 @@ def test_well_known_libraries_are_documented():
     }
 
 
+def test_errors_and_hangs_of_well_known_libraries_are_documented():
+    """Each error that one of its boundaries meets, and whether one can hang."""
+
+    def named(text):
+        module, _, name = re.match(r"raise\(([\w.:]+)", text)[1].rpartition(":")
+        return f"{module.removesuffix('.exceptions')}.{name}".lstrip(".")
+
+    rows = rows_of(section(page("targets"), "## Well-known libraries"))[1:]
+    documented = {cells[0].strip("`"): (set(re.findall(r"`([^`]+)`", cells[2])), cells[3]) for cells in rows}
+
+    for name in LIBRARIES:
+        own = [boundary for boundary in BOUNDARIES if boundary.library == name]
+        errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late)}
+        assert len({boundary.hangs for boundary in own}) == 1, "one word says it for all of them"
+        assert documented[name] == (errors, "yes" if own[0].hangs else "no")
+
+
 def test_the_fields_of_the_report_are_documented():
     """Document, result, rule and firing have the documented fields and no others."""
     from pytest_chaos.observation import Observation

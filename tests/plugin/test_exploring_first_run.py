@@ -118,6 +118,16 @@ def test_the_sweep_can_be_turned_off(project):
     assert not any("= chaos =" in line for line in done.lines)
 
 
+def test_turning_the_sweep_off_leaves_a_suite_alone(project):
+    """``none`` may stand in ``addopts``; whoever asks for a suite gets its targets."""
+    project.write("shop.py", "def read():\n    return note()\n\ndef note():\n    return 1\n")
+    project.write("test_it.py", "import shop\n\ndef test_it():\n    shop.read()\n")
+    project.write("pyproject.toml", "[tool.pytest_chaos.suites.small]\ntargets = ['shop:note']\nfaults = ['null']\n")
+    done = project.run_apart("--chaos-target=none", "--chaos-suite=small")
+
+    assert [result["scenario"] for result in done.document["results"]] == ["", "shop:note = null"]
+
+
 @pytest.mark.parametrize("how", ["option", "table", "marker"])
 def test_nothing_is_swept_where_something_was_asked_for(project, how):
     """A rule, a target or a marker for ordinary tests stands in place of the sweep."""

@@ -96,6 +96,28 @@ def test_the_plan_is_no_failure_of_the_session_even_if_a_test_fails(shop):
     assert done.outcomes == {"passed": 1, "failed": 1}
 
 
+def test_the_plan_leaves_fault_tests_out(shop):
+    """No fault acts, so there is nothing that such a test could show."""
+    shop.write(
+        "test_more.py",
+        """
+        import pytest, shop
+        from pytest_chaos import Null
+
+        @pytest.mark.chaos("shop:charge", Null)
+        def test_marked():
+            raise AssertionError("a test was run")
+
+        def test_by_hand(chaos):
+            raise AssertionError("a test was run")
+    """,
+    )
+    done = shop.run(*SWEEP, "--chaos-plan")
+
+    assert done.outcomes == {"passed": 2, "deselected": 2}
+    assert "a test was run" not in done.text
+
+
 def test_labels_of_the_plan_can_be_asked_for(shop):
     """What ``--chaos-plan`` shows is what ``--chaos-only`` matches."""
     plan = shop.run(*SWEEP, "--chaos-plan").section("chaos")
