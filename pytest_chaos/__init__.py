@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_chaos.errors import NotRecoveredError as NotRecoveredError
     from pytest_chaos.errors import SpecificationError as SpecificationError
     from pytest_chaos.errors import TargetError as TargetError
+    from pytest_chaos.explorer import Scenario as Scenario
     from pytest_chaos.faults.alternating import Either as Either
     from pytest_chaos.faults.base import Fault as Fault
     from pytest_chaos.faults.cancelling import Cancel as Cancel
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from pytest_chaos.notation import format_scenario as format_scenario
     from pytest_chaos.notation import parse as parse
     from pytest_chaos.scenario import Rule as Rule
-    from pytest_chaos.scenario import Scenario as Scenario
     from pytest_chaos.triggers import Call as Call
     from pytest_chaos.triggers import Trigger as Trigger
     from pytest_chaos.verdict import Evidence as Evidence
@@ -69,7 +69,7 @@ _HOME = {
     "Raise": "faults.raising",
     "Return": "faults.returning",
     "Rule": "scenario",
-    "Scenario": "scenario",
+    "Scenario": "explorer",
     "SpecificationError": "errors",
     "Stale": "faults.replying",
     "TargetError": "errors",

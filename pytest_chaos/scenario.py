@@ -1,4 +1,4 @@
-"""The specification: rules, and the scenario they make together; each value is checked when it is made."""
+"""The specification: what goes wrong where and when; each value is checked when it is made."""
 
 from __future__ import annotations
 
@@ -111,14 +111,6 @@ class Rule:
             if reason:
                 return term.fault.word, reason
         return None
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """The rules that are active together in one run, and the seed of its chances."""
-
-    rules: tuple[Rule, ...]
-    seed: int = 0
 
 
 def check_all(rules: Iterable[Rule]) -> tuple[list[Rule], list[SpecificationError]]:

@@ -71,11 +71,16 @@ def test_source_is_not_part_of_a_rule() -> None:
     assert Rule(Target("m", "f"), (Term(Hang()),)) == rule
 
 
+def scenario(rules: tuple[Rule, ...], seed: int | None = None) -> Scenario:
+    return Scenario("both", rules, "rule", ("", "", "both"), seed)
+
+
 def test_scenario_is_its_rules_and_a_seed() -> None:
     rules = tuple(parse("m:f = hang; m:g = null"))
 
-    assert Scenario(rules) == Scenario(rules, seed=0)
-    assert Scenario(rules) != Scenario(rules, seed=1)
+    assert scenario(rules) == scenario(rules)
+    assert scenario(rules) != scenario(rules, seed=1)
+    assert "m:f = hang; m:g = null" == scenario(rules).text
 
 
 @pytest.mark.parametrize(

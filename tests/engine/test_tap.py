@@ -137,7 +137,8 @@ def test_future_takes_anything_as_its_error(lab: Any) -> None:
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
     future.set_exception(42)  # type: ignore[arg-type]  # CPython does not look at it
 
-    assert 42 == future.exception()
+    error: Any = future.exception()
+    assert 42 == error
 
 
 class Odd(threading.Thread):
@@ -180,7 +181,7 @@ def test_things_that_say_they_are_equal_are_told_apart() -> None:
 
 def test_what_a_log_record_is_nobody_asks(lab: Any) -> None:
     before = logging.getLogRecordFactory()
-    logging.setLogRecordFactory(lambda *args, **named: object())  # type: ignore[arg-type,return-value]  # as someone may
+    logging.setLogRecordFactory(lambda *args, **named: object())  # type: ignore[arg-type]  # as someone may
     heard: list[int] = []
     try:
         with _loud_logs(heard.append):

@@ -628,7 +628,10 @@ def test_a_hook_leaves_scenarios_out(shop):
     shop.write(
         "conftest.py",
         """
+        from pytest_chaos import Scenario
+
         def pytest_chaos_keep_scenario(config, test, scenario):
+            assert type(scenario) is Scenario
             return not ("test_left" in test and "stock" in scenario.label)
         """,
     )

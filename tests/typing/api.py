@@ -124,7 +124,16 @@ rules = parse("m:f = hang; m:g = null", "option")
 assert_type(rules, list[Rule])
 assert_type(format_rule(rules[0]), str)
 assert_type(format_scenario(rules), str)
-assert_type(Scenario(tuple(rules), seed=3).seed, int)
+
+
+def pytest_chaos_keep_scenario(test: str, scenario: Scenario) -> bool | None:
+    """What a hook is asked about."""
+    assert_type(scenario.rules, tuple[Rule, ...])
+    assert_type(scenario.label + scenario.text + scenario.lane, str)
+    assert_type(scenario.seed, int | None)
+    return True if scenario.shape == "all" else None
+
+
 assert_type(Verdict.HUNG < Verdict.LOST, bool)
 assert_type(Verdict.from_word("not-recovered"), Verdict)
 assert_type(Evidence("leaks", "thread", "x").text, str)
