@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pytest_chaos import Rule, format_rule, parse
 from pytest_chaos.control import Chaos
@@ -38,6 +39,10 @@ from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.verdict import Judgement
 
 pytest_plugins = ["pytester"]
+
+# Hypothesis would hold each example against the clock, and a busy machine is no finding.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _BYSTANDERS = bystanders()  # asked for as early as a session does: later a test's thread may just be ending
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_chaos import Null, Raise, format_scenario, parse
@@ -16,7 +16,6 @@ from pytest_chaos.plugin.options import read_replay, replay_text
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
 
 POINTS = ("a:a", "b:b", "c:c", "d:d")
-patient = settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 FAULTS: tuple[Fault, ...] = (Raise(TimeoutError), Raise(OSError), Null())
 
 
@@ -58,7 +57,6 @@ def run(one: Explorer, shown: list[Outcome]) -> list[Scenario]:
     return ran
 
 
-@patient
 @given(spots(), st.sets(st.sampled_from(FAULTS), min_size=1), st.booleans(), shown)
 def test_no_scenario_is_handed_out_twice_and_there_is_an_end(
     plain: dict[Spot, Calls], faults: set[Fault], with_driver: bool, shown: list[Outcome]
@@ -71,7 +69,6 @@ def test_no_scenario_is_handed_out_twice_and_there_is_an_end(
     assert (one.waiting, one.next()) == ([], None)
 
 
-@patient
 @given(spots(), st.sets(st.sampled_from(FAULTS), min_size=1), shown)
 def test_runs_are_at_most_three_for_each_key_and_the_pairs(
     plain: dict[Spot, Calls], faults: set[Fault], shown: list[Outcome]
@@ -85,7 +82,6 @@ def test_runs_are_at_most_three_for_each_key_and_the_pairs(
     assert shapes.total() - shapes["pair"] <= 3 * one.keys
 
 
-@patient
 @given(spots(), st.sets(st.sampled_from(FAULTS), min_size=1), shown)
 def test_every_key_is_run_or_pruned_with_a_reason(
     plain: dict[Spot, Calls], faults: set[Fault], shown: list[Outcome]
@@ -100,7 +96,6 @@ def test_every_key_is_run_or_pruned_with_a_reason(
     assert runs + one.pruned.total() - own_calls == foreseen
 
 
-@patient
 @given(spots(most=20), st.sets(st.sampled_from(FAULTS), min_size=1), shown)
 def test_each_target_gets_its_turn_in_any_prefix(
     plain: dict[Spot, Calls], faults: set[Fault], shown: list[Outcome]

@@ -77,7 +77,7 @@ def call(shop: Any, name: str) -> None:
 
 
 @given(st.lists(steps, max_size=14), endings)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_of_arming_and_lifting_leaves_everything_as_it_was(
     shop: Any, lab: Any, story: list[tuple[str, Any]], ending: type[BaseException] | None
 ) -> None:
@@ -100,7 +100,7 @@ def test_any_order_of_arming_and_lifting_leaves_everything_as_it_was(
 
 
 @given(st.lists(patching, max_size=14), endings)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_patches_of_others_that_end_inside_the_window_may_interleave_at_will(
     shop: Any, lab: Any, story: list[tuple[str, Any]], ending: type[BaseException] | None
 ) -> None:
@@ -139,7 +139,7 @@ def test_patches_of_others_that_end_inside_the_window_may_interleave_at_will(
 
 
 @given(st.lists(patching, max_size=14), endings, st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_monkeypatch_and_mock_do_and_whenever_they_undo_it(
     shop: Any, lab: Any, story: list[tuple[str, Any]], ending: type[BaseException] | None, undo_late: bool
 ) -> None:
@@ -184,7 +184,7 @@ def test_whatever_monkeypatch_and_mock_do_and_whenever_they_undo_it(
 
 
 @given(st.lists(st.sampled_from(["pay", "copy", "Child.charge", "Base.make", "Base.balance"]), min_size=1, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_last_armed_acts_and_all_count_whatever_the_names(shop: Any, lab: Any, names: list[str]) -> None:
     with lab.window() as chaos:
         injections = [chaos.inject(f"shop:{name}", Return(index)) for index, name in enumerate(names)]

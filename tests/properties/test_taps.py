@@ -43,7 +43,7 @@ class Tap(NamedTuple):
 
 def _held() -> dict[tuple[int, str], tuple[Any, str, Any]]:
     """What the standard library and the watched clients hold, by place."""
-    found = {}
+    found: dict[tuple[int, str], tuple[Any, str, Any]] = {}
     for module_name, module in list(sys.modules.items()):
         root = module_name.partition(".")[0]
         if type(module) is not ModuleType or (root not in sys.stdlib_module_names and root not in WATCHED):
@@ -190,13 +190,13 @@ def _clear_away(one: Any) -> None:
                 getattr(cls, name)(one, *args)
     if issubclass(type(one), asyncio.BaseEventLoop):
         with contextlib.suppress(Exception):
-            type(one).__mro__[1].close(one)
+            type(one).__mro__[1].close(one)  # type: ignore[attr-defined]  # it is a class of loops
 
 
 # An odd thing also raises where it is dropped, with a tap and without one.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @given(calls())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_call_gives_what_it_gives_without_the_tap(taps: list[Tap], handed: Handed) -> None:
     for owner, name, original, replacement in taps:
         untapped = _comes_of(original, owner, handed)
