@@ -17,7 +17,7 @@ from pytest_chaos.resources.async_generators import AsyncGenerators
 from pytest_chaos.resources.births import Births, Mine, Owner, is_fixture, is_tests
 from pytest_chaos.resources.children import Children
 from pytest_chaos.resources.coroutines import Coroutines
-from pytest_chaos.resources.deaths import Deaths
+from pytest_chaos.resources.deaths import Deaths, described
 from pytest_chaos.resources.descriptors import Descriptors
 from pytest_chaos.resources.kind import Kind
 from pytest_chaos.resources.leftovers import Leftover
@@ -26,6 +26,7 @@ from pytest_chaos.resources.loop_timers import LoopTimers
 from pytest_chaos.resources.loops import Loops
 from pytest_chaos.resources.permits import Permits
 from pytest_chaos.resources.raw_threads import RawThreads
+from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.tasks import Tasks
 from pytest_chaos.resources.threads import Threads, is_background_noise
 from pytest_chaos.resources.transports import Transports
@@ -36,6 +37,30 @@ class Baseline:
 
     def __init__(self, snapshots: Sequence[tuple[Kind, Any]]) -> None:
         self.snapshots = snapshots
+
+
+class _Unjudged:
+    """Takes the place of a snapshot that could not be taken, with the words of the error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.text = described(error)
+
+
+# How a kind is called in evidence, where none of its things can be told.
+_WORDS: dict[type, str] = {
+    Threads: "thread",
+    Tasks: "task",
+    Deaths: "task-error",
+    AsyncGenerators: "async-generator",
+    LoopTimers: "timer",
+    Transports: "transport",
+    Children: "child-process",
+    RawThreads: "thread",
+    Locks: "lock",
+    Permits: "permit",
+    Coroutines: "coroutine",
+    Descriptors: "file-descriptor",
+}
 
 
 class Streams(Protocol):
@@ -174,7 +199,7 @@ class Census:
         for kind in self.kinds:
             heed = getattr(kind, "owner_changes", None)
             if heed is not None:
-                heed(before, after)
+                Ear(heed)(before, after)
 
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at what is on a loop before it is cancelled without a word."""
@@ -218,9 +243,30 @@ class Census:
         """Return what is alive now; until it is told what is left, or forgotten, closing loops are looked at."""
         if self._undo_foreign is None and self._undo is not None:
             self._follow_foreign_loops()
-        baseline = Baseline([(kind, kind.snapshot()) for kind in self.kinds])
+        baseline = Baseline([(kind, self._snapshot(kind)) for kind in self.kinds])
         self._baselines.append(baseline)
         return baseline
+
+    def _snapshot(self, kind: Kind) -> Any:
+        try:
+            return kind.snapshot()
+        except Exception as error:  # noqa: BLE001  # as below
+            return _Unjudged(error)
+
+    def _left(self, kind: Kind, before: Any, mine: Mine) -> list[Leftover]:
+        """Return what is left of a kind; where that cannot be told, a note that says so.
+
+        What is looked at is the system's: a class of its own may raise where it is asked, and that ends no session.
+        """
+        if not isinstance(before, _Unjudged):
+            try:
+                return kind.left(before, mine)
+            except Exception as error:  # noqa: BLE001  # what a class of the user's raises, or a mistake of ours
+                before = _Unjudged(error)
+        word = _WORDS[type(kind)]
+        return [
+            Leftover(word, f"{word}: not judged, for looking at one raised {before.text}", f"{word} not judged", True)
+        ]
 
     def _follow_foreign_loops(self) -> None:
         """Follow the loops of uvloop too, once it is imported."""
@@ -241,6 +287,6 @@ class Census:
     def leftovers(self, baseline: Baseline, mine: Mine = is_tests) -> list[Leftover]:
         """Return what was made since the baseline, is to be judged now, and does not end within the grace."""
         try:
-            return [leftover for kind, before in baseline.snapshots for leftover in kind.left(before, mine)]
+            return [leftover for kind, before in baseline.snapshots for leftover in self._left(kind, before, mine)]
         finally:
             self.forget(baseline)

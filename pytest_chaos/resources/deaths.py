@@ -281,7 +281,7 @@ class Deaths:
 
     def _cause(self, error: BaseException) -> str:
         place = next(self._own_frames(error), "")
-        return f"died unseen of {_describe(error)}{f' at {place}' if place else ''}"
+        return f"died unseen of {described(error)}{f' at {place}' if place else ''}"
 
     def _is_ours(self, birth: Birth | None, code: CodeType | None, error: BaseException | None) -> bool:
         """Tell whether the project or the test made what died, or its code is theirs, or the error came out of that."""
@@ -342,7 +342,8 @@ def _is_release(error: BaseException) -> bool:
     return (type(error).__module__, type(error).__name__) == _RELEASE
 
 
-def _describe(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """Return the type and the message of an error, in one line."""
     try:
         message = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  # an error of the project whose own words fail

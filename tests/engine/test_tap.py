@@ -167,6 +167,35 @@ def test_thread_that_raises_where_it_is_asked_runs(lab: Any) -> None:
     assert [1] == ran
 
 
+@pytest.mark.parametrize("is_older", [False, True])
+def test_thread_that_cannot_be_judged_is_a_note_and_hides_nothing_else(lab: Any, is_older: bool) -> None:
+    shop = lab.module("shop", "import threading\nkept = []\ndef pay(): return 1\ndef lock(): return threading.Lock()")
+    for kind in lab.laboratory.census.kinds:
+        kind.grace_s = 0.06
+    done = threading.Event()
+    thread = Odd(target=done.wait)
+
+    def body() -> None:
+        if not is_older:
+            thread.start()
+        shop.kept.append(shop.lock())
+        shop.kept[0].acquire()
+        shop.pay()
+
+    if is_older:
+        thread.start()
+    try:
+        seen = lab.run(body, "shop:pay = null")
+    finally:
+        done.set()
+        thread.join()
+
+    found = [(one.kind, one.is_note) for one in seen.observation.leftovers]
+    assert ("lock", False) in found
+    assert is_older or ("thread", True) in found
+    assert is_older or "thread: not judged, for looking at one raised ZeroDivisionError" in seen.texts
+
+
 def test_things_that_say_they_are_equal_are_told_apart() -> None:
     table: ByIdentity[str] = ByIdentity()
     first, second = Odd(), Odd()

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import requests
 
 from pytest_chaos.injector.mechanisms import Armory
 
@@ -266,11 +265,6 @@ def test_error_for_a_child_in_the_source_gets_what_it_needs(bank: Any, lab: Any)
     [
         ("httpx:get", lambda: httpx.get("http://localhost:1/x", timeout=0.01)),
         ("httpx:Client.request", lambda: httpx.Client().request("GET", "http://localhost:1/x", timeout=0.01)),
-        ("requests.api:get", lambda: requests.get("http://localhost:1/x", timeout=0.01)),
-        (
-            "requests.sessions:Session.send",
-            lambda: requests.Session().send(requests.Request("GET", "http://localhost:1/x").prepare(), timeout=0.01),
-        ),
     ],
 )
 def test_request_that_timed_out_is_known_to_the_error(lab: Any, target: str, call: Any) -> None:
@@ -280,11 +274,25 @@ def test_request_that_timed_out_is_known_to_the_error(lab: Any, target: str, cal
     assert ("GET", "http://localhost:1/x") == (answer.request.method, str(answer.request.url))
 
 
-def test_request_that_cannot_be_told_is_none_of_ours(lab: Any) -> None:
+@pytest.mark.parametrize("way", ["get", "send", "no address"])
+def test_request_of_requests_that_timed_out_is_known_to_the_error(lab: Any, way: str) -> None:
+    requests = pytest.importorskip("requests")
     lab.module("caller", "def through(call): return call()")
-    answer = ended(lab, "requests.api:get", lambda: requests.get("no address", timeout=0.01))
+    address = way if way == "no address" else "http://localhost:1/x"
 
-    assert (requests.exceptions.ReadTimeout, None) == (type(answer), answer.request)
+    def send() -> Any:
+        return requests.Session().send(requests.Request("GET", address).prepare(), timeout=0.01)
+
+    def get() -> Any:
+        return requests.get(address, timeout=0.01)
+
+    answer = ended(lab, *(("requests.sessions:Session.send", send) if way == "send" else ("requests.api:get", get)))
+
+    assert requests.exceptions.ReadTimeout is type(answer)
+    if way == "no address":
+        assert answer.request is None, "the library would have refused it"
+    else:
+        assert ("GET", address) == (answer.request.method, answer.request.url)
 
 
 def test_error_of_the_callee_is_known_as_injected(bank: Any, lab: Any) -> None:
