@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.contract import Contract
+from pytest_chaos.resources import tap
 from pytest_chaos.resources.births import Owner, is_of
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists descriptors")
@@ -486,6 +487,19 @@ def test_taps_leave_classes_and_filters_as_they_were(lab: Any) -> None:
     assert plain is socket.socket.__init__
     assert filters == list(warnings.filters)
     assert callbacks == list(gc.callbacks)
+
+
+def test_functions_that_open_are_what_they_were_to_who_asks(lab: Any, tmp_path: Path) -> None:
+    """Such as ``shutil``, which asks whether ``os.open`` takes a folder's descriptor."""
+    assert tap.is_tap(os.open) and tap.is_tap(os.dup)
+    assert os.open in os.supports_dir_fd
+    folder = os.open(tmp_path, os.O_RDONLY)
+    number = os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=folder)
+    os.close(number)
+    os.close(folder)
+    assert (tmp_path / "x").exists()
+    with pytest.raises(FileNotFoundError):
+        os.open(tmp_path / "missing", os.O_RDONLY)
 
 
 def test_kind_of_file_does_not_matter(shop: Any, lab: Any, tmp_path: Path) -> None:
