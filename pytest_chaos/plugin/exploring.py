@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_chaos.boundaries import LIBRARIES, loaded
-from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.boundaries import loaded
+from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Plain, Watched
 from pytest_chaos.explorer import Explorer, Key, Scenario, Tally, is_random, rule_label, seeds_of, unique_label
 from pytest_chaos.faults.base import Fault
@@ -25,7 +25,7 @@ from pytest_chaos.plugin.clones import mask
 from pytest_chaos.plugin.fresh import Question, answer
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
 from pytest_chaos.plugin.one_test import RECOVERY, RUN, OneTest, TestPlan
-from pytest_chaos.plugin.options import SWEEP_BUDGET_S, Settings
+from pytest_chaos.plugin.options import SWEEP_BUDGET_S, Settings, checked_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import stream
 from pytest_chaos.target import Point, Target
@@ -150,7 +150,7 @@ class Exploring:
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
         if mark is not None and not settings.replay:
-            own = [(_checked(target, place), place) for target, place in mark.targets]
+            own = [(checked_target(target, place), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
             targets = targets or [parse_target(boundary.target) for boundary in loaded()]
         if not (targets or scenarios or replays):
@@ -449,17 +449,6 @@ def _may_be_meant(label: str, glob: str) -> bool:
     """Tell whether a glob means a scenario, or a pair that only this scenario can lead to."""
     leading = glob.rpartition(" + ")[0]
     return fnmatch.fnmatchcase(label, glob) or (bool(leading) and fnmatch.fnmatchcase(label, leading))
-
-
-def _checked(target: Target, place: str) -> Target:
-    try:
-        return check_target(target)
-    except SpecificationError as error:
-        if not target.name and target.module.isidentifier():  # it may have been meant for a library's name
-            close = near_misses(target.module, LIBRARIES).replace("Did you mean", "As a library, did you mean")
-            names = close or f"Well-known libraries are {', '.join(LIBRARIES)}."
-            error.remedy = f"{error.remedy} {names}".lstrip()
-        raise error.at(place) from None
 
 
 class FreshRun:

@@ -119,9 +119,9 @@ class Settings:
         self.targets = []
         for target, place in targets:
             try:
-                self.targets.append((check_target(target), place))
+                self.targets.append((checked_target(target, place), place))
             except SpecificationError as error:
-                errors.append(error.at(place))
+                errors.append(error)
         return errors
 
 
@@ -255,6 +255,23 @@ def read_target(text: str, place: str) -> list[tuple[Target, str]]:
         return [(parse_target(text), place)]
     except SpecificationError as error:
         raise error.at(place) from None
+
+
+def checked_target(target: Target, place: str) -> Target:
+    """Look up what a target of a sweep names, and return it in canonical form.
+
+    Raises:
+        SpecificationError: It names nothing.
+    """
+    try:
+        return check_target(target)
+    except SpecificationError as error:
+        remedy = error.remedy
+        if not target.name and target.module.isidentifier():  # it may have been meant for a library's name
+            close = near_misses(target.module, LIBRARIES).replace("Did you mean", "As a library, did you mean")
+            names = close or f"Well-known libraries are {', '.join(LIBRARIES)}."
+            remedy = f"{remedy} {names}".lstrip()
+        raise SpecificationError(error.what, place=error.place or place, remedy=remedy) from None
 
 
 def read_fault(text: str, place: str) -> Fault:
