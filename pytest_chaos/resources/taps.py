@@ -81,7 +81,7 @@ def _nobody() -> None:
     """Whom a tap tells that only changes what is called."""
 
 
-_LONGEST_PARSE_S = 1.0
+_LONGEST_PARSE_S = 10.0  # a large file on a busy machine takes seconds; for longer it may be held for ever
 
 
 def _parse_one_by_one(original: Callable[..., Any], ear: Ear) -> Callable[..., Any]:

@@ -441,7 +441,7 @@ def test_a_class_of_the_tests_is_met_in_the_place_of_the_real_one(lab, bank, arm
 
 @pytest.fixture
 def nobody_asks_who_refers(monkeypatch):
-    """Of a rule that met no call it is told who holds its function; the collector's answer takes long in a full suite."""
+    """Of a rule that met no call it is told who holds its function; in a full suite that takes seconds."""
     monkeypatch.setattr("pytest_chaos.injector.injector.unreached", lambda function: [])
 
 
