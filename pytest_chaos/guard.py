@@ -18,8 +18,8 @@ from pytest_chaos import compat
 from pytest_chaos.hang import Ward
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.locks import HeldLock
-from pytest_chaos.resources.standstill import End, Phase, Standstill, StandstillSeen
-from pytest_chaos.resources.waits import waits
+from pytest_chaos.resources.standstill import End, Phase, Standstill, StandstillSeen, has_child
+from pytest_chaos.resources.waits import Wait, waits
 
 _TICK_S = 0.1
 _FIRST_LOOK_S = 0.2
@@ -48,10 +48,12 @@ class Limits:
     Attributes:
         quiet_s: After so long without a line of the project or the test.
         late_s: After so long in all.
+        with_setup: Whether the set-up is ended so, too: where no fault has acted before, it may take its time.
     """
 
     quiet_s: float | None = None
     late_s: float | None = None
+    with_setup: bool = True
 
 
 class _Part:
@@ -60,18 +62,23 @@ class _Part:
     def __init__(self, phase: Phase, standstill: Standstill, limits: Limits) -> None:
         self.phase = phase
         self.standstill = standstill
-        self.quiet_s, self.late_s = limits.quiet_s, limits.late_s
+        is_spared = phase == "set-up" and not limits.with_setup
+        self.quiet_s, self.late_s = (None, None) if is_spared else (limits.quiet_s, limits.late_s)
         self.began = time.monotonic()
 
     def is_due(self) -> tuple[End, float] | None:
         """Return why it is to be ended now, and at which limit."""
         if self.standstill.is_proved:
             return "proved", 0.0
-        if self.quiet_s is not None and self.standstill.quiet_s >= self.quiet_s:
+        if self.quiet_s is not None and self.standstill.quiet_s >= self.quiet_s and not self._waits_for_child():
             return "quiet", self.quiet_s
         if self.late_s is not None and time.monotonic() - self.began >= self.late_s:
             return "late", self.late_s
         return None
+
+    def _waits_for_child(self) -> bool:
+        """Tell whether a fixture may wait for a child process, such as one that starts or ends a container."""
+        return self.phase != "body" and has_child()
 
     def was_interrupted(self) -> None:
         """Begin anew: whoever swallows the interruption is interrupted again."""
@@ -163,20 +170,22 @@ class Patrol:
         if due is None or self._part is not part or self._is_parking(part):
             return
         end, limit_s = due
-        seen = StandstillSeen(
-            part.phase,
-            end,
-            part.standstill.meaning,
-            limit_s,
-            tuple(waits(self._provenance, self._loops(), self._spared())),
-            tuple(self._held()[:_MOST_LOCKS]),
-        )
+        seen = StandstillSeen(part.phase, end, part.standstill.meaning, limit_s, *self._described())
         part.was_interrupted()
         if part.phase == "body" and self._ward is not None:
             self._ward.interrupt(_message(seen), lambda: self.ended.append(seen))
         else:
             self._due = seen
             self._interrupt()
+
+    def _described(self) -> tuple[tuple[Wait, ...], tuple[HeldLock, ...]]:
+        try:
+            return (
+                tuple(waits(self._provenance, self._loops(), self._spared())),
+                tuple(self._held()[:_MOST_LOCKS]),
+            )
+        except Exception:  # noqa: BLE001  # other threads run, and change what is read; the run is to be ended all the same
+            return (), ()
 
     def _is_parking(self, part: _Part) -> bool:
         return part.phase == "body" and self._ward is not None and self._ward.is_parking
@@ -259,4 +268,5 @@ class Guard:
                 self._changed.wait(None if self._is_idle else _TICK_S)
                 patrol = self._watched
             if patrol is not None:
-                patrol.look()
+                with contextlib.suppress(Exception):  # other threads change what is read: such a look proves nothing
+                    patrol.look()

@@ -28,8 +28,9 @@ class Aftermath:
         self._patrol: Patrol | None = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Look after a test; a disturbed run is looked after more closely inside of this."""
+        outer = self._patrol  # an explored test's, inside of which its clones are run
         laboratory = self._session.laboratory
         census = laboratory.census
         failed = next((record["test"] for record in self._session.records if record["fails"]), "")
@@ -45,7 +46,9 @@ class Aftermath:
             with self._patrol.around():
                 return (yield)
         finally:
-            self._patrol = None
+            if self._patrol.ended:
+                self._session.may_leave_threads(item)
+            self._patrol = outer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -50,7 +50,7 @@ def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None,
         found.contract,
         session.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
         plain_leaks=item.stash.get(leaks.LEVEL, "off"),
-        limits=Limits(found.limit_s, LATE * found.limit_s),
+        limits=Limits(found.limit_s, LATE * found.limit_s, with_setup=session.has_failed),
     )
 
     def arm(experiment: Experiment) -> None:

@@ -301,6 +301,10 @@ class ChaosSession:
         if left:
             python.end_without(left, self._exit_code)
 
+    def may_leave_threads(self, item: pytest.Item) -> None:
+        """Note that threads of a test do not hold the end of the run."""
+        self._disturbed.add(split_id(item.nodeid)[0])
+
     def _is_of_disturbed(self, birth: Birth | None) -> bool:
         return birth is not None and split_id(birth.owner.name)[0] in self._disturbed
 
@@ -417,7 +421,7 @@ class ChaosSession:
             return (yield)
         with experiment.during("set-up"):
             result = yield
-        self._disturbed.add(split_id(item.nodeid)[0])
+        self.may_leave_threads(item)
         try:
             item.stash[ARM](experiment)
         except SpecificationError as error:

@@ -304,7 +304,7 @@ class Standstill:
         return wakes >= _WAKES and computed_s <= wakes * _WORK_S
 
     def _may_be_woken(self) -> bool:
-        return self._is_signal_read() or _has_child() or compat.is_timer_armed()
+        return self._is_signal_read() or has_child() or compat.is_timer_armed()
 
     def _meaning(self, has_servants: bool) -> str:
         has_tasks = any(stacks.tasks_of(loop) for loop in self._loop_in.values())
@@ -333,7 +333,7 @@ def bystanders() -> frozenset[int]:
     return frozenset(found)
 
 
-def _has_child() -> bool:
+def has_child() -> bool:
     """Tell whether there is a child that may do something; what serves multiprocessing only waits for its end."""
     if not compat.has_child():
         return False

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat
-from pytest_chaos.guard import Limits, Patrol, WaitEnded
+from pytest_chaos.guard import Limits, Patrol, WaitEnded, _Part
 from pytest_chaos.resources.standstill import Standstill
 
 FOR_EVER = Limits()
@@ -268,21 +268,26 @@ def test_who_computes_is_not_quiet(lab: Any, monkeypatch: Any) -> None:
     computed_s = time.process_time()
     monkeypatch.setattr(time, "process_time", lambda: computed_s)
     standstill = Standstill(lab.laboratory.provenance, list, threading.get_ident())
-    looks: list[float] = []
+    grows: list[bool] = []
+
+    def looks() -> bool:
+        before = standstill.quiet_s
+        standstill.look()
+        return standstill.quiet_s > before
 
     def look() -> None:
         nonlocal computed_s
-        for more_s in (0.0, 0.0, 60.0):
-            before = standstill.quiet_s
-            computed_s += more_s
-            standstill.look()
-            looks.append(standstill.quiet_s - before)
+        while not looks():
+            time.sleep(0.001)  # until nothing runs beside: the test comes to its wait
+        grows.append(looks())
+        computed_s += 60.0
+        grows.append(looks())
 
     looker = threading.Thread(target=look)
     looker.start()
     looker.join()
 
-    assert looks[1] >= 0 > looks[2], "only what was computed is taken for going on"
+    assert [True, False] == grows
 
 
 def test_held_up_call_is_no_standstill(system: Any, lab: Any) -> None:
@@ -318,6 +323,41 @@ def test_teardown_that_waits_for_ever_is_ended_by_an_error_that_pytest_goes_on_f
     assert isinstance(caught.value, Exception)
     assert [("teardown", "proved")] == [(one.phase, one.end) for one in seen.standstills]
     assert "hung" == judgement.verdict.value
+
+
+def part(lab: Any, phase: Any, limits: Limits) -> _Part:
+    return _Part(phase, Standstill(lab.laboratory.provenance, list, threading.get_ident()), limits)
+
+
+def test_setup_takes_its_time_where_no_fault_has_acted(lab: Any) -> None:
+    assert part(lab, "set-up", Limits(0.0, 0.0, with_setup=False)).is_due() is None
+    assert ("quiet", 0.0) == part(lab, "set-up", Limits(0.0, 0.0)).is_due()
+    assert ("quiet", 0.0) == part(lab, "teardown", Limits(0.0, 0.0, with_setup=False)).is_due()
+
+
+def test_fixture_may_wait_for_a_child(lab: Any) -> None:
+    """Such as one that ends a container; what the system waits for is another matter."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        found = {phase: part(lab, phase, Limits(quiet_s=0.0)).is_due() for phase in ("set-up", "body", "teardown")}
+        child.kill()
+
+    assert {"set-up": None, "body": ("quiet", 0.0), "teardown": None} == found
+
+
+def test_look_that_fails_does_not_end_the_guard(system: Any, lab: Any, monkeypatch: Any) -> None:
+    laboratory = lab.laboratory
+    looks: list[str] = []
+
+    def look() -> None:
+        looks.append("look")
+        if len(looks) == 1:
+            raise RuntimeError("dictionary changed size during iteration")
+
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits())
+    monkeypatch.setattr(patrol, "look", look)
+    with patrol.around():
+        while len(looks) < 2:
+            time.sleep(0.01)  # until the guard has looked twice
 
 
 def test_interruption_that_comes_too_late_does_nothing(system: Any, lab: Any) -> None:

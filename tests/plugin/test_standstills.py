@@ -174,6 +174,7 @@ def test_a_pool_that_a_held_lock_blocks_freezes_neither_the_probe_nor_its_teardo
 
 
 def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says_why(inner):
+    """And the thread that it leaves does not hold the end of the run."""
     inner.write(
         "system.py",
         """
@@ -193,6 +194,7 @@ def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says
     inner.write(
         "test_it.py",
         """
+        from concurrent.futures import ThreadPoolExecutor
         import pytest, system
 
         @pytest.mark.chaos("system:fetch = raise(OSError)")
@@ -202,13 +204,16 @@ def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says
         def test_ordinary():
             system.work()
 
+        def test_ordinary_with_a_pool():
+            ThreadPoolExecutor(1).submit(system.work).result()
+
         def test_more():
             pass
         """,
     )
     done = inner.run_apart()
 
-    assert done.outcomes == {"failed": 2, "passed": 1}
+    assert done.outcomes == {"failed": 3, "passed": 1}
     assert "WaitEnded: chaos: the body never ends: nothing else runs that could end it" in done.text
     assert "the first failing verdict of this process is on test_it.py::test_disturbed" in done.text
 
