@@ -133,9 +133,14 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
 
+    lock = new_lock()
+    is_open = True
+
     def interrupt() -> bool:
-        signal.pthread_kill(thread.ident or 0, spare)
-        return True
+        with lock:  # nobody is signalled once the handler is gone: what the signal does then is to end the process
+            if is_open:
+                signal.pthread_kill(thread.ident or 0, spare)
+            return is_open
 
     def handle(number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
@@ -146,6 +151,8 @@ def interruptible(handler: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     try:
         yield interrupt
     finally:
+        with lock:
+            is_open = False
         _signal.signal(spare, before)
 
 

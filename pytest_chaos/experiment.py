@@ -273,7 +273,14 @@ class Experiment:
             None
             if limits is None
             else Patrol(
-                laboratory.guard, laboratory.provenance, census.loops, census.held_locks, limits, self.ward, self._main
+                laboratory.guard,
+                laboratory.provenance,
+                census.loops,
+                census.held_locks,
+                limits,
+                self.ward,
+                self._main,
+                calls=lambda: sum(injection.calls for injection in self.injector.injections),
             )
         )
         self.injector = Injector(

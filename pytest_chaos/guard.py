@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,12 +18,14 @@ from pytest_chaos import compat
 from pytest_chaos.hang import Ward
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.locks import HeldLock
-from pytest_chaos.resources.standstill import End, Phase, Standstill, StandstillSeen, has_child
+from pytest_chaos.resources.standstill import End, Phase, Standstill, StandstillSeen, has_busy_child
 from pytest_chaos.resources.waits import Wait, waits
 
 _TICK_S = 0.1
 _FIRST_LOOK_S = 0.2
+_LONGEST_LOOK_S = 10.0
 _MOST_LOCKS = 5
+_MOST_ENDS = 10  # that are noted of one run, in which something swallows them all
 QUIET_S = 30.0
 """How long nothing of the project or the test may run until a run that cannot be proved to stand still is ended."""
 
@@ -64,7 +66,7 @@ class _Part:
         self.standstill = standstill
         is_spared = phase == "set-up" and not limits.with_setup
         self.quiet_s, self.late_s = (None, None) if is_spared else (limits.quiet_s, limits.late_s)
-        self.began = time.monotonic()
+        self.is_over = False
 
     def is_due(self) -> tuple[End, float] | None:
         """Return why it is to be ended now, and at which limit."""
@@ -72,13 +74,17 @@ class _Part:
             return "proved", 0.0
         if self.quiet_s is not None and self.standstill.quiet_s >= self.quiet_s and not self._waits_for_child():
             return "quiet", self.quiet_s
-        if self.late_s is not None and time.monotonic() - self.began >= self.late_s:
+        return self.is_late()
+
+    def is_late(self) -> tuple[End, float] | None:
+        """Return whether it has taken too long in all, and the limit."""
+        if self.late_s is not None and self.standstill.age_s >= self.late_s:
             return "late", self.late_s
         return None
 
     def _waits_for_child(self) -> bool:
         """Tell whether a fixture may wait for a child process, such as one that starts or ends a container."""
-        return self.phase != "body" and has_child()
+        return self.phase != "body" and has_busy_child()
 
     def was_interrupted(self) -> None:
         """Begin anew: whoever swallows the interruption is interrupted again."""
@@ -86,7 +92,7 @@ class _Part:
         if self.quiet_s is not None:
             self.quiet_s = min(self.quiet_s, CONFIRMED_S)
         if self.late_s is not None:
-            self.late_s += _TICK_S
+            self.late_s = max(self.late_s, self.standstill.age_s + CONFIRMED_S)
 
 
 class Patrol:
@@ -101,6 +107,7 @@ class Patrol:
         ward: The parked calls of its body, by which that is interrupted too.
         thread: Ident of the thread that runs it.
         remark: What the error that ends a part says beside; that of a body is raised by the ward, without.
+        calls: Returns how many calls of the system were counted so far.
 
     Attributes:
         ended: The parts that were ended.
@@ -116,6 +123,7 @@ class Patrol:
         ward: Ward | None = None,
         thread: int | None = None,
         remark: str = "",
+        calls: Callable[[], int] = lambda: 0,
     ) -> None:
         self.ended: list[StandstillSeen] = []
         self._guard = guard
@@ -126,8 +134,10 @@ class Patrol:
         self._ward = ward
         self._thread = threading.get_ident() if thread is None else thread
         self._remark = remark
+        self._calls = calls
         self._part: _Part | None = None
-        self._due: StandstillSeen | None = None
+        self._due: tuple[_Part, StandstillSeen] | None = None
+        self._looking = compat.new_lock()
         self._interrupt: Callable[[], bool] = lambda: False
 
     @contextlib.contextmanager
@@ -145,38 +155,59 @@ class Patrol:
             self._loops,
             self._thread,
             self._guard.bystanders,
-            lambda: frozenset((self._ward.watchdog,)) if self._ward is not None else frozenset(),
+            self._spared,
             lambda: self._ward is not None and self._ward.is_signal_read,
+            self._calls,
         )
         self._part = part = _Part(phase, standstill, self._limits)
         try:
             yield
         finally:
-            self._part = outer
-            part.standstill.forget()  # it may hold frames of the system's
+            part.is_over = True  # first of all: from here on nobody interrupts it
+            # With an end, so that nobody takes this for a wait that has none.
+            is_alone = self._looking.acquire(timeout=_LONGEST_LOOK_S)
+            try:
+                standstill.forget()  # it may hold frames of the system's
+                self._part = outer
+            finally:
+                if is_alone:
+                    self._looking.release()
 
     def look(self) -> None:
         """Look once at the part that lasts; called in the guard's thread."""
-        part = self._part
-        if part is None:
-            return
-        if self._is_parking(part):
-            part.standstill.forget()
-            return
-        if time.monotonic() - part.began < _FIRST_LOOK_S:
-            return
-        part.standstill.look()
-        due = part.is_due()
-        if due is None or self._part is not part or self._is_parking(part):
-            return
-        end, limit_s = due
-        seen = StandstillSeen(part.phase, end, part.standstill.meaning, limit_s, *self._described())
-        part.was_interrupted()
-        if part.phase == "body" and self._ward is not None:
-            self._ward.interrupt(_message(seen), lambda: self.ended.append(seen))
-        else:
-            self._due = seen
-            self._interrupt()
+        with self._looking:
+            part = self._part
+            if part is None or part.is_over:
+                return
+            if self._guard.is_debugged:
+                part.standstill.forget()
+                return
+            part.standstill.wait()
+            due = part.is_late()
+            if self._is_parking(part):
+                part.standstill.forget()  # it is known what it waits for
+            elif due is None and part.standstill.age_s >= _FIRST_LOOK_S:
+                with contextlib.suppress(Exception):  # other threads change what is read: such a look proves nothing
+                    part.standstill.look()
+                    due = part.is_due()
+            if due is None or part.is_over:
+                return
+            end, limit_s = due
+            seen = StandstillSeen(part.phase, end, part.standstill.meaning, limit_s, *self._described())
+            part.was_interrupted()
+            if part.phase == "body" and self._ward is not None:
+                self._ward.interrupt(_message(seen), lambda: self._note(part, seen))
+            else:
+                self._due = part, seen
+                self._interrupt()
+
+    def _note(self, part: _Part, seen: StandstillSeen) -> bool:
+        """Note that a part is ended, in its own thread; tell whether it still lasts."""
+        if part.is_over:
+            return False
+        if len(self.ended) < _MOST_ENDS:
+            self.ended.append(seen)
+        return True
 
     def _described(self) -> tuple[tuple[Wait, ...], tuple[HeldLock, ...]]:
         try:
@@ -196,9 +227,8 @@ class Patrol:
     def _raise(self) -> None:
         __tracebackhide__ = True
         due, self._due = self._due, None
-        if due is not None and self._part is not None and self._part.phase == due.phase:  # else it ended by itself
-            self.ended.append(due)
-            raise WaitEnded(_message(due, self._remark))
+        if due is not None and self._note(*due):
+            raise WaitEnded(_message(due[1], self._remark))
 
 
 def _message(seen: StandstillSeen, remark: str = "") -> str:
@@ -221,12 +251,26 @@ class Guard:
         self._watched: Patrol | None = None
         self._is_idle = False
         self._is_closed = False
+        self._is_paused = False
         self._thread: threading.Thread | None = None
 
     @property
     def native_id(self) -> int:
         """Native id of its thread; 0 while there is none."""
         return 0 if self._thread is None else self._thread.native_id or 0
+
+    @property
+    def is_debugged(self) -> bool:
+        """Whether somebody may be stepping through the code, so that a part that stands still means nothing."""
+        return self._is_paused or "pydevd" in sys.modules
+
+    def pause(self) -> None:
+        """Look at nothing until :meth:`resume`."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Look again."""
+        self._is_paused = False
 
     @contextlib.contextmanager
     def watching(self, patrol: Patrol) -> Iterator[None]:
@@ -263,10 +307,9 @@ class Guard:
             with self._changed:
                 if self._is_closed:
                     return
-                # Without an end while there is nothing to watch: a timed wait of ours would spoil the proof of a hang.
+                # Without an end while there is nothing to watch: an idle session is not woken ten times a second.
                 self._is_idle = self._watched is None
                 self._changed.wait(None if self._is_idle else _TICK_S)
                 patrol = self._watched
             if patrol is not None:
-                with contextlib.suppress(Exception):  # other threads change what is read: such a look proves nothing
-                    patrol.look()
+                patrol.look()

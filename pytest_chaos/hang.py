@@ -116,6 +116,7 @@ class Ward:
         progress: Tells whether the test's body has moved on.
         bystanders: Threads of the test runner, by native id, that end no hang.
         guard: Returns the native id of our thread that looks after bodies, or 0.
+        clock: Tells the time, in seconds.
 
     Attributes:
         records: The calls that were parked.
@@ -131,6 +132,7 @@ class Ward:
         progress: stacks.Progress,
         bystanders: frozenset[int] = frozenset(),
         guard: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,  # bound here: who freezes the clock of the system freezes no other
     ) -> None:
         self.records: list[Parked] = []
         self.interrupted = False
@@ -148,10 +150,11 @@ class Ward:
         self._dead_wait: tuple[tuple[Any, ...], float] | None = None
         self._bystanders = bystanders
         self._guard = guard
+        self._clock = clock
         self._is_signal_read: Callable[[], bool] = lambda: False
         self._interrupt_body: Callable[[], bool] = lambda: False
         self._interruption = ""
-        self._note_interruption: Callable[[], None] = lambda: None
+        self._is_meant: Callable[[], bool] = lambda: True
         self._closed = False
         self._watchdog: threading.Thread | None = None
         self._wake: threading.Event | None = None
@@ -319,7 +322,7 @@ class Ward:
         """Record a wait that ends by itself, if it blocks a loop: that is said of each."""
         if compat.running_loop() is None:
             return
-        now = time.monotonic()
+        now = self._clock()
         name = threading.current_thread().name
         with self._lock:
             parked = Parked(label, name, now, now, True, 0, lambda: None, None, "", None)
@@ -352,7 +355,7 @@ class Ward:
                     return None
                 raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
         loops = list(self._loops())
-        now = time.monotonic()
+        now = self._clock()
         self._is_signal_read()  # some of it is only told in the main thread, where this may be
         parked = Parked(
             label=label,
@@ -429,17 +432,17 @@ class Ward:
             lambda: frozenset((self._guard(),)),
             self._is_signal_read,
         )
-        sampled = time.monotonic()
+        sampled = self._clock()
         is_settled = False
         while not wake.wait(_SAMPLE_S if is_settled else _SETTLE_S):
             is_settled = self._settle()
             with self._lock:
                 parked = [one for one in self._parked if one.outcome == "parked"]
             is_proved = False
-            if time.monotonic() - sampled >= _SAMPLE_S:
+            if self._clock() - sampled >= _SAMPLE_S:
                 is_proved = self._is_proved(standstill, parked)
-                sampled = time.monotonic()
-            due = [one for one in parked if time.monotonic() - one.since >= self._budget_s]
+                sampled = self._clock()
+            due = [one for one in parked if self._clock() - one.since >= self._budget_s]
             if is_proved:
                 self._prove(parked, standstill.meaning)
             elif due:
@@ -474,7 +477,7 @@ class Ward:
     def _break_in(self, position: tuple[Any, ...], since: float) -> None:
         """Interrupt the body if it still stands where it was at the release: its answer died with the released call."""
         loops = list(self._loops())
-        now = time.monotonic()
+        now = self._clock()
         if now - since < self._budget_s:
             return
         if self.progress.standing(loops) != position:
@@ -497,22 +500,21 @@ class Ward:
                         parked.reason += f"; {_WENT_ON} {where}"
                     break
 
-    def interrupt(self, why: str, note: Callable[[], None] = lambda: None) -> None:
+    def interrupt(self, why: str, is_meant: Callable[[], bool] = lambda: True) -> None:
         """Raise :class:`HangReleased` in the body, if it runs and can be interrupted.
 
         Args:
             why: The message.
-            note: Called in the body's thread when it is raised.
+            is_meant: Called in the body's thread just before; tells whether it is still to be raised.
         """
         with self._lock:
             if not self._closed:
-                self._interruption, self._note_interruption = why, note
+                self._interruption, self._is_meant = why, is_meant
                 self._interrupt_body()
 
     def _raise_in_body(self) -> None:
-        if not self._closed:  # else it comes too late: the body ended by itself
-            note, self._note_interruption = self._note_interruption, lambda: None
-            note()
+        is_meant, self._is_meant = self._is_meant, lambda: True
+        if not self._closed and is_meant():  # else it comes too late: the body ended by itself
             if not _cancel_trio_outside_of_tasks():
                 raise HangReleased(self._interruption)
             self.cancelled = HangReleased(self._interruption)
@@ -520,7 +522,7 @@ class Ward:
     def _judge(self, due: list[Parked]) -> None:
         loops = list(self._loops())
         position = self.progress.position(loops)
-        now = time.monotonic()
+        now = self._clock()
         waiting = []
         for parked in due:
             stands = parked.position is None or position is None or parked.position == position
@@ -563,7 +565,7 @@ class Ward:
             # Whoever swallows the release and calls again must not park for another budget.
             self._poisoned = True
             if standing is not None:
-                self._dead_wait = standing, time.monotonic()
+                self._dead_wait = standing, self._clock()
         for parked in waiting:
             parked.release()
 

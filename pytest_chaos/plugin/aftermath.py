@@ -40,7 +40,8 @@ class Aftermath:
             census.loops,
             census.held_locks,
             Limits(),
-            remark=f"What faults left behind may be why: the first failing verdict of this process is on {failed}.",
+            remark="Something that a fault left behind may be the cause: "
+            f"the first failing verdict in this process was on {failed}.",
         )
         try:
             with self._patrol.around():

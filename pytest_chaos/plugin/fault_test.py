@@ -9,7 +9,7 @@ import pytest
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.explorer import is_random, seeds_of
-from pytest_chaos.guard import LATE, Limits
+from pytest_chaos.guard import LATE, QUIET_S, Limits
 from pytest_chaos.plugin import compat, leaks
 from pytest_chaos.plugin.clones import clone_of, split_id
 from pytest_chaos.plugin.marker import Specification
@@ -42,6 +42,7 @@ def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None,
     The report of the body has to wait for the teardown: only then is it known what the test leaves behind.
     """
     seed = item.stash.get(_SEED, None)
+    limit_s = QUIET_S if found.limit_s is None else found.limit_s
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     experiment = Experiment(
         session.laboratory,
@@ -50,7 +51,7 @@ def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None,
         found.contract,
         session.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
         plain_leaks=item.stash.get(leaks.LEVEL, "off"),
-        limits=Limits(found.limit_s, LATE * found.limit_s, with_setup=session.has_failed),
+        limits=Limits(limit_s, LATE * limit_s, with_setup=session.has_disturbed),
     )
 
     def arm(experiment: Experiment) -> None:
@@ -89,11 +90,14 @@ def _judge(session: ChaosSession, item: pytest.Item, experiment: Experiment, rep
     body = leaks.body_of(reports)
     ran = body is not None and not leaks.is_skipped(reports)
     seen, judgement = experiment.conclude(with_tests=ran)
+    session.saw(seen)
     if experiment.leaks != "off":
         leaks.note_judged(reports, experiment.inventory, alone=ran and not seen.rules)
     if body is None or not seen.rules:
         leaks.tell(session, item, reports, seen, judgement)
         return
+    if seen.standstills:
+        session.excuse_ended(item, reports)  # it is told as a verdict
     record = record_of(seen, judgement, session.again.test(item, seen))
     text = verdict_text(record)
     body.chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, through xdist too

@@ -17,7 +17,6 @@ import pytest
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault, as_fault, checked_seconds
-from pytest_chaos.guard import QUIET_S
 from pytest_chaos.notation import parse, rule_from
 from pytest_chaos.plugin.options import checked_budget, checked_leaks, read_fault, read_target
 from pytest_chaos.scenario import Rule
@@ -36,14 +35,15 @@ class Specification:
         rules: Nearest marker first.
         recovers: Probes that must come true after the body, each with its ``within``.
         hang_budget_s: The nearest marker's hang budget, or ``None``.
-        limit_s: After how many seconds without a line of the project or the test a part of the run is ended.
+        limit_s: After how many seconds without a line of the project or the test a part of the run is ended; ``None``
+            leaves it to us.
         contract: What the system promises.
     """
 
     rules: list[Rule] = field(default_factory=list)
     recovers: list[tuple[Callable[[], Any], float]] = field(default_factory=list)
     hang_budget_s: float | None = None
-    limit_s: float = QUIET_S
+    limit_s: float | None = None
     contract: Contract = field(default_factory=Contract)
 
 
@@ -207,7 +207,7 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
         raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
     if own.get("hang_budget") is not None and found.hang_budget_s is None:
         found.hang_budget_s = checked_budget(own["hang_budget"], place)
-    if own.get("limit") is not None and found.limit_s == QUIET_S:
+    if own.get("limit") is not None and found.limit_s is None:
         found.limit_s = checked_seconds(own["limit"], "limit", "the marker chaos")
 
 

@@ -24,6 +24,7 @@ from pytest_chaos.guard import Guard, WaitEnded
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.trial import why_not_here, why_not_now
+from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, leaks, summary, xdist
 from pytest_chaos.plugin.aftermath import Aftermath
@@ -45,6 +46,8 @@ from pytest_chaos.resources.standstill import bystanders
 from pytest_chaos.scenario import check_all
 
 _GOOD = frozenset({"resilient", "degraded"})
+_ENDED: pytest.StashKey[bool] = pytest.StashKey()
+"""On a test: its teardown failed for nothing but that we ended its wait."""
 
 
 class ChaosWarning(pytest.PytestWarning):
@@ -110,6 +113,7 @@ class ChaosSession:
         running: The run that is going on.
         leaks_judged: Ids of the tests that were judged for leaks without a fault.
         used_filters: Filters of leaks that matched something; ``None`` until leaks are judged.
+        has_disturbed: Whether a fault has acted in this process.
         has_failed: Whether some run in this process had a failing verdict: what it has left may keep others waiting.
         interrupted: What ran when the user pressed Ctrl-C, and where it stood, line by line.
     """
@@ -134,6 +138,7 @@ class ChaosSession:
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
         self.running: Experiment | Watch | None = None
+        self.has_disturbed = False
         self.has_failed = False
         self.interrupted: list[str] = []
         self._config = config
@@ -301,6 +306,16 @@ class ChaosSession:
         if left:
             python.end_without(left, self._exit_code)
 
+    def saw(self, seen: Observation) -> None:
+        """Note whether a fault has acted in a run."""
+        self.has_disturbed = self.has_disturbed or bool(seen.fired)
+
+    def excuse_ended(self, item: pytest.Item, reports: list[pytest.TestReport]) -> None:
+        """Let a teardown pass that failed for nothing but that we ended its wait."""
+        for report in reports:
+            if report.when == "teardown" and report.failed and item.stash.get(_ENDED, False):
+                excuse(report)
+
     def may_leave_threads(self, item: pytest.Item) -> None:
         """Note that threads of a test do not hold the end of the run."""
         self._disturbed.add(split_id(item.nodeid)[0])
@@ -406,7 +421,11 @@ class ChaosSession:
             with experiment.looked_after():
                 yield
         except KeyboardInterrupt as error:
-            self.interrupted = [f"interrupted in {item.nodeid}", *experiment.standing(error)]
+            self.interrupted = [f"interrupted in {item.nodeid}"]
+            with contextlib.suppress(
+                Exception
+            ):  # it asks objects of the system's, and Ctrl-C ends the run all the same
+                self.interrupted += experiment.standing(error)
             raise
         finally:
             experiment.close()
@@ -466,6 +485,14 @@ class ChaosSession:
         with contextlib.nullcontext() if experiment is None else experiment.during("teardown"):
             return (yield)
 
+    def pytest_enter_pdb(self) -> None:
+        """Nobody is in a hurry at a prompt."""
+        self.laboratory.guard.pause()
+
+    def pytest_leave_pdb(self) -> None:
+        """The run goes on."""
+        self.laboratory.guard.resume()
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -481,8 +508,8 @@ class ChaosSession:
             if experiment.kind in ("explored", "recovery"):
                 report.outcome, report.longrepr = "passed", None
         error = call.excinfo.value if call.when == "teardown" and call.excinfo is not None else None
-        if experiment is not None and error is not None and all(isinstance(one, WaitEnded) for one in leaves(error)):
-            excuse(report)  # it is told as a verdict
+        if error is not None and all(isinstance(one, WaitEnded) for one in leaves(error)):
+            item.stash[_ENDED] = True
             error = None
         if experiment is not None and error is not None and experiment.caused(error):
             experiment.teardown_error = describe(error)
@@ -513,6 +540,7 @@ class ChaosSession:
         has_body = leaks.body_of(reports) is not None
         ran = not leaks.is_skipped(reports) and (has_body or is_plain)
         seen, judgement = experiment.conclude(with_tests=ran)
+        self.saw(seen)
         if experiment.leaks != "off" and reports:
             leaks.note_judged(reports, experiment.inventory, alone=ran and is_plain)
         if ran:

@@ -3,9 +3,9 @@
 *Proved*: every thread but the one that looks sleeps in a wait that has no end of its own and that only another thread
 of this process can end; and in two looks it is the same sleep. Then there was a moment at which all of them slept, and
 from then on nobody is left to wake anybody. A thread that merely serves does not change that: an event loop on which
-nothing is due, one that waits for clients, or one that wakes again and again and runs no code of the project or the
-test. Whatever comes from elsewhere spoils the proof: an answer that may come over a socket or pipe, a child process, a
-timer of the kernel, a reader of signals, a thread that is not Python's.
+nothing is due, a server that waits for clients, or an older thread of a library that wakes again and again. Whatever
+comes from elsewhere spoils the proof: an answer that may come over a socket or pipe, a child process, a timer of the
+kernel, a reader of signals, a thread that is not Python's.
 
 *Quiet*: what cannot be proved is not denied either. How long no line of the project or the test has run, and nothing
 was computed, is told beside it.
@@ -14,6 +14,7 @@ was computed, is told beside it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import threading
 import time
@@ -30,10 +31,12 @@ from pytest_chaos.resources.locks import HeldLock
 from pytest_chaos.resources.waits import Wait
 
 _WAKES = 3  # of a thread that runs nothing of the project's, until it is taken for one that merely serves
+_SERVES_S = 5.0  # for how long a thread that wakes by the clock has to do so: it might make the third try of five
 _WORK_S = 0.002  # of processor time for each wake: a server that looks for clients takes a hundredth of it
 _MOST_TASKS = 500  # of one loop; where there are more nobody says what they did
 _COMPUTING = 0.2  # share of one processor above which a process does not stand still
 _COMPUTING_S = 0.1
+_LONGEST_GAP_S = 1.0  # between two looks; what is more the whole process was stopped
 
 Mark = tuple[int, ...]
 """Where code of the project or the test stands in a thread, in numbers; empty where there is none."""
@@ -48,7 +51,8 @@ class _Seen:
         ident: Its ident; 0 if nobody knows.
         mark: Where code of the project or the test stands in it.
         is_beneath: Whether what runs in it runs beneath that code, and is not that code itself.
-        may_serve: Whether it can be one that merely serves, as far as one look can tell.
+        service: For how long it has to go on to be taken for one that merely serves, in seconds, as far as one look
+            can tell; ``None`` if it cannot be one.
         computed_s: How much processor time it has taken so far, in seconds.
         held: The frames behind the mark, once they are kept, so that their numbers stand for nothing else.
         slept: Whether it has slept since the look before.
@@ -58,7 +62,7 @@ class _Seen:
     ident: int
     mark: Mark = ()
     is_beneath: bool = True
-    may_serve: bool = False
+    service: float | None = None
     computed_s: float = 0.0
     held: tuple[FrameType, ...] = ()
     slept: bool = False
@@ -98,7 +102,7 @@ class StandstillSeen:
         if self.end == "proved":
             return f"{the} never ends: {self.meaning}"
         if self.end == "quiet":
-            return f"{the} stood still: no line of the project or the test has run for {self.limit_s:g} s"
+            return f"{the} stalled: no line of the project or the tests ran for {self.limit_s:g} s"
         return f"{the} did not end within {self.limit_s:.0f} s"
 
     @property
@@ -117,8 +121,13 @@ class Standstill:
         bystanders: Threads that hear from a controlling process, by native id, and end no wait, see :func:`bystanders`.
         spared: Returns our own threads that look too, by native id.
         is_signal_read: Tells whether somebody reads of signals from a wake-up fd.
+        calls: Returns how many calls of the system were counted so far: as long as that grows, it goes on.
+        clock: Tells the time, in seconds.
+        computed: Tells how much processor time the process has taken, in seconds.
 
     Attributes:
+        quiet_s: For how long nothing of the project or the test has run, and nothing was computed, in seconds.
+        age_s: For how long it has been looked at, in seconds.
         is_proved: Whether the last look has proved that nothing will ever go on.
         meaning: What that means, in words.
     """
@@ -131,6 +140,10 @@ class Standstill:
         bystanders: frozenset[int] = frozenset(),
         spared: Callable[[], frozenset[int]] = frozenset,
         is_signal_read: Callable[[], bool] = lambda: False,
+        calls: Callable[[], int] = lambda: 0,
+        # Bound here: who freezes the clock of the system freezes no other.
+        clock: Callable[[], float] = time.monotonic,
+        computed: Callable[[], float] = time.process_time,
     ) -> None:
         self._provenance = provenance
         self._loops = loops
@@ -143,31 +156,43 @@ class Standstill:
         self._wakes: dict[int, int] = {}
         self._computed: dict[int, float] = {}
         self._loop_in: dict[int | None, asyncio.AbstractEventLoop] = {}
-        self._quiet_since = time.monotonic()
-        self._computed_s = time.process_time()
+        self._calls = calls
+        self._clock = clock
+        self._processor_time = computed
+        self._older = frozenset(thread.native_id for thread in threading.enumerate())
+        self._numbers = itertools.count(1)
+        self._looked = clock()
+        self._called = 0
+        self._alike_s = 0.0
+        self._computed_s = computed()
+        self.quiet_s = self.age_s = 0.0
         self.is_proved = False
         self.meaning = ""
-
-    @property
-    def quiet_s(self) -> float:
-        """For how long nothing of the project or the test has run, and nothing was computed, in seconds."""
-        return time.monotonic() - self._quiet_since
 
     def forget(self) -> None:
         """Begin anew, and keep nothing of what was seen."""
         self._seen = {}
-        self._start_over(frozenset(), ())
         self._stir()
         self.is_proved = False
 
+    def wait(self) -> None:
+        """Note that time has passed, without a look."""
+        now = self._clock()
+        gap_s, self._looked = min(now - self._looked, _LONGEST_GAP_S), now
+        self.quiet_s += gap_s
+        self.age_s += gap_s
+        self._alike_s += gap_s
+
     def look(self) -> None:
         """Look at all threads."""
+        self.wait()
         named = {thread.native_id: thread for thread in threading.enumerate() if thread.native_id}
         threads = compat.thread_ids() or frozenset(named)
         frames = compat.current_frames()
         self._loop_in = {compat.thread_of_loop(loop): loop for loop in self._loops()}
         before, self._seen = self._seen, {}
-        has_run = has_raw_run = False
+        called, self._called = self._called, self._calls()
+        has_run, has_raw_run = called != self._called, False
         for number in threads - {threading.get_native_id()} - self._spared():
             thread = named.get(number)
             frame = None if thread is None else frames.get(thread.ident or 0)
@@ -181,7 +206,6 @@ class Standstill:
             has_run = any(self._mark_of(frame)[0] for ident, frame in frames.items() if ident not in known)
         if has_run or self._has_computed():
             self._stir()
-            self._start_over(frozenset(), ())
         # Each running Python frame has a thread, so equal numbers mean that each thread has a frame.
         is_whole = compat.CAN_PROVE_HANGS and len(threads) == len(frames)
         self.is_proved = not has_run and self._proves() and is_whole and not self._may_be_woken()
@@ -203,8 +227,10 @@ class Standstill:
         if loop is not None:
             tasks, kept_too = self._mark_of_tasks(loop)
             mark, kept = mark + tasks, kept + kept_too
-        may_serve = sleep is not None and thread is not None and self._may_serve(sleep, thread, frame)
-        seen = _Seen(sleep, ident, mark, is_beneath, may_serve, compat.computed_s(number) if may_serve else 0.0)
+        service = None
+        if sleep is not None and thread is not None and number in self._older:
+            service = self._service(sleep, thread, frame, mark)
+        seen = _Seen(sleep, ident, mark, is_beneath, service, 0.0 if service is None else compat.computed_s(number))
         if before is None or mark != before.mark:
             return seen, bool(mark or (before is not None and before.mark))
         if not mark:
@@ -217,7 +243,7 @@ class Standstill:
         """Return where the innermost code of the project or the test stands, and whether something runs beneath it."""
         called: FrameType | None = None
         for outer in frames_from(frame):
-            if self._provenance.of_frame(outer) in ("project", "test"):
+            if self._is_own(outer):
                 kept = (outer,) if called is None else (outer, called)
                 return (id(outer), outer.f_lasti, id(called)), called is not None, kept
             called = outer
@@ -226,7 +252,7 @@ class Standstill:
     def _mark_of_tasks(self, loop: asyncio.AbstractEventLoop) -> tuple[Mark, tuple[FrameType, ...]]:
         tasks = stacks.tasks_of(loop)
         if len(tasks) > _MOST_TASKS:
-            return (id(object()), len(tasks)), ()
+            return (next(self._numbers), len(tasks)), ()
         marks: list[Mark] = []
         kept: tuple[FrameType, ...] = ()
         for task in tasks:
@@ -243,11 +269,12 @@ class Standstill:
         return self._provenance.of_frame(frame) in ("project", "test")
 
     def _has_computed(self) -> bool:
-        computed = time.process_time() - self._computed_s
-        return computed > max(_COMPUTING_S, _COMPUTING * self.quiet_s)
+        computed_s = self._processor_time() - self._computed_s
+        return computed_s > max(_COMPUTING_S, _COMPUTING * self.quiet_s)
 
     def _stir(self) -> None:
-        self._quiet_since, self._computed_s = time.monotonic(), time.process_time()
+        self.quiet_s, self._computed_s = 0.0, self._processor_time()
+        self._start_over(frozenset(), ())
 
     # --- the proof
 
@@ -258,7 +285,7 @@ class Standstill:
         for number, seen in self._seen.items():
             if seen.sleep is not None and seen.slept and self._sleeps_for_ever(number, seen):
                 asleep.append((number, seen.sleep.switches))
-            elif seen.may_serve and (seen.is_beneath or not seen.mark):
+            elif seen.service is not None and (seen.is_beneath or not seen.mark):
                 serving.append(number)
             else:
                 self._start_over(frozenset(), ())
@@ -273,6 +300,7 @@ class Standstill:
 
     def _start_over(self, asleep: frozenset[tuple[int, int]], serving: Iterable[int]) -> None:
         self._asleep, self._wakes = asleep, dict.fromkeys(serving, 0)
+        self._alike_s = 0.0
         self._computed = {number: self._seen[number].computed_s for number in self._wakes}
 
     def _sleeps_for_ever(self, number: int, seen: _Seen) -> bool:
@@ -282,36 +310,52 @@ class Standstill:
         if waiting == "files":
             loop = self._loop_in.get(seen.ident)
             return loop is not None and compat.hears_of_threads_only(loop)
-        return waiting in ("lock", "client")
+        return waiting == "lock" or (waiting == "client" and seen.ident != self._thread)
 
-    def _may_serve(self, sleep: compat.Sleep, thread: threading.Thread, frame: FrameType | None) -> bool:
+    def _service(
+        self, sleep: compat.Sleep, thread: threading.Thread, frame: FrameType | None, mark: Mark
+    ) -> float | None:
         """Tell whether a thread waits for the clock, and for nothing that may come from elsewhere, on nobody's behalf.
 
-        A worker of a pool works for who gave it the job, also where all of that is a library's code.
+        What code of the project or the test waits for, is on its behalf, and so is what a worker of a pool does, though
+        all of that may be a library's code, such as one that tries again. A thread that is younger than what is looked
+        after may work for it.
+
+        Returns:
+            For how long it has to do so to be believed, in seconds; ``None`` if it does not.
         """
         if sleep.waiting not in ("clock", "files or clock") or thread.ident == self._thread:
-            return False
-        if compat.is_executor_worker(thread):
-            return False
+            return None
         loop = self._loop_in.get(thread.ident)
         if loop is not None:
-            return compat.hears_of_threads_only(loop) and not any(stacks.own_timers(loop, self._provenance))
-        return sleep.waiting == "clock" or stacks.looks_for_clients(frame)
+            is_idle = compat.hears_of_threads_only(loop) and not any(stacks.own_timers(loop, self._provenance))
+            # A task of its own may wait for one of a library's, and that one for a timer.
+            waits_for_timer = self._has_own_tasks(loop) and bool(compat.scheduled(loop))
+            return _SERVES_S if is_idle and not waits_for_timer else None
+        if stacks.looks_for_clients(frame):
+            return 0.0
+        is_free = sleep.waiting == "clock" and not mark and not compat.is_executor_worker(thread)
+        return _SERVES_S if is_free else None
+
+    def _has_own_tasks(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return any(self._is_own(frame) for task in stacks.tasks_of(loop) for frame in stacks.coroutine_frames(task))
 
     def _serves(self, number: int) -> bool:
         wakes = self._wakes[number]
         computed_s = self._seen[number].computed_s - self._computed[number]
-        return wakes >= _WAKES and computed_s <= wakes * _WORK_S
+        return (
+            wakes >= _WAKES and computed_s <= wakes * _WORK_S and self._alike_s >= (self._seen[number].service or 0.0)
+        )
 
     def _may_be_woken(self) -> bool:
-        return self._is_signal_read() or has_child() or compat.is_timer_armed()
+        return self._is_signal_read() or has_busy_child() or compat.is_timer_armed()
 
     def _meaning(self, has_servants: bool) -> str:
         has_tasks = any(stacks.tasks_of(loop) for loop in self._loop_in.values())
         if not has_tasks and len(self._seen.keys() - self._bystanders) == 1:
             return "nothing else runs that could end it"
-        beside = "; the others merely serve" if has_servants else ""
-        return f"every thread {'and task ' if has_tasks else ''}waits for another one, without an end{beside}"
+        beside = "; the remaining threads only serve in the background" if has_servants else ""
+        return f"every thread {'and task ' if has_tasks else ''}is waiting for another, with no timeout{beside}"
 
 
 def bystanders() -> frozenset[int]:
@@ -333,7 +377,7 @@ def bystanders() -> frozenset[int]:
     return frozenset(found)
 
 
-def has_child() -> bool:
+def has_busy_child() -> bool:
     """Tell whether there is a child that may do something; what serves multiprocessing only waits for its end."""
     if not compat.has_child():
         return False

@@ -24,7 +24,7 @@ class Wait:
     Attributes:
         who: Its name.
         places: Where it stands in the test, the project and libraries, ``path:line in function``, innermost first.
-        what: What it waits for there: the function that waits, such as ``queue.Queue.get``, or the line that does.
+        what: What it waits in there: the function that waits, such as ``queue.Queue.get``, or the line that does.
     """
 
     who: str
@@ -32,7 +32,7 @@ class Wait:
     what: str = ""
 
     def __str__(self) -> str:
-        return f"{self.who} at {' < '.join(self.places)}{f', for {self.what}' if self.what else ''}"
+        return f"{self.who} at {' < '.join(self.places)}{f', in {self.what}' if self.what else ''}"
 
 
 def waits(

@@ -20,7 +20,7 @@ import pytest
 
 from pytest_chaos import compat
 from pytest_chaos.guard import Limits, Patrol, WaitEnded, _Part
-from pytest_chaos.resources.standstill import Standstill
+from pytest_chaos.resources.standstill import Standstill, StandstillSeen
 
 FOR_EVER = Limits()
 """What is ended then is ended by a proof."""
@@ -107,6 +107,46 @@ def computes(library, seconds):
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(library, seconds).result()
 
+def tries_again(library):
+    with contextlib.suppress(OSError):
+        load()
+    answers, tries = queue.Queue(), []
+    def try_once():
+        tries.append(1)
+        if len(tries) < 25:
+            raise ValueError("not yet")
+        return "at last"
+    threading.Thread(target=lambda: answers.put(library.retries(try_once)), daemon=True).start()
+    return answers.get()
+
+def waits_for_a_loop(library):
+    with contextlib.suppress(OSError):
+        load()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    async def gathers():
+        await asyncio.gather(asyncio.sleep(1.2))
+        return "gathered"
+    ticker = asyncio.run_coroutine_threadsafe(library.ticks(), loop)
+    try:
+        return asyncio.run_coroutine_threadsafe(gathers(), loop).result()
+    finally:
+        ticker.cancel()
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+def waits_for_a_client(start):
+    with contextlib.suppress(OSError):
+        load()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        start(server.getsockname()[1])
+        connection = server.accept()[0]
+        with connection:
+            return connection.recv(10)
+
 def runs_a_child(*command):
     with contextlib.suppress(OSError):
         load()
@@ -126,12 +166,23 @@ def swallows_everything(times):
     return ends
 """
 LIBRARY = """
-import time
+import asyncio, time
 
 def sleeps(seconds):
     for _ in range(40):
         time.sleep(seconds / 40)
     return "slept"
+
+def retries(function):
+    while True:
+        try:
+            return function()
+        except ValueError:
+            time.sleep(0.05)
+
+async def ticks():
+    while True:
+        await asyncio.sleep(0.05)
 
 def computes(seconds):
     began = time.thread_time()
@@ -167,9 +218,9 @@ def standstills(seen: Any) -> list[tuple[str, str]]:
 
 
 NEVER: dict[str, tuple[str, Callable[[Any], Any], str]] = {
-    "a thread that died": ("load", lambda s: s.waits_for_a_dead_thread(), "for queue.Queue.get"),
-    "a lock that is held": ("load", lambda s: s.leaves_a_lock_held(), "for `with guard:`"),
-    "a task": ("fetch", lambda s: asyncio.run(s.waits_for_a_task()), "for asyncio.queues.Queue.join"),
+    "a thread that died": ("load", lambda s: s.waits_for_a_dead_thread(), "in queue.Queue.get"),
+    "a lock that is held": ("load", lambda s: s.leaves_a_lock_held(), "in `with guard:`"),
+    "a task": ("fetch", lambda s: asyncio.run(s.waits_for_a_task()), "in asyncio.queues.Queue.join"),
 }
 
 
@@ -197,7 +248,7 @@ def test_held_lock_is_told_by_its_name(system: Any, lab: Any) -> None:
 def test_each_task_that_waits_is_told_by_its_name(system: Any, lab: Any) -> None:
     seen = lab.run(lambda: asyncio.run(system.waits_for_a_task()), "system:fetch = raise(OSError)", limits=FOR_EVER)
 
-    assert "every thread and task waits for another one" in seen.texts[0]
+    assert "every thread and task is waiting for another" in seen.texts[0]
     assert "\n  waiting: the worker at system.py:" in seen.texts[0]
 
 
@@ -221,7 +272,7 @@ def test_body_that_is_quiet_for_too_long_is_ended(system: Any, lab: Any, monkeyp
     seen = lab.run(getattr(system, name), "system:load = raise(OSError)", limits=Limits(quiet_s=0.4))
 
     assert ("hung", [("body", "quiet")]) == (seen.verdict, standstills(seen))
-    assert "the body stood still: no line of the project or the test has run for 0.4 s" in seen.texts[0]
+    assert "the body stalled: no line of the project or the tests ran for 0.4 s" in seen.texts[0]
     assert "waiting: MainThread at system.py:" in seen.texts[0]
 
 
@@ -236,7 +287,14 @@ def test_nobody_looks_after_a_body_without_limits(system: Any, lab: Any) -> None
 
     lab.run(lambda: None, "system:load = raise(OSError)")
 
-    assert before == set(threading.enumerate())
+    assert set(threading.enumerate()) <= before
+
+
+def connect_from_elsewhere(port: int) -> None:
+    """By a process that is no child of this one any more."""
+    code = f"import socket, time; time.sleep(1); socket.create_connection(('127.0.0.1', {port})).sendall(b'hello')"
+    shell = f'{sys.executable} -c "{code}" &'
+    subprocess.run(["sh", "-c", shell], check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 WITH_AN_END: dict[str, Callable[[Any, Any], Any]] = {
@@ -244,6 +302,9 @@ WITH_AN_END: dict[str, Callable[[Any, Any], Any]] = {
     "waits with a timeout": lambda s, library: s.gives_up(0.5),
     "waits for a library's job that sleeps": lambda s, library: s.computes(library.sleeps, 0.8),
     "waits for a library's job that computes": lambda s, library: s.computes(library.computes, 0.4),
+    "waits for a thread in which a library tries again": lambda s, library: s.tries_again(library),
+    "waits for a task of a loop in another thread": lambda s, library: s.waits_for_a_loop(library),
+    "waits for a client from elsewhere": lambda s, library: s.waits_for_a_client(connect_from_elsewhere),
     "waits for a child": lambda s, library: s.runs_a_child(sys.executable, "-c", "import time; time.sleep(0.5)"),
 }
 
@@ -263,30 +324,77 @@ def test_what_runs_line_by_line_is_not_quiet(system: Any, lab: Any) -> None:
     assert [] == standstills(seen)
 
 
-def test_who_computes_is_not_quiet(lab: Any, monkeypatch: Any) -> None:
-    """No line of the project runs meanwhile; but the process does not stand still."""
-    computed_s = time.process_time()
-    monkeypatch.setattr(time, "process_time", lambda: computed_s)
-    standstill = Standstill(lab.laboratory.provenance, list, threading.get_ident())
-    grows: list[bool] = []
+class Clocks:
+    """The time, and the processor time that was taken, as a test says."""
 
-    def looks() -> bool:
-        before = standstill.quiet_s
-        standstill.look()
-        return standstill.quiet_s > before
+    now_s = 100.0
+    computed_s = 1.0
 
-    def look() -> None:
-        nonlocal computed_s
-        while not looks():
-            time.sleep(0.001)  # until nothing runs beside: the test comes to its wait
-        computed_s += 60.0
-        grows.append(looks())
+    def standstill(self, lab: Any, **options: Any) -> Standstill:
+        return Standstill(
+            lab.laboratory.provenance,
+            list,
+            threading.get_ident(),
+            clock=lambda: self.now_s,
+            computed=lambda: self.computed_s,
+            **options,
+        )
 
+
+def look_from_elsewhere(look: Callable[[], Any]) -> None:
     looker = threading.Thread(target=look)
     looker.start()
     looker.join()
 
-    assert [False] == grows
+
+def test_who_computes_is_not_quiet(lab: Any) -> None:
+    """No line of the project runs meanwhile; but the process does not stand still."""
+    clocks = Clocks()
+    standstill = clocks.standstill(lab)
+    quiet: list[float] = []
+
+    def look() -> None:
+        while standstill.quiet_s < 0.5:
+            clocks.now_s += 0.5
+            standstill.look()  # until the test has come to its wait
+        clocks.now_s += 0.5
+        clocks.computed_s += 60.0
+        standstill.look()
+        quiet.append(standstill.quiet_s)
+
+    look_from_elsewhere(look)
+
+    assert [0.0] == quiet
+
+
+def test_who_calls_is_not_quiet(lab: Any) -> None:
+    """Nobody was seen to run, but calls were counted."""
+    clocks, calls = Clocks(), iter([0] * 1000)
+    counted = [0]
+    standstill = clocks.standstill(lab, calls=lambda: counted[0] + next(calls))
+    quiet: list[float] = []
+
+    def look() -> None:
+        while standstill.quiet_s < 0.5:
+            clocks.now_s += 0.5
+            standstill.look()  # until the test has come to its wait
+        counted[0] += 1
+        standstill.look()
+        quiet.append(standstill.quiet_s)
+
+    look_from_elsewhere(look)
+
+    assert [0.0] == quiet
+
+
+def test_time_in_which_the_whole_process_was_stopped_does_not_count(lab: Any) -> None:
+    clocks = Clocks()
+    standstill = clocks.standstill(lab)
+
+    clocks.now_s += 3600.0
+    standstill.wait()
+
+    assert (1.0, 1.0) == (standstill.quiet_s, standstill.age_s)
 
 
 def test_held_up_call_is_no_standstill(system: Any, lab: Any) -> None:
@@ -343,24 +451,18 @@ def test_fixture_may_wait_for_a_child(lab: Any) -> None:
     assert {"set-up": None, "body": ("quiet", 0.0), "teardown": None} == found
 
 
-def test_look_that_fails_does_not_end_the_guard(system: Any, lab: Any, monkeypatch: Any) -> None:
+def test_look_that_fails_ends_neither_the_guard_nor_the_limit(lab: Any, monkeypatch: Any) -> None:
     laboratory = lab.laboratory
-    looks: list[str] = []
+    monkeypatch.setattr(Standstill, "look", lambda standstill: {}["changed"])
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits(late_s=0.5))
+    with patrol.around(), patrol.during("set-up"), pytest.raises(WaitEnded, match="did not end within"):
+        threading.Event().wait(60)
 
-    def look() -> None:
-        looks.append("look")
-        if len(looks) == 1:
-            raise RuntimeError("dictionary changed size during iteration")
-
-    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits())
-    monkeypatch.setattr(patrol, "look", look)
-    with patrol.around():
-        while len(looks) < 2:
-            time.sleep(0.01)  # until the guard has looked twice
+    assert ["late"] == [seen.end for seen in patrol.ended]
 
 
-def test_interruption_that_comes_too_late_does_nothing(system: Any, lab: Any) -> None:
-    """The part it was meant for has ended by itself meanwhile."""
+def test_interruption_that_comes_too_late_does_nothing(lab: Any) -> None:
+    """The part it was meant for has ended by itself meanwhile, and then the run."""
     laboratory = lab.laboratory
     patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits(quiet_s=0.0))
     with patrol.around():
@@ -368,25 +470,41 @@ def test_interruption_that_comes_too_late_does_nothing(system: Any, lab: Any) ->
             interrupt, patrol._interrupt = patrol._interrupt, lambda: False
             while patrol._due is None:
                 time.sleep(0.01)  # until the guard has looked
-        interrupt()
+        with patrol.during("set-up"):
+            assert interrupt()
+    assert not interrupt(), "what the signal does now is to end the process"
 
     assert [] == patrol.ended
 
 
-def test_frames_of_the_system_are_not_kept_after_a_part(system: Any, lab: Any) -> None:
+def test_ends_that_somebody_swallows_are_noted_a_few_times_only(lab: Any) -> None:
     laboratory = lab.laboratory
     patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits())
+    seen = StandstillSeen("body", "late", "", 1.0)
+
+    assert all(patrol._note(part(lab, "body", Limits()), seen) for _ in range(50))
+    assert 10 == len(patrol.ended)
+
+
+def test_nobody_is_ended_while_somebody_debugs(lab: Any) -> None:
+    laboratory = lab.laboratory
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits(quiet_s=0.0, late_s=0.0))
+    laboratory.guard.pause()
     with patrol.around(), patrol.during("set-up"):
+        time.sleep(0.5)  # as at a prompt; the guard looks several times meanwhile
+    laboratory.guard.resume()
+
+    assert [] == patrol.ended
+
+
+def test_frames_of_the_system_are_not_kept_after_a_part(lab: Any) -> None:
+    laboratory = lab.laboratory
+    patrol = Patrol(laboratory.guard, laboratory.provenance, list, list, Limits())
+    with patrol.during("set-up"):
         part = patrol._part
         assert part is not None
-        other = threading.Event()
-        thread = threading.Thread(target=other.wait)
-        thread.start()
-        for _ in range(3):
-            part.standstill.look()
+        look_from_elsewhere(part.standstill.look)
         assert part.standstill._seen
-        other.set()
-        thread.join()
 
     assert {} == part.standstill._seen
 

@@ -59,7 +59,7 @@ def test_a_fault_test_whose_body_waits_for_ever_is_hung(inner):
     assert done.outcomes == {"failed": 1, "passed": 1}
     assert done.verdicts == {"test_it": "hung"}
     assert "the body never ends: " in text_of(done, "test_it")
-    assert "waiting: MainThread at test_it.py:8 in test_it, for queue.Queue.join" in text_of(done, "test_it")
+    assert "waiting: MainThread at test_it.py:8 in test_it, in queue.Queue.join" in text_of(done, "test_it")
 
 
 @pytest.mark.parametrize("kind", ["fault", "explored"])
@@ -98,7 +98,7 @@ def test_a_teardown_that_waits_for_ever_is_hung_and_the_next_fixture_is_torn_dow
     hung = [result for result in done.document["results"] if result["verdict"] == "hung"]
     assert [result["test"] for result in hung] == ["test_it.py::test_it"]
     assert hung[0]["evidence"][0]["text"].startswith("the teardown never ends: ")
-    assert "in worker, for queue.Queue.join" in hung[0]["evidence"][0]["text"]
+    assert "in worker, in queue.Queue.join" in hung[0]["evidence"][0]["text"]
     assert done.text.count("the outer fixture is torn down") >= 1
 
 
@@ -215,7 +215,7 @@ def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says
 
     assert done.outcomes == {"failed": 3, "passed": 1}
     assert "WaitEnded: chaos: the body never ends: nothing else runs that could end it" in done.text
-    assert "the first failing verdict of this process is on test_it.py::test_disturbed" in done.text
+    assert "the first failing verdict in this process was on test_it.py::test_disturbed" in done.text
 
 
 def test_tasks_that_wait_for_one_another_are_told_beside_a_server(inner):
@@ -267,8 +267,9 @@ def test_tasks_that_wait_for_one_another_are_told_beside_a_server(inner):
     hung = [result for result in done.document["results"] if result["verdict"] == "hung"]
     assert len(hung) == 1
     text = hung[0]["evidence"][0]["text"]
-    assert "every thread and task waits for another one, without an end; the others merely serve" in text
-    assert "at work.py:9 in work, for asyncio.queues.Queue.get" in text
+    assert "every thread and task is waiting for another, with no timeout; " in text
+    assert "; the remaining threads only serve in the background" in text
+    assert "at work.py:9 in work, in asyncio.queues.Queue.get" in text
 
 
 def test_what_cannot_be_proved_is_ended_at_the_markers_limit(inner):
@@ -289,7 +290,7 @@ def test_what_cannot_be_proved_is_ended_at_the_markers_limit(inner):
     done = inner.run_apart()
 
     assert done.verdicts == {"test_it": "hung"}
-    assert "the body stood still: no line of the project or the test has run for 0.5 s" in text_of(done, "test_it")
+    assert "the body stalled: no line of the project or the tests ran for 0.5 s" in text_of(done, "test_it")
 
 
 @pytest.mark.parametrize(("marker", "value"), [("chaos('shop:pay = null', ", "0"), ("chaos_explore(", "'long'")])
@@ -331,3 +332,66 @@ def test_ctrl_c_says_what_was_running_and_shows_what_was_found_so_far(inner):
     assert "[chaos: dependency:ship raise OSError all]" in lines[start]
     assert lines[start + 1] == "  rules: dependency:ship = raise(OSError)"
     assert "waiting: MainThread at shop.py:" in lines[start + 2]
+
+
+@pytest.mark.parametrize(
+    ("marker", "body"),
+    [
+        ('@pytest.mark.chaos("system:fetch = 0%raise(OSError)")', "pass"),
+        ('@pytest.mark.chaos("system:fetch = raise(OSError)")', 'pytest.skip("not today")'),
+    ],
+    ids=["no fault", "skipped"],
+)
+def test_a_teardown_that_is_ended_where_no_verdict_tells_of_it_is_an_error(inner, marker, body):
+    inner.write("system.py", "def fetch(): return 1\n")
+    inner.write(
+        "test_it.py",
+        f"""
+        import pytest, system, threading
+
+        @pytest.fixture
+        def held():
+            yield
+            lock = threading.Lock()
+            lock.acquire()
+            lock.acquire()
+
+        {marker}
+        def test_it(held):
+            {body}
+        """,
+    )
+    done = inner.run_apart()
+
+    assert done.outcomes.get("errors") == 1
+    assert "WaitEnded: chaos: the teardown never ends: nothing else runs that could end it" in done.text
+
+
+def test_a_near_markers_limit_wins(inner):
+    inner.write("shop.py", "def pay(): return 1\n")
+    inner.write(
+        "test_it.py",
+        """
+        import os, pytest, shop
+
+        @pytest.mark.chaos("shop:pay = raise(OSError)", limit=0.5)
+        class TestIt:
+            @pytest.mark.chaos("shop:pay = null", limit=30)
+            def test_it(self):
+                pytest.importorskip("chaos_is_read")
+        """,
+    )
+    inner.write(
+        "conftest.py",
+        """
+        from pytest_chaos.plugin.fault_test import SPECIFICATION
+
+        def pytest_runtest_logreport(report): pass
+
+        def pytest_runtest_setup(item):
+            print("limit is", item.stash[SPECIFICATION].limit_s)
+        """,
+    )
+    done = inner.run("-s")
+
+    assert "limit is 30" in done.text
