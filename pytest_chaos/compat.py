@@ -627,8 +627,13 @@ def readers(loop: asyncio.AbstractEventLoop) -> list[tuple[Any, asyncio.Handle]]
     return found
 
 
-def hears_of_threads_only(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether a sleeping loop waits for nothing but other threads, and clients of its listening servers."""
+def hears_of_threads_only(loop: asyncio.AbstractEventLoop, *, or_clients: bool) -> bool:
+    """Tell whether a sleeping loop waits for nothing but other threads.
+
+    Args:
+        loop: The loop.
+        or_clients: Whether it may wait for clients of its listening servers, too.
+    """
     try:
         keys = list(loop._selector.get_map().values())  # type: ignore[attr-defined]  # tested by the except
     except (AttributeError, RuntimeError):  # no loop of selectors, or one that is being closed
@@ -639,7 +644,7 @@ def hears_of_threads_only(loop: asyncio.AbstractEventLoop) -> bool:
         if key.fd in numbers:
             continue
         reader, writer = key.data if isinstance(key.data, tuple) else (None, None)
-        if writer is not None or reader is None or server_of(reader) is None:
+        if not or_clients or writer is not None or reader is None or server_of(reader) is None:
             return False
     return True
 

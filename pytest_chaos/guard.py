@@ -211,10 +211,10 @@ class Patrol:
 
     def _described(self) -> tuple[tuple[Wait, ...], tuple[HeldLock, ...]]:
         try:
-            return (
-                tuple(waits(self._provenance, self._loops(), self._spared())),
-                tuple(self._held()[:_MOST_LOCKS]),
-            )
+            found = tuple(waits(self._provenance, self._loops(), self._spared()))
+            # Where nobody waits for a lock, one that is held is another story.
+            held = self._held() if any(wait.is_for_lock for wait in found) else []
+            return found, tuple(held[:_MOST_LOCKS])
         except Exception:  # noqa: BLE001  # other threads run, and change what is read; the run is to be ended all the same
             return (), ()
 

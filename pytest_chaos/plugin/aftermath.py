@@ -1,4 +1,4 @@
-"""After a failing verdict: ordinary tests of the process may wait for ever for what a fault has left."""
+"""After a fault: ordinary tests of the process may wait for ever for what a fault has left."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class Aftermath:
         outer = self._patrol  # an explored test's, inside of which its clones are run
         laboratory = self._session.laboratory
         census = laboratory.census
-        failed = next((record["test"] for record in self._session.records if record["fails"]), "")
         self._patrol = Patrol(
             laboratory.guard,
             laboratory.provenance,
@@ -41,7 +40,7 @@ class Aftermath:
             census.held_locks,
             Limits(),
             remark="Something that a fault left behind may be the cause: "
-            f"the first failing verdict in this process was on {failed}.",
+            f"the last fault in this process acted on {self._session.disturbed_last}.",
         )
         try:
             with self._patrol.around():

@@ -51,7 +51,7 @@ def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None,
         found.contract,
         session.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
         plain_leaks=item.stash.get(leaks.LEVEL, "off"),
-        limits=Limits(limit_s, LATE * limit_s, with_setup=session.has_disturbed),
+        limits=Limits(limit_s, LATE * limit_s, with_setup=bool(session.disturbed_last)),
     )
 
     def arm(experiment: Experiment) -> None:

@@ -386,14 +386,14 @@ class OneTest:
     # --- one run
 
     def _limits(self, kind: RunKind, first: Observation | None) -> Limits | None:
-        """Return when parts of a run are ended; of a plain run only if it stands still for ever after a finding.
+        """Return when parts of a run are ended; of a plain run only if it stands still for ever after a fault.
 
         Args:
             kind: What sort of run it is.
             first: The run that this one confirms, if it does.
         """
         if kind == "session" or self._plain is None:
-            return Limits() if self._session.has_failed else None
+            return Limits() if self._session.disturbed_last else None
         quiet_s = self._plan.mark.limit_s or QUIET_S + self._plain.steady.duration_s
         late_s = quiet_s + self._patience_s
         if first is not None and any(one.end == "quiet" for one in first.standstills):

@@ -113,8 +113,7 @@ class ChaosSession:
         running: The run that is going on.
         leaks_judged: Ids of the tests that were judged for leaks without a fault.
         used_filters: Filters of leaks that matched something; ``None`` until leaks are judged.
-        has_disturbed: Whether a fault has acted in this process.
-        has_failed: Whether some run in this process had a failing verdict: what it has left may keep others waiting.
+        disturbed_last: The test on which a fault has acted last in this process; empty before the first.
         interrupted: What ran when the user pressed Ctrl-C, and where it stood, line by line.
     """
 
@@ -138,8 +137,7 @@ class ChaosSession:
         self.leaks_judged: set[str] = set()
         self.used_filters: set[str] | None = None
         self.running: Experiment | Watch | None = None
-        self.has_disturbed = False
-        self.has_failed = False
+        self.disturbed_last = ""
         self.interrupted: list[str] = []
         self._config = config
         self._filters = Filters(settings.filters)
@@ -307,8 +305,11 @@ class ChaosSession:
             python.end_without(left, self._exit_code)
 
     def saw(self, seen: Observation) -> None:
-        """Note whether a fault has acted in a run."""
-        self.has_disturbed = self.has_disturbed or bool(seen.fired)
+        """Note a run; from the first fault on, look after ordinary tests too, which may wait for what it has left."""
+        if seen.fired and not self.disturbed_last:
+            self._config.pluginmanager.register(Aftermath(self), "pytest-chaos aftermath")
+        if seen.fired:
+            self.disturbed_last = seen.test
 
     def excuse_ended(self, item: pytest.Item, reports: list[pytest.TestReport]) -> None:
         """Let a teardown pass that failed for nothing but that we ended its wait."""
@@ -329,18 +330,11 @@ class ChaosSession:
         is_tried_again = report.outcome not in ("passed", "failed", "skipped")  # a word of a plugin that runs it again
         if record is not None and not is_tried_again:
             self.records.append(record)
-            self._note_failure(record)
         judged = getattr(report, "chaos_leaks", None)
         if judged is not None:
             if judged["alone"]:
                 self.leaks_judged.add(report.nodeid)
             self.used_filters = (self.used_filters or set()) | set(judged["filters"])
-
-    def _note_failure(self, record: Record) -> None:
-        """From the first failing verdict on, look after ordinary tests too, which may wait for what it has left."""
-        if record["fails"] and not self.has_failed and not self._config.option.collectonly:
-            self.has_failed = True
-            self._config.pluginmanager.register(Aftermath(self), "pytest-chaos aftermath")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -236,8 +236,10 @@ class Standstill:
         if not mark:
             return seen, False
         seen.held = kept
-        # The same numbers say little while others may have had them in between; from now on they cannot.
-        return seen, not (is_beneath and before.held)
+        # The same numbers say little while others may have had them in between; from now on they cannot. And what wakes
+        # beneath code of the project, such as a library that tries again, may have called it in between.
+        is_known = loop is not None or service is not None
+        return seen, not (is_known and is_beneath and before.held)
 
     def _mark_of(self, frame: FrameType | None) -> tuple[Mark, bool, tuple[FrameType, ...]]:
         """Return where the innermost code of the project or the test stands, and whether something runs beneath it."""
@@ -307,10 +309,12 @@ class Standstill:
         if number in self._bystanders:
             return compat.waits_to_read(number)
         waiting = seen.sleep.waiting if seen.sleep is not None else "other"
+        # A server that is younger than what is looked after may wait for the very client that comes from elsewhere.
+        is_older = number in self._older and seen.ident != self._thread
         if waiting == "files":
             loop = self._loop_in.get(seen.ident)
-            return loop is not None and compat.hears_of_threads_only(loop)
-        return waiting == "lock" or (waiting == "client" and seen.ident != self._thread)
+            return loop is not None and compat.hears_of_threads_only(loop, or_clients=is_older)
+        return waiting == "lock" or (waiting == "client" and is_older)
 
     def _service(
         self, sleep: compat.Sleep, thread: threading.Thread, frame: FrameType | None, mark: Mark
@@ -328,7 +332,9 @@ class Standstill:
             return None
         loop = self._loop_in.get(thread.ident)
         if loop is not None:
-            is_idle = compat.hears_of_threads_only(loop) and not any(stacks.own_timers(loop, self._provenance))
+            is_idle = compat.hears_of_threads_only(loop, or_clients=True) and not any(
+                stacks.own_timers(loop, self._provenance)
+            )
             # A task of its own may wait for one of a library's, and that one for a timer.
             waits_for_timer = self._has_own_tasks(loop) and bool(compat.scheduled(loop))
             return _SERVES_S if is_idle and not waits_for_timer else None

@@ -31,6 +31,11 @@ class Wait:
     places: tuple[str, ...]
     what: str = ""
 
+    @property
+    def is_for_lock(self) -> bool:
+        """Whether it may be a lock that it waits for."""
+        return self.what.startswith("`") or "acquire" in self.what
+
     def __str__(self) -> str:
         return f"{self.who} at {' < '.join(self.places)}{f', in {self.what}' if self.what else ''}"
 
@@ -38,7 +43,7 @@ class Wait:
 def waits(
     provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], spared: frozenset[int] = frozenset()
 ) -> Iterator[Wait]:
-    """Yield the waits of threads, and then those of tasks; the standard library's own threads are left out.
+    """Yield the waits of threads, and then those of tasks; what runs nothing of the project or the test is left out.
 
     Args:
         provenance: Tells whose code a frame is.
@@ -52,15 +57,18 @@ def waits(
         if ident == threading.get_ident() or (thread is not None and thread.native_id in spared):
             continue
         places = stacks.stack_text(frame, provenance, limit=_MOST_PLACES)
+        if not places and thread is threading.main_thread():
+            places = [stacks.place(frame.f_code, frame.f_lineno, provenance)]  # it is what is waited for
         if places:
             name = "a raw thread" if thread is None else thread.name
             yield Wait(name, tuple(places), _what(frames_from(frame), provenance))
     for loop in loops:
         for task in stacks.tasks_of(loop):
             if not task.done():
-                inner_first = reversed(stacks.coroutine_frames(task))
-                place = stacks.place_of_task(task, provenance)
-                yield Wait(task.get_name(), (place,), _what(inner_first, provenance))
+                frames_of_task = stacks.coroutine_frames(task)
+                if any(provenance.of_frame(frame) in ("project", "test") for frame in frames_of_task):
+                    place = stacks.place_of_task(task, provenance)
+                    yield Wait(task.get_name(), (place,), _what(reversed(frames_of_task), provenance))
 
 
 def _what(frames: Iterable[FrameType], provenance: Provenance) -> str:

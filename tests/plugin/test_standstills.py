@@ -215,7 +215,7 @@ def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says
 
     assert done.outcomes == {"failed": 3, "passed": 1}
     assert "WaitEnded: chaos: the body never ends: nothing else runs that could end it" in done.text
-    assert "the first failing verdict in this process was on test_it.py::test_disturbed" in done.text
+    assert "the last fault in this process acted on test_it.py::test_disturbed" in done.text
 
 
 def test_tasks_that_wait_for_one_another_are_told_beside_a_server(inner):
@@ -395,3 +395,58 @@ def test_a_near_markers_limit_wins(inner):
     done = inner.run("-s")
 
     assert "limit is 30" in done.text
+
+
+def test_a_wider_fixture_that_waits_for_ever_once_the_last_test_is_over_is_ended(inner):
+    """Its teardown belongs to an ordinary test, and no verdict has failed."""
+    inner.write(
+        "jobs.py",
+        """
+        import queue, threading
+
+        def send(job):
+            return job
+
+        class Worker:
+            def __init__(self):
+                self.queue = queue.Queue()
+                self.was_sent = threading.Event()
+                threading.Thread(target=self.run, daemon=True).start()
+
+            def run(self):
+                while True:
+                    job = self.queue.get()
+                    try:
+                        send(job)
+                        self.queue.task_done()
+                    except OSError:
+                        pass
+                    self.was_sent.set()
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        """
+        import jobs, pytest
+
+        @pytest.fixture(scope="module")
+        def worker():
+            worker = jobs.Worker()
+            yield worker
+            worker.queue.join()
+
+        @pytest.mark.chaos("jobs:send = raise(OSError)")
+        def test_disturbed(worker):
+            worker.queue.put(1)
+            worker.was_sent.wait(10)
+
+        def test_ordinary(worker):
+            pass
+        """,
+    )
+    done = inner.run_apart()
+
+    assert done.verdicts == {"test_disturbed": "resilient"}
+    assert done.outcomes == {"passed": 2, "errors": 1}
+    assert "WaitEnded: chaos: the teardown never ends" in done.text
+    assert "the last fault in this process acted on test_it.py::test_disturbed" in done.text
