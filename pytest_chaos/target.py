@@ -333,21 +333,32 @@ def _of_what_it_returns(function: Point, text: str, steps: tuple[str, ...]) -> P
 
 def raw_attribute(owner: Any, name: str) -> tuple[Any, bool]:
     """Return what stands under a name, unbound, and whether it stands further up than ``owner`` itself."""
-    if isinstance(owner, type):
+    kind = type(owner)  # and never isinstance, which asks the object for its class
+    if issubclass(kind, type):
         for place in owner.__mro__:
             if name in vars(place):
                 return vars(place)[name], place is not owner
         return _MISSING, False
-    own = getattr(owner, "__dict__", {})
+    own = namespace_of(owner)
     if name in own:
         return own[name], False
     found = inspect.getattr_static(owner, name, _MISSING)
-    if found is _MISSING and isinstance(owner, types.ModuleType):
+    if found is _MISSING and issubclass(kind, types.ModuleType):
         try:
             return getattr(owner, name), True  # a module with __getattr__ that hands names out lazily
         except AttributeError:
             return _MISSING, False
     return found, True
+
+
+def namespace_of(owner: Any) -> Any:
+    """Return the ``__dict__`` of an object, without running code of its class; empty if it has none."""
+    if issubclass(type(owner), type):
+        return vars(owner)
+    try:
+        return object.__getattribute__(owner, "__dict__")
+    except AttributeError:
+        return {}
 
 
 def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list[Point]:
@@ -363,7 +374,8 @@ def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list
     for point in points:
         if point.owner is not owner:
             owner = point.owner
-            names = vars(owner) if isinstance(owner, types.ModuleType) and _is_reached(point, reached) else {}
+            is_module = issubclass(type(owner), types.ModuleType)
+            names = vars(owner) if is_module and _is_reached(point, reached) else {}
         # True of most, and of thousands where a glob names them.
         if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):
             found.append(point)
@@ -376,11 +388,28 @@ def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
     if not _is_reached(point, reached) or point.through:
         return _is_reached(point, reached)
     owner = point.owner
-    if not isinstance(owner, type | types.ModuleType):
-        return bool(getattr(owner, point.name, None) == point.raw)
+    if not issubclass(type(owner), type | types.ModuleType):
+        return _stands_on_instance(point)
     if not point.inherited:
         return vars(owner).get(point.name, _MISSING) is point.raw
     return raw_attribute(owner, point.name)[0] is point.raw
+
+
+def _stands_on_instance(point: Point) -> bool:
+    """Tell whether an instance still hands out what it did, and ask it only where its class does not tell."""
+    owner, raw = point.owner, point.raw
+    found, _ = raw_attribute(owner, point.name)
+    if found is raw:
+        return True
+    if type(raw) is types.MethodType and type(found) in (types.FunctionType, classmethod):
+        receiver = owner if type(found) is types.FunctionType else type(owner)
+        return raw.__self__ is receiver and raw.__func__ is function_behind(found)
+    if type(found) is staticmethod:
+        return found.__func__ is raw
+    try:
+        return bool(getattr(owner, point.name, None) == raw)
+    except Exception:  # noqa: BLE001  # it is a stranger's: what cannot be asked is not known to stand
+        return False
 
 
 def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
@@ -388,7 +417,7 @@ def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
     owner = point.owner
     if point.text.startswith("‹"):
         return True
-    if isinstance(owner, types.ModuleType):
+    if issubclass(type(owner), types.ModuleType):
         path = ""
     else:  # a class may be reached by several names
         path = point.text if point.kind == "constructor" else point.text.rpartition(".")[0]
@@ -406,21 +435,24 @@ def _owner_of(point: Point) -> Any:
     steps = len(point.through) + (point.kind != "constructor")
     for name in names[: len(names) - steps]:
         found = raw_attribute(found, name)[0]
-        found = immutable.stand_in_of(found) if isinstance(found, type) else found
+        found = immutable.stand_in_of(found) if issubclass(type(found), type) else found
     return found
 
 
 def as_it_stands(point: Point) -> Point:
-    """Return the point that the text of another one leads to now.
+    """Return the point that the text of another one leads to now; nothing is imported for that.
 
     Raises:
-        TargetError: It leads to nothing that can be replaced.
+        TargetError: It leads to nothing that can be replaced, or its module is gone.
     """
     owner = point.owner
     if not point.text.startswith("‹"):
-        module, _, path = point.text.partition(":")
-        return _point_by_name(_import(module), module, path)
-    if not isinstance(owner, type):
+        name, _, path = point.text.partition(":")
+        module = sys.modules.get(name)
+        if module is None:
+            raise TargetError(f"target {point.text}: the module {name!r} is no longer in sys.modules")
+        return _point_by_name(module, name, path)
+    if not issubclass(type(owner), type):
         return _point_on_instance(point.text, owner, point.name)
     if point.kind == "constructor":
         return _constructor(point.text, owner)

@@ -20,7 +20,7 @@ from pytest_chaos.injector.aliases import AliasIndex, holders_of
 from pytest_chaos.injector.closures import StandIn, StandIns, is_c_function, is_stand_in
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.passage import Passage
-from pytest_chaos.target import Point, is_plain_callable
+from pytest_chaos.target import Point, is_plain_callable, namespace_of
 
 
 class _BoundWrapper(wrapt.BoundFunctionWrapper[..., Any]):
@@ -77,7 +77,7 @@ class Left(NamedTuple):
 
 
 def _restored(done: _Replaced) -> bool:
-    if vars(done.owner).get(done.name) is not done.replacement:
+    if namespace_of(done.owner).get(done.name) is not done.replacement:
         return False
     if done.inherited:
         delattr(done.owner, done.name)

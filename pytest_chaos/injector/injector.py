@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
 from pytest_chaos.doubles import Double, double_at
-from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.attribute import Covered, is_ours, uncovered
@@ -461,7 +460,7 @@ class Injector:
         """Return the point that a name leads to now, or none if no fault can be put there."""
         try:
             found = injection.rule.usable([as_it_stands(point)])
-        except SpecificationError as error:
+        except Exception as error:  # noqa: BLE001  # an object may run code of its own where it is asked
             if injection.observer is None:
                 self.journal.failed(f"{injection.text} could not be put in its place: {error}")
             return []
@@ -476,7 +475,8 @@ class Injector:
             if not injection.sites or injection.rule.target.is_glob:
                 continue
             for point in moved(injection.points, {}):
-                with contextlib.suppress(SpecificationError):  # what cannot be called is no double
+                # What cannot be called is no double, nor is what a stranger's object refuses to be asked for.
+                with contextlib.suppress(Exception):
                     now = as_it_stands(point)
                     if not is_ours(now.raw):
                         injection.covered.append(now)
@@ -688,15 +688,16 @@ class Injector:
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
-        if self._is_open:
-            self._note_covered()
-        self._is_open = False
+        was_open, self._is_open = self._is_open, False
         _INJECTORS.discard(self)
-        for site in reversed(list(self._sites.values())):
-            site.mechanism.remove()
+        with contextlib.ExitStack() as stack:  # one that fails does not keep the others in place
+            for site in self._sites.values():
+                stack.callback(site.mechanism.remove)
         with self._lock:
             for injection in self.injections:
                 injection.retire_gates()
+        if was_open:
+            self._note_covered()
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:

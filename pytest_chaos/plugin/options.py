@@ -207,12 +207,12 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
 
 def _check_swarm(settings: Settings) -> None:
     rules = sum(map(len, settings.acting))
-    missing = [] if settings.runs > 1 else ["--chaos-runs N with N from 2 on"]
+    missing = [] if settings.runs > 1 else ["--chaos-runs N with N of at least 2"]
     if rules < 2:
-        missing.append(f"at least two rules that can act, and there {'is 1' if rules else 'are none'}")
+        missing.append(f"at least two rules that can act (there {'is 1' if rules else 'are none'})")
     if missing:
         raise SpecificationError(
-            f"a swarm draws in each of several runs which of several rules act: it needs {' and '.join(missing)}",
+            f"it picks a random subset of the rules for each run, and needs {' and '.join(missing)}",
             place="--chaos-swarm",
             remedy="Write for instance --chaos-swarm --chaos-runs 20, and rules with --chaos-rule or in a suite.",
         )

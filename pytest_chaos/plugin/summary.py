@@ -61,7 +61,7 @@ def write(
         terminal.write_line(lines.totals(records))
     if leaks_judged or any(record["kind"] == "session" for record in records):
         terminal.write_line(lines.leak_totals(records, leaks_judged))
-    for line in (*lines.doubles_met(records), *lines.reasons(records, complaints), *never, *idle):
+    for line in (*lines.doubles_met(records), *lines.reasons(records, [*complaints, *never]), *never, *idle):
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from pytest_chaos.errors import near_misses
 from pytest_chaos.explorer import EXPLORATION, Tally
+from pytest_chaos.oracles.exercised import is_all_in_counts
 from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
@@ -119,27 +120,33 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
 
 
 def reasons(records: Iterable[Record], told: Sequence[str] = ()) -> list[str]:
-    """Return a line for each inconclusive result that does not fail: no text of a failure says why it is one.
+    """Return a line for each reason why results are inconclusive and do not fail: no text of a failure says it.
 
     Args:
         records: The results.
-        told: What is said of the whole session, also of rules that never fired.
+        told: What is said of the whole session, also of rules that never fired, with their calls; it is not said again.
     """
 
     def is_told(record: Record) -> bool:
+        text = record["evidence"][0]["text"]
         heads = [f"never fired: {rule['text']}{_source(rule)}: " for rule in record["rules"]]
-        return any(head in one and head in record["evidence"][0]["text"] for head in heads for one in told)
+        return is_all_in_counts(text) and any(head in one and head in text for head in heads for one in told)
 
+    by_reason: dict[str, list[Record]] = {}
+    for record in sorted_records(records):
+        if record["verdict"] == "inconclusive" and not record["fails"] and record["evidence"] and not is_told(record):
+            by_reason.setdefault(record["evidence"][0]["text"], []).append(record)
     return [
-        f"inconclusive: {record.get('id') or record['test']}: {record['evidence'][0]['text']}"
-        for record in sorted_records(records)
-        if record["verdict"] == "inconclusive" and not record["fails"] and record["evidence"] and not is_told(record)
+        f"inconclusive: {first['test']} and {_many(len(others), 'more result')}: {reason}"
+        if others
+        else f"inconclusive: {first.get('id') or first['test']}: {reason}"
+        for reason, (first, *others) in by_reason.items()
     ]
 
 
 def rate_zero(rules: Iterable[tuple[str, str]]) -> list[str]:
     """Return a line for each rule, by text and source, whose rate is 0: it is the same as no rule."""
-    return [f"never acts, for its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]
+    return [f"never acts, because its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]
 
 
 def _parts(counts: Mapping[str, int]) -> str:
@@ -165,7 +172,7 @@ def doubles_met(records: Iterable[Record]) -> list[str]:
     met = dict.fromkeys(_double(double) for rule in rules_of(records) for double in rule["doubles"])
     shown = [f"met a test double: {one}" for one in list(met)[:_MOST_DOUBLES]]
     left = len(met) - len(shown)
-    return [*shown, f"met {_many(left, 'test double')} more, see --chaos-report"] if left else shown
+    return [*shown, f"met {_many(left, 'more test double')}; --chaos-report lists them"] if left else shown
 
 
 def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
@@ -189,9 +196,8 @@ def _refused(rule: Record) -> str:
     unknown = [name for name in refused["wanted"] if refused["parameters"] and name not in refused["parameters"]]
     if unknown:
         hint = near_misses(unknown[0], refused["parameters"])
-        text += (
-            f"; there is no parameter {unknown[0]!r}. {hint or 'They are ' + ', '.join(refused['parameters']) + '.'}"
-        )
+        text += f"; the calls have no parameter {unknown[0]!r}"
+        text += f". {hint}" if hint else f", only {', '.join(refused['parameters'])}"
     elif refused["caller"] and not any(fnmatchcase(one["module"], refused["caller"]) for one in refused["calls"]):
         hint = near_misses(refused["caller"], [one["module"] for one in refused["calls"]])
         text += f". {hint}" if hint else ""

@@ -269,9 +269,9 @@ class Census:
             except Exception as error:  # noqa: BLE001  # what a class of the user's raises, or a mistake of ours
                 before = _Unjudged(error)
         word = _WORDS[type(kind)]
-        return [
-            Leftover(word, f"{word}: not judged, for looking at one raised {before.text}", f"{word} not judged", True)
-        ]
+        many = f"{word.replace('-', ' ')}s"
+        text = f"{many} were not checked: looking at one raised {before.text}"
+        return [Leftover(word, text, f"{word} not judged", True)]
 
     def _follow_foreign_loops(self) -> None:
         """Follow the loops of uvloop too, once it is imported."""

@@ -88,7 +88,7 @@ class Descriptors:
         self._loops = loops
         self.grace_s = grace_s
         self._sockets: dict[int, tuple[weakref.ref[socket.socket], Birth]] = {}
-        self._opened: dict[Descriptor, Birth] = {}  # as plain numbers
+        self._opened: dict[int, tuple[Identity, Birth]] = {}  # as plain numbers; the last one of each number
         self._owned: dict[Descriptor, Birth] = {}  # what appeared while a wider fixture was set up
         self._before_fixture: dict[int, Identity] = {}
         self._dropped: list[tuple[Birth | None, Leftover]] = []
@@ -119,9 +119,11 @@ class Descriptors:
         """Return what is open now."""
         self._ear.come_first()
         numbers, self._last = open_descriptors(self._last), {}
-        for births in (self._opened, self._owned):
-            for one in [one for one in births if numbers.get(one.number) != one.identity] if births else ():
-                births.pop(one, None)
+        # A number may come again with the same file, and then be somebody else's.
+        for number in [number for number, known in self._opened.items() if numbers.get(number) != known[0]]:
+            self._opened.pop(number, None)
+        for one in [one for one in self._owned if numbers.get(one.number) != one.identity]:
+            self._owned.pop(one, None)
         return Before(numbers, len(self._dropped))
 
     def left(self, before: Before, mine: Mine) -> list[Leftover]:
@@ -156,7 +158,12 @@ class Descriptors:
         self._sockets[made.fileno()] = (weakref.ref(made), self._births.here())
 
     def _number_made(self, number: int) -> None:
-        self._opened[Descriptor(number, os.fstat(number)[1:3])] = self._births.here()
+        self._opened[number] = os.fstat(number)[1:3], self._births.here()
+
+    def _opener(self, one: Descriptor) -> Birth | None:
+        """Return who opened a descriptor as a plain number."""
+        identity, birth = self._opened.get(one.number, (None, None))
+        return birth if identity == one.identity else None
 
     def _birth(self, one: Descriptor) -> Birth | None:
         known = self._sockets.get(one.number)
@@ -164,7 +171,7 @@ class Descriptors:
             made = known[0]()
             if made is not None and made.fileno() == one.number:
                 return known[1]
-        return self._opened.get(one) or self._owned.get(one)
+        return self._opener(one) or self._owned.get(one)
 
     def _is_own(self, birth: Birth | None) -> bool:
         """Tell whether the project or the test made something, and the standard library not for itself."""
@@ -223,7 +230,7 @@ class Descriptors:
             return made is not None and holders.is_kept_elsewhere(made, is_made_by_own=True)
         if owner is not None:
             return holders.is_kept_elsewhere(owner)
-        opened = self._opened.get(one)
+        opened = self._opener(one)
         if opened is not None:
             return not self._is_own(opened)
         path = _path(one.number)
@@ -237,7 +244,8 @@ class Descriptors:
     def _leftover(self, one: Descriptor, mode: str) -> Leftover:
         form, what = _described(one.number)
         birth = self._birth(one)
-        told = leftover(self._births, "file-descriptor", form, birth, verb="opened" if one in self._opened else "made")
+        verb = "made" if self._opener(one) is None else "opened"
+        told = leftover(self._births, "file-descriptor", form, birth, verb=verb)
         site = told.text.removeprefix(form)
         fingerprint = told.fingerprint if site else f"file-descriptor {_without_numbers(what)}"
         text = f"{what}{mode}, descriptor {one.number},{site}" if site else f"{what}{mode}, descriptor {one.number}"

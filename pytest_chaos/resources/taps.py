@@ -21,6 +21,7 @@ import sys
 import threading
 import tracemalloc
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import CoroutineType
@@ -399,6 +400,8 @@ def _lock_type(original: Any, ear: Ear) -> type:
         space["__signature__"] = inspect.signature(original)
     copyreg.pickle(LockType, tap.reduced)
     made: type = LockType("", (), space)
+    # It goes with the last name that was imported while the tap was in place.
+    weakref.finalize(made, copyreg.dispatch_table.pop, LockType, None).atexit = False
     made.__name__, made.__qualname__ = original.__name__, original.__qualname__
     made.__doc__, made.__module__ = original.__doc__, original.__module__
     return made

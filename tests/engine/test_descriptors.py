@@ -24,7 +24,7 @@ import pytest
 
 from pytest_chaos.contract import Contract
 from pytest_chaos.resources import tap
-from pytest_chaos.resources.births import Owner, is_of
+from pytest_chaos.resources.births import Birth, Owner, is_of
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists descriptors")
 
@@ -228,6 +228,16 @@ def test_temporary_file_is_whose_who_asked_for_it(shop: Any, lab: Any) -> None:
 
     assert "file-descriptor" == kind
     assert "by the test; still open" in text
+
+
+def test_numbers_that_are_closed_again_are_not_remembered_for_ever(lab: Any, tmp_path: Path) -> None:
+    """Also where leaks are not judged, and nobody asks what is open."""
+    lab.laboratory.census.owner = owner = Owner("who opens and closes", "test")
+
+    for number in range(100):
+        os.close(os.open(tmp_path / str(number), os.O_RDWR | os.O_CREAT))
+
+    assert 1 == sum(type(one) is Birth and one.owner is owner for one in gc.get_objects())
 
 
 @pytest.mark.parametrize("name", ["forgets_a_pipe", "forgets_a_channel"])

@@ -9,6 +9,7 @@ import importlib
 import os
 import pkgutil
 import sqlite3
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -394,6 +395,100 @@ def test_a_mock_that_ends_while_ours_stands_before_it_is_not_put_back(lab, bank)
         patch.stop()
         assert os.unlink is original
     assert os.unlink is original
+
+
+CLIENT = """
+class Client:
+    is_closed = False
+    asked = ()
+    def __getattribute__(self, name):
+        if Client.is_closed:
+            raise RuntimeError("closed")
+        Client.asked += (name,)
+        return object.__getattribute__(self, name)
+    def send(self): return "sent"
+    def __eq__(self, other): raise RuntimeError("not to be compared")
+    __hash__ = None
+
+client = Client()
+client.post = client.send
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "is_named"), [("send", True), ("post", True), ("send", False)], ids=["method", "attribute", "object"]
+)
+def test_an_object_that_answers_nothing_once_closed_keeps_no_fault_in_place(lab, bank, name, is_named):
+    module = lab.module("client", CLIENT)
+    target = f"client:client.{name}" if is_named else getattr(module.client, name)
+    experiment = lab.experiment("bank:rate = raise(OSError)", rule_from(target, Raise(OSError)))
+    with experiment.body():
+        with pytest.raises(OSError, match="injected"):
+            getattr(module.client, name)()
+        module.Client.is_closed = True
+    module.Client.is_closed = False
+    assert (getattr(module.client, name)(), bank.rate()) == ("sent", "real")
+    assert experiment.conclude()[0].problems == ()
+
+
+def test_objects_that_refuse_to_be_restored_keep_no_other_fault_in_place(lab, bank):
+    module = lab.module(
+        "client",
+        """
+        import functools
+        class Client:
+            is_frozen = False
+            def __setattr__(self, name, value):
+                if Client.is_frozen:
+                    raise RuntimeError("frozen")
+                object.__setattr__(self, name, value)
+        one, two, three = Client(), Client(), Client()
+        one.send, two.send, three.send = (functools.partial(int, "7") for _ in range(3))
+        """,
+    )
+    clients = [module.one, module.two, module.three]
+    rules = [f"client:{name}.send = null" for name in ("one", "two", "three")]
+    experiment = lab.experiment("os:unlink = raise(OSError)", "bank:rate = raise(OSError)", *rules)
+    original = os.unlink
+    with pytest.raises(RuntimeError, match="frozen"), experiment.body():
+        assert [client.send() for client in clients] == [None] * 3
+        module.Client.is_frozen = True
+    module.Client.is_frozen = False
+    assert (os.unlink, bank.rate(), *(client.send() for client in clients)) == (original, "real", 7, 7, 7)
+    experiment.close()
+
+
+def test_an_object_is_not_asked_where_its_class_tells_what_stands_there(lab):
+    module = lab.module("client", CLIENT)
+    experiment = lab.experiment(rule_from(module.client.send, Raise(OSError)))
+    with experiment.body():
+        module.Client.asked = ()
+    assert "send" not in module.Client.asked
+    experiment.close()
+
+
+def test_an_object_that_answers_nothing_yet_leaves_the_rule_without_a_place(lab):
+    module = lab.module("client", CLIENT)
+    module.client.late = module.client.send
+    experiment = lab.experiment(rule_from("client:client.late", Raise(OSError)))
+    del module.client.late
+    module.Client.is_closed = True
+    with experiment.body():
+        pass
+    module.Client.is_closed = False
+    assert ["could not be put in its place: closed" in text for text in experiment.conclude()[0].problems] == [True]
+
+
+@pytest.mark.parametrize("is_gone_before", [True, False], ids=["before the body", "in the body"])
+def test_a_module_that_is_gone_is_not_imported_again(lab, bank, monkeypatch, is_gone_before):
+    experiment = lab.experiment("bank:rate = raise(OSError)")
+    if is_gone_before:
+        monkeypatch.delitem(sys.modules, "bank")
+    with experiment.body():
+        monkeypatch.delitem(sys.modules, "bank", raising=False)
+    assert "bank" not in sys.modules
+    problems = experiment.conclude()[0].problems
+    assert ["the module 'bank' is no longer in sys.modules" in text for text in problems] == [True] * is_gone_before
 
 
 # --- what is told

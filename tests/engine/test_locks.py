@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import copyreg
+import gc
 import inspect
 import pickle
 import queue
@@ -18,6 +20,7 @@ import pytest
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources import taps
 from pytest_chaos.resources.births import Owner
 from pytest_chaos.resources.census import Census
 
@@ -445,6 +448,19 @@ def test_lock_is_the_interpreters_own_and_its_name_is_like_the_original(shop: An
         type("Mine", (tapped,), {})
     with pytest.raises(TypeError):
         tapped(1)
+
+
+def test_name_that_was_kept_is_pickled_for_as_long_as_somebody_keeps_it() -> None:
+    gc.collect()  # of other tests' taps
+    before = set(copyreg.dispatch_table)
+    undo = taps.hear_of_locks(lambda lock: None)
+    kept: Any = threading.Lock
+    undo()
+
+    assert pickle.loads(pickle.dumps(kept)) is pickle.loads(pickle.dumps(threading.Lock))
+    del kept, undo
+    gc.collect()
+    assert before == set(copyreg.dispatch_table)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="a function until then")

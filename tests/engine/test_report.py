@@ -12,6 +12,7 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Observation, Refused, RuleSeen
+from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.report.lines import never_fired, reasons, table, totals, verdict_text
 from pytest_chaos.report.record import Record, document_of, record_of, rules_of, sorted_records, summary_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
@@ -250,11 +251,11 @@ def refused(*calls: Refused, text: str = "m:f = null", **changes: Any) -> RuleSe
         (refused(Refused("", "<x>:3 in f", 1), caller="x"), "of ? at <x>:3 in f"),
         (
             refused(Refused("shop", "a.py:3 in f", 1), wanted=("curency",), parameters=("amount", "currency")),
-            "; there is no parameter 'curency'. Did you mean 'currency'?",
+            "; the calls have no parameter 'curency'. Did you mean 'currency'?",
         ),
         (
             refused(Refused("shop", "a.py:3 in f", 1), wanted=("x",), parameters=("amount", "currency")),
-            "; there is no parameter 'x'. They are amount, currency.",
+            "; the calls have no parameter 'x', only amount, currency",
         ),
         (
             refused(*(Refused("shop", f"a.py:{line} in f", 1) for line in range(5))),
@@ -286,11 +287,45 @@ def test_rule_that_counted_calls_says_nothing_of_those_it_refused() -> None:
 def test_inconclusive_result_that_does_not_fail_says_why() -> None:
     passing = record("t.py::a", verdict=Verdict.INCONCLUSIVE)
     failing = {**passing, "fails": True}
-    clone = {**passing, "test": "t.py::b", "id": "t.py::b[chaos: m:f hang]"}
+    clone = {
+        **passing,
+        "test": "t.py::b",
+        "id": "t.py::b[chaos: m:f hang]",
+        "evidence": [{"text": "calls vary", "kind": ""}],
+    }
 
-    assert ["inconclusive: t.py::a: fact 0", "inconclusive: t.py::b[chaos: m:f hang]: fact 0"] == reasons(
+    assert ["inconclusive: t.py::a: fact 0", "inconclusive: t.py::b[chaos: m:f hang]: calls vary"] == reasons(
         [clone, failing, passing, record(verdict=Verdict.ESCAPED)]
     )
+
+
+@pytest.mark.parametrize(("others", "words"), [(1, "1 more result"), (2, "2 more results")])
+def test_reason_of_several_results_is_told_once(others: int, words: str) -> None:
+    results = [record(f"t.py::{name}", verdict=Verdict.INCONCLUSIVE) for name in "abc"[: 1 + others]]
+    results[0]["id"] = "t.py::a[chaos: m:f hang]"
+
+    assert [f"inconclusive: t.py::a and {words}: fact 0"] == reasons(results)
+
+
+@pytest.mark.parametrize(
+    ("rule", "children", "is_told"),
+    [
+        ({"calls": 0}, (), True),
+        ({"calls": 2}, (), True),
+        ({"calls": 0, "filtered": 4}, (), True),
+        ({"calls": 0}, (42,), False),
+        ({"calls": 0, "unreached": ("shop.TABLE",)}, (), False),
+        ({"calls": 2, "shadowed": 1}, (), False),
+        ({"calls": 0, "points": ()}, (), False),
+    ],
+)
+def test_reason_is_left_out_where_the_line_of_its_rule_says_all_of_it(rule: Any, children: Any, is_told: bool) -> None:
+    seen = Observation(
+        "t.py::test", "fault", 7, "m:g = 20%null", Contract(), (dataclasses.replace(OTHER, **rule),), children=children
+    )
+    one = record_of(seen, Judgement.of(list(judge_exercised(seen))), "")
+
+    assert is_told == (reasons([one], list(never_fired([one]).values())) == [])
 
 
 def test_every_run_has_a_record_that_json_can_hold(lab: Any) -> None:

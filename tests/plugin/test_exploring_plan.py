@@ -373,7 +373,7 @@ def test_a_rule_whose_rate_is_0_is_no_rule(shop):
 
     assert done.code == 0
     assert done.document["results"] == []
-    assert f"never acts, for its rate is 0: {rule} (--chaos-rule)" in done.lines
+    assert f"never acts, because its rate is 0: {rule} (--chaos-rule)" in done.lines
     assert "verdict" not in done.text
     assert "chaos: explores" not in done.text
 
@@ -444,10 +444,10 @@ ONE = "--chaos-rule=shop:charge = null"
 @pytest.mark.parametrize(
     ("options", "missing"),
     [
-        ((), ["--chaos-runs N with N from 2 on", "at least two rules that can act, and there are none"]),
-        ((ONE, "--chaos-runs=3"), ["at least two rules that can act, and there is 1"]),
+        ((), ["--chaos-runs N with N of at least 2", "at least two rules that can act (there are none)"]),
+        ((ONE, "--chaos-runs=3"), ["at least two rules that can act (there is 1)"]),
         ((ONE, "--chaos-rule=shop:stock = 0%null", "--chaos-runs=3"), ["at least two rules"]),
-        ((ONE, "--chaos-rule=shop:stock = null"), ["--chaos-runs N with N from 2 on"]),
+        ((ONE, "--chaos-rule=shop:stock = null"), ["--chaos-runs N with N of at least 2"]),
     ],
 )
 def test_a_swarm_of_nothing_is_refused(shop, options, missing):
@@ -455,6 +455,6 @@ def test_a_swarm_of_nothing_is_refused(shop, options, missing):
     done = shop.run("--chaos-swarm", *options, report=False)
 
     assert done.code == 4
-    assert "--chaos-swarm: a swarm draws in each of several runs" in done.text
+    assert "--chaos-swarm: it picks a random subset of the rules for each run" in done.text
     assert all(text in done.text for text in missing)
     assert ("--chaos-runs N" in done.text) == any("--chaos-runs N" in text for text in missing)

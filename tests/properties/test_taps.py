@@ -223,7 +223,11 @@ def test_tap_has_the_name_and_the_signature_of_what_it_stands_for(taps: list[Tap
             getattr(function, one, None) for one in ("__name__", "__qualname__", "__module__", "__doc__")
         )
 
-    assert {tap.name: told(tap.original) for tap in taps} == {tap.name: told(tap.replacement) for tap in taps}
+    def places(side: str) -> dict[tuple[Any, str], tuple[object, ...]]:
+        return {(tap.owner, tap.name): told(getattr(tap, side)) for tap in taps}
+
+    assert len(places("original")) == len(taps)  # many are called "__init__"
+    assert places("original") == places("replacement")
 
 
 def test_tap_of_a_builtin_function_stays_no_method(taps: list[Tap]) -> None:
