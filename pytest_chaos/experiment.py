@@ -81,7 +81,6 @@ class Laboratory:
         oracles: What judges, ours and third parties'.
         watchers: What sees answers while a contract judges them.
         sources: Syntax trees of the files in which injected errors were absorbed.
-        bystanders: Threads of the test runner, by native id, that end no hang.
         filters: Leftovers that the user does not want to be told of.
         guard: Ends parts of disturbed runs that never end by themselves.
     """
@@ -92,7 +91,6 @@ class Laboratory:
     oracles: tuple[Oracle, ...] = ORACLES
     watchers: tuple[AnswerWatcher, ...] = (watched_answers,)
     sources: Sources = field(default_factory=Sources)
-    bystanders: frozenset[int] = field(default_factory=bystanders)
     filters: Filters = field(default_factory=Filters)
     guard: Guard = field(default_factory=lambda: Guard(bystanders()))
 
@@ -265,7 +263,7 @@ class Experiment:
             laboratory.provenance,
             laboratory.census.loops,
             Progress(None, self._main),
-            laboratory.bystanders,
+            laboratory.guard.bystanders,
             lambda: laboratory.guard.native_id,
         )
         census = laboratory.census

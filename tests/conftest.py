@@ -29,6 +29,7 @@ from pytest_chaos import Rule, format_rule, parse
 from pytest_chaos.clauses import Sources
 from pytest_chaos.control import Chaos
 from pytest_chaos.experiment import Experiment, Laboratory, run
+from pytest_chaos.guard import Guard
 from pytest_chaos.injector.attribute import AttributeMechanism
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.observation import Observation
@@ -250,7 +251,7 @@ def lab(
     census = Census(provenance)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
-    made = Lab(Laboratory(provenance, census, armory, sources=sources, bystanders=_BYSTANDERS), tmp_path)
+    made = Lab(Laboratory(provenance, census, armory, sources=sources, guard=Guard(_BYSTANDERS)), tmp_path)
     census.open()
     census.owner = Owner("the test", "test")
     yield made

@@ -22,8 +22,8 @@ from pytest_chaos import compat
 from pytest_chaos.guard import Limits, Patrol, WaitEnded, _Part
 from pytest_chaos.resources.standstill import Standstill, StandstillSeen
 
-FOR_EVER = Limits()
-"""What is ended then is ended by a proof."""
+FOR_EVER = Limits(late_s=30.0)
+"""What is ended in time is ended by a proof."""
 
 SYSTEM = """
 import asyncio, contextlib, queue, socket, subprocess, threading, time
