@@ -266,6 +266,9 @@ class Experiment:
             laboratory.guard.bystanders,
             lambda: laboratory.guard.native_id,
         )
+        self.injector = Injector(
+            test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
+        )
         census = laboratory.census
         self.patrol = (
             None
@@ -278,11 +281,8 @@ class Experiment:
                 limits,
                 self.ward,
                 self._main,
-                calls=lambda: sum(injection.calls for injection in self.injector.injections),
+                calls=self.injector.calls_of_all,
             )
-        )
-        self.injector = Injector(
-            test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
         )
 
     def begin(self) -> None:

@@ -552,6 +552,16 @@ class Injector:
             gates = injection.gates
             return injection.cursor.calls + (gates.passed if gates is not None else 0)
 
+    def calls_of_all(self) -> int:
+        """Return about how many calls all rules and watches have counted; for who only asks whether there were more.
+
+        No lock is taken: who looks from another thread must not hold one while the system forks.
+        """
+        return sum(
+            injection.cursor.calls + (0 if (gates := injection.gates) is None else gates.passed)
+            for injection in (*self.watches, *self.injections)
+        )
+
     def decide_each_call(self) -> None:
         """Plan nothing ahead: who runs the body calls functions of the project too, and those calls do not count."""
         self._decides_each_call = True
