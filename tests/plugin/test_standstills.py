@@ -450,3 +450,23 @@ def test_a_wider_fixture_that_waits_for_ever_once_the_last_test_is_over_is_ended
     assert done.outcomes == {"passed": 2, "errors": 1}
     assert "WaitEnded: chaos: the teardown never ends" in done.text
     assert "the last fault in this process acted on test_it.py::test_disturbed" in done.text
+
+
+def test_nobody_is_ended_at_the_prompt_of_a_debugger(inner):
+    inner.write("shop.py", "def pay(): return 1\n")
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop, time
+
+        @pytest.mark.chaos("shop:pay = null", limit=0.3)
+        def test_it(pytestconfig):
+            shop.pay()
+            pytestconfig.hook.pytest_enter_pdb(config=pytestconfig, pdb=None)
+            time.sleep(1)  # the user reads
+            pytestconfig.hook.pytest_leave_pdb(config=pytestconfig, pdb=None)
+        """,
+    )
+    done = inner.run()
+
+    assert done.verdicts == {"test_it": "resilient"}
