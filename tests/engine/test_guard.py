@@ -147,6 +147,20 @@ def waits_for_a_client(start):
         with connection:
             return connection.recv(10)
 
+def waits_beside_a_server(start):
+    with contextlib.suppress(OSError):
+        load()
+    came = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            with server.accept()[0]:
+                came.set()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        start(server.getsockname()[1])
+        came.wait()
+        thread.join()
+
 def runs_a_child(*command):
     with contextlib.suppress(OSError):
         load()
@@ -305,6 +319,9 @@ WITH_AN_END: dict[str, Callable[[Any, Any], Any]] = {
     "waits for a thread in which a library tries again": lambda s, library: s.tries_again(library),
     "waits for a task of a loop in another thread": lambda s, library: s.waits_for_a_loop(library),
     "waits for a client from elsewhere": lambda s, library: s.waits_for_a_client(connect_from_elsewhere),
+    "waits beside a thread of its own that waits for a client": lambda s, library: s.waits_beside_a_server(
+        connect_from_elsewhere
+    ),
     "waits for a child": lambda s, library: s.runs_a_child(sys.executable, "-c", "import time; time.sleep(0.5)"),
 }
 

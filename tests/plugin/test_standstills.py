@@ -32,6 +32,21 @@ JOBS = """
                 self.queue.task_done()
 """
 
+SYSTEM = """
+    import threading
+
+    _lock = threading.Lock()
+
+    def fetch():
+        return 1
+
+    def work():
+        _lock.acquire()
+        answer = fetch()
+        _lock.release()
+        return answer
+"""
+
 
 def text_of(done, name):
     return "\n".join(evidence["text"] for evidence in done.results[name]["evidence"])
@@ -129,23 +144,7 @@ def test_the_teardown_of_a_test_case_that_waits_for_ever_is_hung(inner):
 
 
 def test_a_pool_that_a_held_lock_blocks_freezes_neither_the_probe_nor_its_teardown(inner):
-    inner.write(
-        "system.py",
-        """
-        import threading
-
-        _lock = threading.Lock()
-
-        def fetch():
-            return 1
-
-        def work():
-            _lock.acquire()
-            answer = fetch()
-            _lock.release()
-            return answer
-        """,
-    )
+    inner.write("system.py", SYSTEM)
     inner.write(
         "test_it.py",
         """
@@ -175,22 +174,7 @@ def test_a_pool_that_a_held_lock_blocks_freezes_neither_the_probe_nor_its_teardo
 
 def test_an_ordinary_test_that_waits_for_what_a_fault_has_left_is_ended_and_says_why(inner):
     """And the thread that it leaves does not hold the end of the run."""
-    inner.write(
-        "system.py",
-        """
-        import threading
-
-        lock = threading.Lock()
-
-        def fetch():
-            return 1
-
-        def work():
-            lock.acquire()
-            fetch()
-            lock.release()
-        """,
-    )
+    inner.write("system.py", SYSTEM)
     inner.write(
         "test_it.py",
         """
