@@ -14,6 +14,7 @@ from subjects import Project, rule
 from yardstick import slowness
 
 from pytest_chaos.experiment import Experiment
+from pytest_chaos.plan import RunPlan
 from pytest_chaos.scenario import Rule
 
 COUNTS = (1, 10, 100, 1_000, 10_000)
@@ -64,7 +65,7 @@ def memory(project: Project, count: int = 1_000) -> dict[str, float]:
     name = "many_measured"
     project.module_of(name, project.many(count))
     never = rule(f"{name}:*", rate=1e-9)
-    experiment = Experiment(project.laboratory, "memory")
+    experiment = Experiment(project.laboratory, RunPlan("memory"))
     gc.collect()
     tracemalloc.start()
     try:
@@ -85,7 +86,7 @@ def memory(project: Project, count: int = 1_000) -> dict[str, float]:
 def _armed(project: Project, never: Rule, count: int) -> Armed:
     before = slowness()
     gc.collect()
-    experiment = Experiment(project.laboratory, "first")
+    experiment = Experiment(project.laboratory, RunPlan("first"))
     first = _us(lambda: (experiment.arm(never), experiment.injector.open()), count)
     experiment.injector.close()
     times = max(3, min(50, 20_000 // count))
@@ -94,7 +95,7 @@ def _armed(project: Project, never: Rule, count: int) -> Armed:
         puts.append(_us(experiment.injector.open, count))
         takes.append(_us(experiment.injector.close, count))
     experiment.close()
-    other = Experiment(project.laboratory, "another")
+    other = Experiment(project.laboratory, RunPlan("another"))
     anew = _us(lambda: (other.arm(never), other.injector.open()), count)
     other.close()
     put = statistics.median(puts)

@@ -23,6 +23,7 @@ from typing import Any
 from pytest_chaos import parse
 from pytest_chaos.experiment import Experiment, Laboratory
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.plan import RunPlan
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.census import Census
 
@@ -42,7 +43,7 @@ def imported(path: Path) -> ModuleType:
 def run_once(laboratory: Laboratory, scenario: Any, system: ModuleType) -> tuple[str, float, bool]:
     """Return what was said of one run, how long its first call was parked in seconds, and whether that is right."""
     answers: list[Any] = []
-    experiment = Experiment(laboratory, scenario.name, budget_s=BUDGET_S)
+    experiment = Experiment(laboratory, RunPlan(scenario.name, budget_s=BUDGET_S))
     experiment.begin()
     try:
         for rule in parse("system:pay = hang"):

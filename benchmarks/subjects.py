@@ -17,6 +17,7 @@ from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.raising import Raise
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import rule_from
+from pytest_chaos.plan import RunPlan
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.census import Census
 from pytest_chaos.scenario import Rule
@@ -152,7 +153,7 @@ def rule(target: str, fault: Fault | None = None, **trigger: Any) -> Rule:
 @contextlib.contextmanager
 def armed(laboratory: Laboratory, *rules: Rule) -> Iterator[Experiment]:
     """Open the window of a body with rules armed."""
-    experiment = Experiment(laboratory, "benchmark")
+    experiment = Experiment(laboratory, RunPlan("benchmark"))
     experiment.begin()
     try:
         for one in rules:

@@ -48,7 +48,7 @@ class Chaos:
             SpecificationError: Any of them is wrong.
         """
         __tracebackhide__ = True
-        source = f"chaos.inject in {self._experiment.test}"
+        source = f"chaos.inject in {self._experiment.plan.test}"
         try:
             return self._inject(source, target, fault, trigger)
         except SpecificationError as error:
@@ -134,8 +134,7 @@ class Chaos:
         Raises:
             SpecificationError: An unknown key or a wrong value.
         """
-        experiment = self._experiment
-        experiment.contract = experiment.contract.with_keys(keys)
+        self._experiment.expect(keys)
 
     @property
     def journal(self) -> Journal:
@@ -143,7 +142,7 @@ class Chaos:
         return self._experiment.journal
 
     def __repr__(self) -> str:
-        return f"<Chaos of {self._experiment.test}: {self._experiment.injector.injections}>"
+        return f"<Chaos of {self._experiment.plan.test}: {self._experiment.injector.injections}>"
 
 
 class _Attempts:

@@ -30,7 +30,7 @@ def failure_from(
         text=describe(error),
         place=_place(error, provenance),
         is_injected=all(is_ours(part, journal) for part in parts),
-        is_caused_by_fault=any(is_ours(link, journal) for link in chain(error)),
+        is_caused_by_fault=is_caused_by_ours(error, journal),
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_assertion=_is_assertion(error, provenance),
         is_in_test=_is_in_test(error, provenance),
@@ -53,6 +53,11 @@ def is_ours(error: BaseException, journal: Journal) -> bool:
     marks = [mark for mark in (*error.args, *getattr(error, "__notes__", ())) if isinstance(mark, str)]
     tokens = tuple(f"[{activation.token}]" for activation in journal.activations)
     return any(mark.startswith("chaos: ") and mark.endswith(tokens) for mark in marks)
+
+
+def is_caused_by_ours(error: BaseException, journal: Journal) -> bool:
+    """Tell whether an injected error is in the chain of an error."""
+    return any(is_ours(link, journal) for link in chain(error))
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

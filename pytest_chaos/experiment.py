@@ -7,12 +7,14 @@ A test that is not disturbed and judged for leaks alone goes the same way withou
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import statistics
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import Context
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import CodeType
 from typing import Any
@@ -23,13 +25,13 @@ from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
-from pytest_chaos.errors import NotRecoveredError
+from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
-from pytest_chaos.guard import Guard, Limits, Patrol
-from pytest_chaos.hang import BUDGET_S, Ward, released_threads_end_quietly
-from pytest_chaos.injector.injector import Injection, Injector, Patience
+from pytest_chaos.guard import Guard, Patrol
+from pytest_chaos.hang import Ward, released_threads_end_quietly
+from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
@@ -40,14 +42,13 @@ from pytest_chaos.observation import (
     ParkedSeen,
     Refused,
     RuleSeen,
-    RunKind,
     SpotSeen,
-    Steady,
 )
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.lost import judge_lost
+from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
@@ -60,12 +61,8 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
-from pytest_chaos.target import Point, Target
 from pytest_chaos.trace import AskedCall, Trace
 from pytest_chaos.verdict import Judgement
-
-Watched = list[tuple[Target, list[Point]]]
-"""Targets whose calls are traced, with the injection points that are known already."""
 
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
@@ -174,17 +171,31 @@ class Watch:
         self.leaks: LeakLevel = leaks
         self.seed = seed
         self.inventory = inventory or Inventory(laboratory)
+        self._duration_s = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing disturbs it."""
+        return True
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether nothing is said of a test whose body was not reached: its set-up may have left something."""
+        return False
+
+    def took(self, seconds: float) -> None:
+        """Say how long the body took."""
+        self._duration_s = seconds
 
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
         self.inventory.begin()
 
-    def conclude(self, *, with_tests: bool = True, duration_s: float = 0.0) -> tuple[Observation, Judgement]:
+    def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge.
 
         Args:
             with_tests: Whether the test itself is judged, or only wider fixtures that ended with it.
-            duration_s: Seconds the body took.
         """
         seen = Observation(
             test=self.test,
@@ -193,7 +204,7 @@ class Watch:
             scenario="",
             contract=Contract(leaks=self.leaks),
             leftovers=tuple(self.inventory.left(with_tests=with_tests)),
-            duration_s=duration_s,
+            duration_s=self._duration_s,
         )
         return seen, judge(seen, LEAK_ORACLES)
 
@@ -205,80 +216,100 @@ class Watch:
 _NOTHING = contextlib.nullcontext()
 
 
+class _Listener:
+    """What the census tells while a body runs.
+
+    Args:
+        injector: Gives each thread and task random draws of its own.
+        ward: Releases what is parked on a loop that closes.
+
+    Attributes:
+        children: Process ids of the children that were started.
+    """
+
+    def __init__(self, injector: Injector, ward: Ward) -> None:
+        self.children: list[int] = []
+        self._injector = injector
+        self._ward = ward
+
+    def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
+        """A thread or a task was made."""
+        self._injector.actors.born(actor)
+
+    def task_context(self, chosen: Context | None) -> Context | None:
+        """Return the context in which a task shall be made, or ``None`` for the one at hand."""
+        if chosen is None:
+            return self._injector.context_of_child()
+        self._injector.forget_entries_in(chosen)
+        return None
+
+    def child_started(self, pid: int) -> None:
+        """A child process was started."""
+        self.children.append(pid)
+
+    def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
+        """An event loop is about to be closed, and waits for its workers."""
+        self._ward.release_workers_of(loop)
+
+
 class Experiment:
     """One disturbed run of one test body.
 
-    Call :meth:`begin`, then the body inside :meth:`body`, then, after everything the test set up is torn down,
-    :meth:`conclude`.
+    Call :meth:`begin`, then :meth:`prepare`, then the body inside :meth:`body`, then, after everything the test set up
+    is torn down, :meth:`conclude`.
 
     Args:
         laboratory: What all experiments share.
-        test: Plain id of the test.
-        seed: The seed.
-        contract: What the system promises.
-        budget_s: The hang budget, in seconds.
-        kind: What sort of run it is.
-        plain_leaks: How strictly leaks are judged if nothing is injected after all.
-        plain: The plain run of an explored test, with which this run is compared.
-        limits: When parts of it are ended that stand still; without them nobody looks.
+        plan: What the run is to be.
     """
 
-    def __init__(
-        self,
-        laboratory: Laboratory,
-        test: str,
-        seed: int = 0,
-        contract: Contract | None = None,
-        budget_s: float = BUDGET_S,
-        kind: RunKind = "fault",
-        plain_leaks: LeakLevel = "off",
-        plain: Plain | None = None,
-        limits: Limits | None = None,
-    ) -> None:
+    def __init__(self, laboratory: Laboratory, plan: RunPlan) -> None:
         self.laboratory = laboratory
-        self.test = test
-        self.seed = seed
-        self.contract = contract or Contract()
-        self.plain = plain
+        self.plan = plan
+        self.contract = plan.contract
         self.trace: Trace | None = None
-        self.is_transient = False
-        self.scenario: Any = None
-        self._loud_logs = 0
-        self.kind: RunKind = kind
-        self.plain_leaks: LeakLevel = plain_leaks
         self.inventory = Inventory(laboratory)
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
-        self.recovery = ""
-        self.teardown_error = ""
+        self._recovery = ""
+        self._teardown_error = ""
+        self._loud_logs = 0
         self._answers: list[Answer] = []
         self._duration_s = 0.0
-        self._children: tuple[int, ...] = ()
         self._is_closed = False
         self._main = threading.get_ident()
         self._quietly: contextlib.AbstractContextManager[None] | None = None
+        census, guard = laboratory.census, laboratory.guard
+        self._callers = Callers(laboratory.provenance, census.births)
         self.ward = Ward(
-            budget_s,
+            plan.budget_s,
             laboratory.provenance,
-            laboratory.census.loops,
+            census.loops,
             Progress(None, self._main),
-            laboratory.guard.bystanders,
-            lambda: laboratory.guard.native_id,
+            guard.bystanders,
+            lambda: guard.native_id,
         )
         self.injector = Injector(
-            test, seed, laboratory.provenance, laboratory.armory, self.journal, self.ward, Actors(self._main)
+            plan.test,
+            plan.seed,
+            laboratory.provenance,
+            laboratory.armory,
+            self.journal,
+            self.ward,
+            Actors(self._main),
+            self._callers.caller_of,
         )
-        census = laboratory.census
+        self._listener = _Listener(self.injector, self.ward)
         self.patrol = (
             None
-            if limits is None
+            if plan.limits is None
             else Patrol(
-                laboratory.guard,
+                guard,
                 laboratory.provenance,
                 census.loops,
                 census.held_locks,
-                limits,
+                plan.limits,
                 self.ward,
                 self._main,
                 calls=self.injector.calls_of_all,
@@ -289,31 +320,45 @@ class Experiment:
         """Take the baseline: what is alive before the test sets anything up."""
         self._quietly = released_threads_end_quietly()
         self._quietly.__enter__()
-        if (self.contract.leaks, self.plain_leaks) != ("off", "off"):
+        if self.plan.looks_at_leaks:
             self.inventory.begin()
+
+    def prepare(self) -> None:
+        """Put what is planned in place, once the fixtures are set up; it acts inside :meth:`body`.
+
+        Raises:
+            SpecificationError: A target cannot be resolved or replaced; the error names where it is written.
+        """
+        plan = self.plan
+        if plan.watched is not None:
+            self._watch(plan.watched)
+            for one in plan.observed():
+                self.injector.watch(one.target, one.observer, one.points)
+        for rule, below, spares_driver, patience in plan.rules:
+            try:
+                self.injector.arm(rule, below=below, spares_driver=spares_driver, patience=patience)
+            except SpecificationError as error:
+                raise error.at(rule.source) from None
 
     def arm(self, rule: Rule, *, below: bool = False) -> Injection:
         """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
         return self.injector.arm(rule, below=below)
 
-    def explore(self, rule: Rule, *, spares_driver: bool, patience: Patience) -> Injection:
-        """Arm a rule of an explored test, under which no test goes on for ever.
+    def expect(self, keys: Mapping[str, Any]) -> None:
+        """Replace keys of the contract for the rest of the run.
 
-        Args:
-            rule: What goes wrong.
-            spares_driver: Whether the test's own calls are left alone.
-            patience: How long it may go on.
+        Raises:
+            SpecificationError: An unknown key, or a value of the wrong form.
         """
-        return self.injector.arm(rule, spares_driver=spares_driver, patience=patience)
+        self.contract = self.contract.with_keys(keys)
 
-    def watch(self, watched: Watched) -> None:
+    def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
         self.injector.lift_watches()
-        callers = Callers(self.laboratory.provenance, self.laboratory.census.births)
-        self.injector.caller_of = callers.caller_of
-        limit_of = None if self.plain is not None else _limit_of
-        known = None if self.plain is None else self.plain.trace
-        self.trace = Trace(self.laboratory.provenance, callers.caller_of, limit_of, known)
+        plain = self.plan.plain
+        limit_of = None if plain is not None else _limit_of
+        known = None if plain is None else plain.trace
+        self.trace = Trace(self.laboratory.provenance, self._callers.caller_of, limit_of, known)
         for target, points in watched:
             self.injector.watch(target, self.trace.note, points)
 
@@ -324,14 +369,9 @@ class Experiment:
         Args:
             code: The code of the test function, by which its progress is told.
         """
-        census = self.laboratory.census
-        self.ward.progress = Progress(code, self._main)
-        census.before_loop_closes = self.ward.release_workers_of
-        census.streams = self.injector
-        census.children.clear()
         began = monotonic()
         try:
-            with self.ward.opened():
+            with self.laboratory.census.heard_by(self._listener), self.ward.opened(code):
                 self.new_round()
                 with problems_told_to(self.journal.failed):
                     self.injector.open()
@@ -343,9 +383,7 @@ class Experiment:
         finally:
             self.injector.close()
             self.ward.close()
-            census.actors = census.before_loop_closes = census.streams = None
             self._duration_s += monotonic() - began
-            self._children = tuple(census.children)
             self.journal.custody.settle()
 
     def looked_after(self) -> contextlib.AbstractContextManager[None]:
@@ -370,9 +408,7 @@ class Experiment:
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""
-        actors = Actors(self._main)
-        self.laboratory.census.actors = actors
-        self.injector.restart(actors)
+        self.injector.restart(Actors(self._main))
         if self.trace is not None:
             self.trace.begin()
 
@@ -381,13 +417,18 @@ class Experiment:
         if error is not None and self.ward.cancelled is not None:
             error = self.ward.cancelled  # which stands behind it
         if isinstance(error, NotRecoveredError):
-            self.recovery = str(error)
+            self._recovery = str(error)
         self.failure = None
         if error is not None:
             for leaf in ending.leaves(error):
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+
+    def teardown_ended_with(self, error: BaseException) -> None:
+        """Say what came out of the teardown; it counts if an error of ours is behind it."""
+        if ending.is_caused_by_ours(error, self.journal):
+            self._teardown_error = ending.describe(error)
 
     def standing(self, error: BaseException) -> list[str]:
         """Return where a run stands that an error has cut short, line by line; for who presses Ctrl-C.
@@ -417,15 +458,20 @@ class Experiment:
     @property
     def leaks(self) -> LeakLevel:
         """How strictly leaks of this run are judged, as far as is known yet."""
-        is_disturbed = self.injector.injections or self.kind == "recovery"
-        return self.contract.leaks if is_disturbed else self.plain_leaks
+        return self.plan.plain_leaks if self.is_plain else self.contract.leaks
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether nothing is said of a test whose body was not reached: no fault can have acted."""
+        return self.plan.kind != "session"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing disturbs it, as far as is known yet, so that it is judged for leaks alone."""
+        return not self.injector.injections and self.plan.kind != "recovery"
 
     def _log_made(self, level: int) -> None:
         self._loud_logs += level >= logging.WARNING
-
-    def caused(self, error: BaseException) -> bool:
-        """Tell whether an injected error is in the chain of another."""
-        return any(ending.is_ours(link, self.journal) for link in ending.chain(error))
 
     def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge. After the teardown of everything the test set up.
@@ -436,18 +482,14 @@ class Experiment:
         self._put_back()
         self.journal.forget_errors()
         if not with_tests:
-            watch = Watch(self.laboratory, self.test, self.leaks, self.seed, self.inventory)
+            watch = Watch(self.laboratory, self.plan.test, self.leaks, self.plan.seed, self.inventory)
             return watch.conclude(with_tests=False)
-        is_plain = not self.injector.injections and self.kind != "recovery"
         # What the plain run leaves is subtracted from what runs under faults leave, so it is looked at all the same.
         looks = self.contract.leaks != "off" if self.trace is not None else self.leaks != "off"
         leftovers = self.inventory.left() if looks or self.leaks != "off" else []
-        if is_plain:
-            self.contract = self.contract.with_keys({"leaks": self.plain_leaks})
-            self.kind = "session"
         self.close()
         seen = self._observation(leftovers)
-        return seen, judge(seen, LEAK_ORACLES if is_plain else self.laboratory.oracles)
+        return seen, judge(seen, LEAK_ORACLES if self.is_plain else self.laboratory.oracles)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
@@ -467,13 +509,13 @@ class Experiment:
         self.injector.lift_all()
 
     def _observation(self, leftovers: Iterable[Leftover]) -> Observation:
-        injections = self.injector.injections
+        plan, injections = self.plan, self.injector.injections
         return Observation(
-            test=self.test,
-            kind=self.kind,
-            seed=self.seed,
+            test=plan.test,
+            kind="session" if self.is_plain else plan.kind,
+            seed=plan.seed,
             scenario="; ".join(injection.text for injection in injections),
-            contract=self.contract,
+            contract=replace(self.contract, leaks=self.leaks),
             rules=tuple(_rule_seen(injection, self.laboratory.provenance) for injection in injections),
             activations=tuple(self.journal.activations),
             injected_errors=self.journal.injected_errors,
@@ -488,35 +530,17 @@ class Experiment:
             ),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
             leftovers=tuple(leftovers),
-            recovery=self.recovery,
+            recovery=self._recovery,
             problems=tuple(self.journal.problems),
-            teardown_error=self.teardown_error,
-            children=self._children,
+            teardown_error=self._teardown_error,
+            children=tuple(self._listener.children),
             duration_s=self._duration_s,
-            steady=None if self.plain is None else self.plain.steady,
-            spots=() if self.trace is None else spots_of(self.trace, self.plain),
+            steady=None if plan.plain is None else plan.plain.steady,
+            spots=() if self.trace is None else spots_of(self.trace, plan.plain),
             loud_logs=self._loud_logs,
-            is_transient=self.is_transient,
+            is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
         )
-
-
-@dataclass(frozen=True)
-class Plain:
-    """The plain run of an explored test.
-
-    Attributes:
-        steady: What oracles compare with.
-        trace: Who called what.
-    """
-
-    steady: Steady
-    trace: Trace
-
-    @classmethod
-    def of(cls, seen: Observation, trace: Trace) -> Plain:
-        """Return the plain run for what was seen of it."""
-        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace)
 
 
 def _limit_of(call: AskedCall) -> Limit | None:
@@ -607,13 +631,13 @@ def run(
         body: What is run.
         laboratory: What all experiments share; its census must be open.
         rules: What goes wrong.
-        **options: Further arguments of :class:`Experiment`.
+        **options: Further fields of :class:`~pytest_chaos.plan.RunPlan`.
     """
-    experiment = Experiment(laboratory, options.pop("test", "body"), **options)
+    planned = tuple(map(PlannedRule, rules))
+    experiment = Experiment(laboratory, RunPlan(options.pop("test", "body"), rules=planned, **options))
     experiment.begin()
     try:
-        for rule in rules:
-            experiment.arm(rule)
+        experiment.prepare()
         error: BaseException | None = None
         with experiment.looked_after(), experiment.body(getattr(body, "__code__", None)):
             try:

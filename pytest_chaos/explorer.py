@@ -401,13 +401,17 @@ class Tally:
         """Return what several processes have done together."""
         total = cls()
         for tally in tallies:
-            for name, value in vars(tally).items():
-                mine = getattr(total, name)
-                if isinstance(value, Counter):
-                    mine.update(value)
-                else:
-                    setattr(total, name, mine + value)
+            total.include(tally)
         return total
+
+    def include(self, other: Tally) -> None:
+        """Add what another tally counts."""
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            if isinstance(value, Counter):
+                mine.update(value)
+            else:
+                setattr(self, name, mine + value)
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Literal
 
 from pytest_chaos import compat
@@ -140,7 +141,7 @@ class Ward:
         self._budget_s = budget_s
         self._provenance = provenance
         self._loops = loops
-        self.progress = progress
+        self._progress = progress
         self._lock = compat.new_lock()
         self._parked: list[Parked] = []
         self._pauses: list[Callable[[], None]] = []
@@ -160,8 +161,13 @@ class Ward:
         self._wake: threading.Event | None = None
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[None]:
-        """The window of the body: it can be interrupted, and at the end everybody goes on."""
+    def opened(self, code: CodeType | None = None) -> Iterator[None]:
+        """The window of the body: it can be interrupted, and at the end everybody goes on.
+
+        Args:
+            code: The code of the test function, by which its progress is told.
+        """
+        self._progress = stacks.Progress(code, self._progress.thread)
         interruptible = compat.interruptible(self._raise_in_body)
         with taps.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
             try:
@@ -367,8 +373,8 @@ class Ward:
             release=release,
             limit=limit,
             without=self._place_without(limit),
-            position=self.progress.position(loops),
-            is_settled=not self.progress.is_starting_thread(),
+            position=self._progress.position(loops),
+            is_settled=not self._progress.is_starting_thread(),
         )
         try:
             with self._lock:
@@ -427,7 +433,7 @@ class Ward:
         standstill = Standstill(
             self._provenance,
             self._loops,
-            self.progress.thread,
+            self._progress.thread,
             self._bystanders,
             lambda: frozenset((self._guard(),)),
             self._is_signal_read,
@@ -467,9 +473,9 @@ class Ward:
             young = [parked for parked in self._parked if not parked.is_settled]
         if not young:
             return True
-        if self.progress.is_starting_thread():
+        if self._progress.is_starting_thread():
             return False
-        position = self.progress.position(list(self._loops()))
+        position = self._progress.position(list(self._loops()))
         for parked in young:
             parked.position, parked.is_settled = position, True
         return True
@@ -480,12 +486,12 @@ class Ward:
         now = self._clock()
         if now - since < self._budget_s:
             return
-        if self.progress.standing(loops) != position:
+        if self._progress.standing(loops) != position:
             self._dead_wait = None
             return
         if now - since < _PATIENCE * self._budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
             return
-        stack = stacks.stack_text(compat.current_frames().get(self.progress.thread), self._provenance, limit=4)
+        stack = stacks.stack_text(compat.current_frames().get(self._progress.thread), self._provenance, limit=4)
         where = " < ".join(stack) or "a place of no known frame"
         with self._lock:
             if self._closed:
@@ -521,14 +527,14 @@ class Ward:
 
     def _judge(self, due: list[Parked]) -> None:
         loops = list(self._loops())
-        position = self.progress.position(loops)
+        position = self._progress.position(loops)
         now = self._clock()
         waiting = []
         for parked in due:
             stands = parked.position is None or position is None or parked.position == position
             if not stands:  # the test goes on beside it, and may come to wait for it later
                 parked.position, parked.since, parked.went_on = position, now, True
-            elif parked.went_on and self.progress.in_timed_wait():
+            elif parked.went_on and self._progress.in_timed_wait():
                 parked.since = now  # the test sleeps, or waits with a timeout: that ends without this call
             else:
                 waiting.append(parked)
@@ -538,7 +544,7 @@ class Ward:
             self._decide(waiting, f"nothing ended it within the hang budget of {self._budget_s:g} s", timed)
 
     def _prove(self, parked: list[Parked], meaning: str) -> None:
-        position = self.progress.position(list(self._loops()))
+        position = self._progress.position(list(self._loops()))
         # What the test went on from is not what it waits for now, unless there is nothing else.
         waiting = [one for one in parked if one.position is None or position is None or one.position == position]
         self._decide(waiting or parked, f"proved: {meaning}", ())
@@ -547,7 +553,7 @@ class Ward:
     def _decide(self, waiting: list[Parked], why: str, timed: Sequence[str]) -> None:
         """Say what became of parked calls, and release them."""
         stacks_now = self._dump()
-        standing = self.progress.standing(list(self._loops()))
+        standing = self._progress.standing(list(self._loops()))
         with self._lock:
             for parked in waiting:
                 if parked.outcome != "parked":

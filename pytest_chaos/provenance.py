@@ -94,6 +94,17 @@ class Provenance:
         self._by_file: dict[str, Origin] = {}
         self._short: dict[str, str] = {}
 
+    def learn(self, *, test_files: Iterable[str] = (), plugin_files: Iterable[str] = ()) -> None:
+        """Take in files that became known after the session began.
+
+        Args:
+            test_files: Files that hold collected tests.
+            plugin_files: Files of pytest plugins.
+        """
+        self._test_files |= {os.path.realpath(name) for name in test_files}
+        self._plugin_files |= {os.path.realpath(name) for name in plugin_files}
+        self._by_file.clear()
+
     def of_file(self, filename: str) -> Origin:
         """Return the origin of a code object's file name."""
         known = self._by_file.get(filename)

@@ -33,6 +33,7 @@ from pytest_chaos.guard import Guard
 from pytest_chaos.injector.attribute import AttributeMechanism
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.observation import Observation
+from pytest_chaos.plan import RunPlan
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.resources.births import Owner
@@ -134,9 +135,10 @@ class Lab:
 
     def experiment(self, *rules: str | Rule, **options: Any) -> Experiment:
         """Return an experiment with its baseline taken and its rules armed."""
-        experiment = Experiment(self.laboratory, options.pop("test", "body"), **options)
+        experiment = Experiment(self.laboratory, RunPlan(options.pop("test", "body"), **options))
         experiment.begin()
         try:
+            experiment.prepare()
             for rule in _rules(rules):
                 experiment.arm(rule)
         except BaseException:
@@ -253,7 +255,7 @@ def lab(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file written twice within a second would run as before
     made = Lab(Laboratory(provenance, census, armory, sources=sources, guard=Guard(_BYSTANDERS)), tmp_path)
     census.open()
-    census.owner = Owner("the test", "test")
+    census.work_for(Owner("the test", "test"))
     yield made
     made.laboratory.guard.close()
     census.close()

@@ -53,6 +53,7 @@ ORDER = (
     "verdict",
     "oracles",
     "ending",
+    "plan",
     "experiment",
     "explorer",
     "control",

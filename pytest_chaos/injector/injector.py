@@ -39,6 +39,7 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
 from pytest_chaos.target import Point, Target, as_it_stands, function_behind, module_matcher, moved
+from pytest_chaos.trace import CallerOf
 from pytest_chaos.triggers import Call
 
 _STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
@@ -289,6 +290,7 @@ class Injector:
         journal: Where activations are written.
         ward: Where hanging calls are parked.
         actors: Names the threads and tasks that call.
+        caller_of: Tells the frame that answers for a call, and whether the system makes it.
     """
 
     def __init__(
@@ -300,14 +302,15 @@ class Injector:
         journal: Journal,
         ward: Ward,
         actors: Actors,
+        caller_of: CallerOf,
     ) -> None:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
-        self.caller_of: Callable[[FrameType | None], tuple[FrameType | None, bool]] | None = None
         self.journal = journal
         self.ward = ward
         self.actors = actors
+        self._caller_of = caller_of
         self._provenance = provenance
         self._armory = armory
         self._sites: dict[_Key, _Site] = {}
@@ -537,7 +540,7 @@ class Injector:
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
         self.actors = actors
-        actors.before_birth = self._no_more_alone
+        actors.tell_before_births(self._no_more_alone)
         self._main = (_this_thread(), threading.current_thread().name)
         self._began = monotonic()
         with self._lock:
@@ -910,7 +913,7 @@ class Injector:
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
-        return self.caller_of is not None and not self.caller_of(frame)[1]
+        return not self._caller_of(frame)[1]
 
     def _row(
         self,

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_chaos.guard import Limits, Patrol
+from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.running import EXPERIMENT
 from pytest_chaos.resources.standstill import Phase
 
-if TYPE_CHECKING:
-    from pytest_chaos.plugin.session import ChaosSession
+
+def look_after_others(context: Context) -> None:
+    """Look after ordinary tests too, from now on: a fault has acted, and they may wait for what it has left."""
+    context.config.pluginmanager.register(Aftermath(context), "pytest-chaos aftermath")
 
 
 class Aftermath:
     """The hooks that end a part of an undisturbed test, if it is proved that this never ends by itself.
 
     Args:
-        session: Our session.
+        context: What all rooms share.
     """
 
-    def __init__(self, session: ChaosSession) -> None:
-        self._session = session
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._patrol: Patrol | None = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Look after a test; a disturbed run is looked after more closely inside of this."""
         outer = self._patrol  # an explored test's, inside of which its clones are run
-        laboratory = self._session.laboratory
+        laboratory = self._context.laboratory
         census = laboratory.census
         self._patrol = Patrol(
             laboratory.guard,
@@ -40,14 +42,14 @@ class Aftermath:
             census.held_locks,
             Limits(),
             remark="Something that a fault left behind may be the cause: "
-            f"the last fault in this process acted on {self._session.disturbed_last}.",
+            f"the last fault in this process acted on {self._context.running.disturbed_last}.",
         )
         try:
             with self._patrol.around():
                 return (yield)
         finally:
             if self._patrol.ended:
-                self._session.may_leave_threads(item)
+                self._context.running.may_leave_threads(item)
             self._patrol = outer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

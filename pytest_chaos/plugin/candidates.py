@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_chaos.boundaries import LIBRARIES
 from pytest_chaos.errors import SpecificationError
-from pytest_chaos.experiment import Experiment
+from pytest_chaos.plan import Observed
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.target import Point, Target
 from pytest_chaos.target import resolve as resolve_target
@@ -20,28 +20,30 @@ _SHOWN = 5
 
 
 class Candidates:
-    """Counts calls between functions of the project in the first plain runs.
+    """Has calls between functions of the project counted in the first plain runs.
 
     Args:
         provenance: Tells the project's modules.
+        calls: Where they are counted.
     """
 
-    def __init__(self, provenance: Provenance) -> None:
+    def __init__(self, provenance: Provenance, calls: CandidateCalls) -> None:
         self._provenance = provenance
-        self._counts: Counter[str] = Counter()
-        self._callers: dict[str, str] = {}
+        self._calls = calls
         self._tests = 0
 
-    def watch(self, experiment: Experiment) -> None:
-        """Count the calls of one test, if not enough tests were looked at."""
+    def observed(self) -> list[Observed]:
+        """Return which calls of the next test are counted; none once enough tests were looked at."""
         self._tests += 1
         if self._tests > _MOST_TESTS:
-            return
+            return []
+        found: list[Observed] = []
         left = _MOST_FUNCTIONS
         for target, points in self._of_project():
             if len(points) <= left:
                 left -= len(points)
-                experiment.injector.watch(target, self._note, points)
+                found.append(Observed(target, points, self._note))
+        return found
 
     def _of_project(self) -> list[tuple[Target, list[Point]]]:
         found: list[tuple[Target, list[Point]]] = []
@@ -58,8 +60,25 @@ class Candidates:
     def _note(self, point: str, frame: FrameType | None, actor: str, call: Any) -> None:
         caller = self._provenance.first_project_frame(frame)
         if caller is not None and not self._provenance.is_driver_call(frame):
-            self._counts[point] += 1
-            self._callers.setdefault(point, str(caller.f_globals.get("__name__", "")))
+            self._calls.count(point, str(caller.f_globals.get("__name__", "")))
+
+
+class CandidateCalls:
+    """The calls that were counted, and what is said of them; on the controller of xdist those of all workers."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._callers: dict[str, str] = {}
+
+    def count(self, point: str, caller: str) -> None:
+        """Count a call.
+
+        Args:
+            point: The injection point.
+            caller: The module that makes it.
+        """
+        self._counts[point] += 1
+        self._callers.setdefault(point, caller)
 
     def told(self) -> dict[str, Any]:
         """Return what a worker tells the controller, in plain values."""

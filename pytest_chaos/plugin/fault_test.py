@@ -1,23 +1,20 @@
-"""One fault test: it is taken through its phases, once or with several seeds, and judged after its teardown."""
+"""Fault tests: each is taken through its phases, once or with several seeds, and judged after its teardown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.explorer import is_random, seeds_of
 from pytest_chaos.guard import LATE, QUIET_S, Limits
-from pytest_chaos.plugin import compat, leaks
+from pytest_chaos.plan import PlannedRule, RunPlan
+from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.clones import clone_of, split_id
+from pytest_chaos.plugin.context import Context
+from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.marker import Specification
-from pytest_chaos.report.lines import verdict_text
+from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.report.record import record_of
-
-if TYPE_CHECKING:
-    from pytest_chaos.plugin.session import ChaosSession
 
 SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
 """On a fault test: what its markers say."""
@@ -26,91 +23,75 @@ _SEED: pytest.StashKey[int] = pytest.StashKey()
 """On a clone of a fault test: the seed of this run."""
 
 
-def run_fault_test(
-    session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None, found: Specification
-) -> None:
-    """Run a fault test, or, where chance decides and several runs are asked for, a clone of it with each seed."""
-    if _SEED not in item.stash and session.settings.runs > 1 and is_random(found.rules):
-        _repeat(session, item, nextitem, found)
-    else:
-        _run(session, item, nextitem, found)
+class FaultTests:
+    """The hooks of fault tests.
 
-
-def _run(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
-    """Run it, and report once its leftovers are judged.
-
-    The report of the body has to wait for the teardown: only then is it known what the test leaves behind.
+    Args:
+        context: What all rooms share.
     """
-    seed = item.stash.get(_SEED, None)
-    limit_s = QUIET_S if found.limit_s is None else found.limit_s
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    experiment = Experiment(
-        session.laboratory,
-        split_id(compat.plain_id(item))[0],
-        session.settings.seed if seed is None else seed,
-        found.contract,
-        session.settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
-        plain_leaks=item.stash.get(leaks.LEVEL, "off"),
-        limits=Limits(limit_s, LATE * limit_s, with_setup=bool(session.disturbed_last)),
-    )
 
-    def arm(experiment: Experiment) -> None:
-        for rule in found.rules:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a fault test; where chance decides and several runs are asked for, a clone of it with each seed."""
+        found = item.stash.get(SPECIFICATION, None)
+        if found is None:
+            return None
+        if _SEED not in item.stash and self._context.settings.runs > 1 and is_random(found.rules):
+            self._repeat(item, nextitem, found)
+        else:
+            self._run(item, nextitem, found)
+        return True
+
+    def _repeat(self, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
+        """Run a fault test in which chance decides with several seeds, each as a test of its own."""
+        settings = self._context.settings
+        seeds = list(seeds_of(settings.seed, settings.runs))
+        clones = [clone_of(item, f"seed={seed}") for seed in seeds]
+        compat.cancel_timer(item)
+        for seed, clone, following in zip(seeds, clones, [*clones[1:], nextitem], strict=True):
+            clone.stash[SPECIFICATION] = found
+            clone.stash[_SEED] = seed
+            if LEVEL in item.stash:
+                clone.stash[LEVEL] = item.stash[LEVEL]
+            with compat.in_place(item.session, clone):
+                clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=following)
+            if item.session.shouldfail or item.session.shouldstop:
+                break
+
+    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
+        experiment = Experiment(self._context.laboratory, self._plan(item, found))
+
+        def tell(run: OneRun) -> None:
+            seen, judgement = run.seen, run.judgement
+            if seen is None or judgement is None or experiment.is_plain:
+                return
+            if seen.standstills and run.was_ended:
+                for report in run.reports:
+                    if report.when == "teardown" and report.failed:
+                        telling.excuse(report)  # it is told as a verdict
+            failure = seen.failure
+            is_ours = failure is not None and (
+                failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
+            )
+            record = record_of(seen, judgement, self._context.again.test(item, seen))
+            telling.put_verdict(item, run.reports, record, is_authors=not is_ours)
+
+        OneRun(self._context, item, experiment).whole(nextitem, tell)
+
+    def _plan(self, item: pytest.Item, found: Specification) -> RunPlan:
+        settings = self._context.settings
+        limit_s = QUIET_S if found.limit_s is None else found.limit_s
+        return RunPlan(
+            split_id(compat.plain_id(item))[0],
+            item.stash.get(_SEED, settings.seed),
             # What a fixture injects by hand acts before a marker, and a near marker before a far one.
-            try:
-                experiment.arm(rule, below=True)
-            except SpecificationError as error:
-                raise error.at(rule.source) from None
-
-    with session.begun(item, experiment, arm):
-        reports = compat.runtestprotocol(item, nextitem=nextitem, log=False)
-        _judge(session, item, experiment, reports)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-
-
-def _repeat(session: ChaosSession, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
-    """Run a fault test in which chance decides with several seeds, each as a test of its own."""
-    seeds = list(seeds_of(session.settings.seed, session.settings.runs))
-    clones = [clone_of(item, f"seed={seed}") for seed in seeds]
-    compat.cancel_timer(item)
-    for seed, clone, following in zip(seeds, clones, [*clones[1:], nextitem], strict=True):
-        clone.stash[SPECIFICATION] = found
-        clone.stash[_SEED] = seed
-        if leaks.LEVEL in item.stash:
-            clone.stash[leaks.LEVEL] = item.stash[leaks.LEVEL]
-        with compat.in_place(item.session, clone):
-            clone.config.hook.pytest_runtest_protocol(item=clone, nextitem=following)
-        if item.session.shouldfail or item.session.shouldstop:
-            break
-
-
-def _judge(session: ChaosSession, item: pytest.Item, experiment: Experiment, reports: list[pytest.TestReport]) -> None:
-    body = leaks.body_of(reports)
-    ran = body is not None and not leaks.is_skipped(reports)
-    seen, judgement = experiment.conclude(with_tests=ran)
-    session.saw(seen)
-    if experiment.leaks != "off":
-        leaks.note_judged(reports, experiment.inventory, alone=ran and not seen.rules)
-    if body is None or not seen.rules:
-        leaks.tell(session, item, reports, seen, judgement)
-        return
-    if seen.standstills:
-        session.excuse_ended(item, reports)  # it is told as a verdict
-    record = record_of(seen, judgement, session.again.test(item, seen))
-    text = verdict_text(record)
-    body.chaos = record  # type: ignore[attr-defined]  # reports carry further attributes, through xdist too
-    for report in reports:
-        report.user_properties.append(("chaos", judgement.verdict.value))
-    failure = seen.failure
-    is_ours_to_tell = failure is not None and (
-        failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
-    )
-    if body.failed and not is_ours_to_tell and not leaks.is_strict_xpass(item, body):
-        # The first failure wins the screen: the author's stays, the verdict is a section of it.
-        body.sections.append(("chaos", text))
-    elif judgement.fails:
-        leaks.fail(item, body, text)
-    elif judgement.evidence:
-        body.sections.append(("chaos", text))
+            rules=tuple(PlannedRule(rule, below=True) for rule in found.rules),
+            contract=found.contract,
+            budget_s=settings.hang_budget_s if found.hang_budget_s is None else found.hang_budget_s,
+            plain_leaks=item.stash.get(LEVEL, "off"),
+            limits=Limits(limit_s, LATE * limit_s, with_setup=bool(self._context.running.disturbed_last)),
+            recovers=tuple(found.recovers),
+        )

@@ -1,15 +1,125 @@
-"""What stands in an item's stash while it runs disturbed, or is only watched."""
+"""What runs now in this process, and what faults have done to it so far."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 
-from pytest_chaos.experiment import Experiment
+from pytest_chaos.contract import LeakLevel
+from pytest_chaos.experiment import Experiment, Inventory
+from pytest_chaos.observation import Observation
+from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.resources.births import Births
+from pytest_chaos.verdict import Judgement
 
 EXPERIMENT: pytest.StashKey[Experiment] = pytest.StashKey()
-"""The experiment of the run that is going on."""
+"""On an item, while it runs disturbed or is watched: the experiment of the run that is going on."""
 
-ARM: pytest.StashKey[Callable[[Experiment], None]] = pytest.StashKey()
-"""What puts its faults in place, called once the fixtures are set up."""
+
+class Subject(Protocol):
+    """What is judged in one run: an experiment, or, where nothing disturbs the run, only what it leaves behind."""
+
+    inventory: Inventory
+
+    @property
+    def leaks(self) -> LeakLevel:
+        """How strictly leaks of the run are judged, as far as is known yet."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing disturbs it, as far as is known yet."""
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether nothing is said of a test whose body was not reached."""
+
+    def begin(self) -> None:
+        """Look at what is alive before the test sets anything up."""
+
+    def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
+        """Look at what is left, and judge."""
+
+    def close(self) -> None:
+        """Put everything back, whatever happened."""
+
+
+class Running:
+    """The run that is going on, and what those before it have left in the process.
+
+    Attributes:
+        current: What is judged in the run that is going on, or ``None`` between two.
+        disturbed_last: The test on which a fault has acted last in this process; empty before the first.
+        interrupted: What ran when the user pressed Ctrl-C, and where it stood, line by line.
+    """
+
+    def __init__(self) -> None:
+        self.current: Subject | None = None
+        self.disturbed_last = ""
+        self.interrupted: list[str] = []
+        self._disturbed: set[str] = set()
+
+    @contextlib.contextmanager
+    def begun(self, item: pytest.Item, subject: Subject) -> Iterator[None]:
+        """Let a run be the one that is going on, from its baseline to its judgement.
+
+        Args:
+            item: What runs.
+            subject: What is judged in it.
+        """
+        self.current = subject
+        try:
+            subject.begin()
+            if isinstance(subject, Experiment):
+                with self._disturbing(item, subject):
+                    yield
+            else:
+                yield
+        finally:
+            subject.close()
+            self.current = None
+
+    @contextlib.contextmanager
+    def _disturbing(self, item: pytest.Item, experiment: Experiment) -> Iterator[None]:
+        item.stash[EXPERIMENT] = experiment
+        try:
+            with experiment.looked_after():
+                yield
+        except KeyboardInterrupt as error:
+            self.interrupted = [f"interrupted in {item.nodeid}"]
+            # It asks objects of the system's, and Ctrl-C ends the run all the same.
+            with contextlib.suppress(Exception):
+                self.interrupted += experiment.standing(error)
+            raise
+        finally:
+            del item.stash[EXPERIMENT]
+
+    def saw(self, seen: Observation) -> bool:
+        """Note a run that is over, and tell whether a fault acted in it for the first time in this process."""
+        is_first = bool(seen.fired) and not self.disturbed_last
+        if seen.fired:
+            self.disturbed_last = seen.test
+        return is_first
+
+    def may_leave_threads(self, item: pytest.Item) -> None:
+        """Note that threads of a test do not hold the end of the session."""
+        self._disturbed.add(split_id(item.nodeid)[0])
+
+    def left_threads(self, births: Births, *, of_all: bool) -> list[threading.Thread]:
+        """Return the threads for which the interpreter would wait at its end, and which disturbed tests have made.
+
+        Args:
+            births: Tells who made them.
+            of_all: Whether all tests count as disturbed.
+        """
+        found = []
+        for thread in threading.enumerate():
+            if thread.daemon or thread is threading.main_thread():
+                continue
+            birth = births.of(thread)
+            if of_all or (birth is not None and split_id(birth.owner.name)[0] in self._disturbed):
+                found.append(thread)
+        return found

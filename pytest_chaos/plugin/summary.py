@@ -9,10 +9,10 @@ import pytest
 
 from pytest_chaos.explorer import Tally
 from pytest_chaos.notation import format_rule
-from pytest_chaos.plugin.exploring import Exploring
 from pytest_chaos.plugin.options import Settings
+from pytest_chaos.plugin.results import Results
 from pytest_chaos.report import lines
-from pytest_chaos.report.record import Record, document_of
+from pytest_chaos.report.record import document_of
 
 _PASSING = frozenset({"resilient", "degraded"})
 _REPORTED = frozenset({"inconclusive", "escaped", "changed", "storm"})
@@ -20,32 +20,41 @@ _REPORTED = frozenset({"inconclusive", "escaped", "changed", "storm"})
 
 def write(
     terminal: pytest.TerminalReporter,
-    records: list[Record],
     settings: Settings,
-    usage_errors: list[str],
+    results: Results,
     *,
-    exploring: Exploring | None = None,
-    tallies: Sequence[Tally] = (),
-    complaints: Sequence[str] = (),
     interrupted: Sequence[str] = (),
-    leaks_judged: int = 0,
     unused_filters: Sequence[str] = (),
 ) -> None:
-    """Print the table of runs, the totals, and the rules and filters that were for nothing."""
-    if usage_errors:
+    """Print the table of runs, the totals, and the rules and filters that were for nothing.
+
+    Args:
+        terminal: Where to.
+        settings: What the session ran with.
+        results: What was found.
+        interrupted: What ran when the user pressed Ctrl-C.
+        unused_filters: Filters of leaks that matched nothing.
+    """
+    records, ledger, complaints, leaks_judged = (
+        results.records,
+        results.ledger,
+        results.complaints,
+        len(results.leaks_judged),
+    )
+    if results.usage_errors:
         terminal.section("chaos: nothing was run", red=True, bold=True)
-        for error in usage_errors:
+        for error in results.usage_errors:
             terminal.write_line(f"ERROR: {error}", red=True)
         return
     # What made the session fail is told as that, and once.
     never = [line for line in lines.never_fired(records).values() if not any(line in one for one in complaints)]
     idle = lines.rate_zero((format_rule(rule), rule.source) for rule in settings.rules if not rule.can_fire)
-    explored = lines.exploration(tallies, only_planned=settings.plans)
-    planned = exploring.plan_lines if exploring is not None else []
-    if exploring is not None and exploring.candidates is not None and not any(tally.tests for tally in tallies):
-        is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in tallies)
-        explored = exploring.candidates.lines() if is_first_run else []
-    elif exploring is not None and exploring.candidates is not None:
+    explored = lines.exploration(ledger.tallies, only_planned=settings.plans)
+    planned = ledger.plan_lines
+    if ledger.candidates is not None and not any(tally.tests for tally in ledger.tallies):
+        is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in ledger.tallies)
+        explored = ledger.candidates.lines() if is_first_run else []
+    elif ledger.candidates is not None:
         explored.append(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
             "--chaos-target none"
@@ -71,14 +80,12 @@ def write(
         terminal.write_line(line, red=True)
 
 
-def write_reports(
-    session: pytest.Session, settings: Settings, records: list[Record], tallies: Sequence[Tally] = ()
-) -> None:
+def write_reports(session: pytest.Session, settings: Settings, results: Results) -> None:
     """Write the report files; a failure to do so is one of the session."""
-    total = Tally.of_all(tallies)
+    total = Tally.of_all(results.ledger.tallies)
     explored = total.as_record() if total.tests or total.unreached else {}
     for path in settings.reports:
-        document = json.dumps(document_of(records, settings.seed, explored), indent=2, ensure_ascii=False)
+        document = json.dumps(document_of(results.records, settings.seed, explored), indent=2, ensure_ascii=False)
         try:
             path.write_text(document + "\n", encoding="utf-8")
         except OSError as error:

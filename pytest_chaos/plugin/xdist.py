@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from pytest_chaos.plugin.session import ChaosSession
+from pytest_chaos.plugin.progress import Progress
+from pytest_chaos.plugin.results import Results
 
 
 def refuse(session: pytest.Session, errors: list[str]) -> None:
@@ -28,17 +28,21 @@ class Exchange:
 
     Args:
         config: pytest's configuration.
-        session: Our session.
+        seed: The seed, which may have been drawn here.
+        results: What was found.
+        progress: Tells which scenario of a test was started last.
     """
 
-    def __init__(self, config: pytest.Config, session: ChaosSession) -> None:
+    def __init__(self, config: pytest.Config, seed: int, results: Results, progress: Progress) -> None:
         self._config = config
-        self._session = session
+        self._seed = seed
+        self._results = results
+        self._progress = progress
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker the seed, which may have been drawn here."""
-        node.workerinput["chaos_seed"] = self._session.settings.seed
+        """Give a worker the seed."""
+        node.workerinput["chaos_seed"] = self._seed
         node.workerinput["chaos_arguments"] = [str(word) for word in self._config.invocation_params.args]
 
     @pytest.hookimpl(optionalhook=True)
@@ -46,15 +50,15 @@ class Exchange:
         """Take the errors of a worker, and what it says of exploring as a whole."""
         output = getattr(node, "workeroutput", {})
         for error in output.get("chaos_errors", ()):
-            if error not in self._session.usage_errors:
-                self._session.usage_errors.append(error)
+            if error not in self._results.usage_errors:
+                self._results.usage_errors.append(error)
         if "chaos_exploring" in output:
-            self._session.hear(output["chaos_exploring"])
+            self._results.ledger.hear(output["chaos_exploring"])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         """Name the scenario in which a worker died, and say that the others of that test did not run."""
-        scenario = self._session.last_started(crashitem)
+        scenario = self._progress.last_started(crashitem)
         if scenario:
             report.nodeid = scenario
             report.longrepr = (
@@ -65,5 +69,5 @@ class Exchange:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A wrong specification is a usage error, also when a worker found it."""
-        if self._session.usage_errors:
+        if self._results.usage_errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -20,19 +20,20 @@ class Actors:
 
     Args:
         main: Ident of the thread that runs the body.
-
-    Attributes:
-        before_birth: Is told before a thread or task begins.
     """
 
     def __init__(self, main: int) -> None:
         self._main = main
-        self.before_birth: Callable[[], None] | None = None
+        self._before_birth: Callable[[], None] | None = None
         self._names: ByIdentity[str] = ByIdentity()
         self._children: dict[str, int] = {}
         self._older = 0
         self._pools: ByIdentity[int] | None = None
         self._lock = compat.new_lock()
+
+    def tell_before_births(self, before_birth: Callable[[], None]) -> None:
+        """Tell somebody before a thread or task begins."""
+        self._before_birth = before_birth
 
     def current(self) -> str:
         """Return the name of the actor that runs this."""
@@ -42,8 +43,8 @@ class Actors:
 
     def born(self, child: threading.Thread | asyncio.Task[Any]) -> None:
         """Name a thread or task that the current actor just made."""
-        if self.before_birth is not None:
-            self.before_birth()
+        if self._before_birth is not None:
+            self._before_birth()
         parent = self.current()
         with self._lock:
             number = self._children[parent] = self._children.get(parent, 0) + 1

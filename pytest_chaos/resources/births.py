@@ -84,14 +84,11 @@ class Births:
 
     Args:
         provenance: Tells which frames are the project's.
-
-    Attributes:
-        owner_changes: Is told the last owner and the next one, each time that things begin to be made for another.
     """
 
     def __init__(self, provenance: Provenance) -> None:
         self.provenance = provenance
-        self.owner_changes: Callable[[Owner, Owner], None] | None = None
+        self._owner_changes: Callable[[Owner, Owner], None] | None = None
         self._owner: Owner = NOBODY
         # Goes with what is handed to an event loop, whichever thread that runs in.
         self._asker: ContextVar[Owner] = ContextVar("pytest_chaos_asker", default=NOBODY)
@@ -102,12 +99,17 @@ class Births:
         """On whose behalf things are made now."""
         return self._owner
 
-    @owner.setter
-    def owner(self, owner: Owner) -> None:
+    def work_for(self, owner: Owner) -> Owner:
+        """Say on whose behalf things are made from now on, and return on whose they were until now."""
         before, self._owner = self._owner, owner
         self._asker.set(owner)
-        if self.owner_changes is not None:
-            self.owner_changes(before, owner)
+        if self._owner_changes is not None:
+            self._owner_changes(before, owner)
+        return before
+
+    def tell(self, owner_changes: Callable[[Owner, Owner], None] | None) -> None:
+        """Tell somebody of the last owner and the next one each time that they change, or nobody any more."""
+        self._owner_changes = owner_changes
 
     def note(self, thing: Any) -> None:
         """Remember that something is made now; weak references must be able to refer to it."""

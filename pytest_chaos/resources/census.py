@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from typing import Any, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance, frames_from
 from pytest_chaos.resources import taps
-from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.async_generators import AsyncGenerators
 from pytest_chaos.resources.births import Births, Mine, Owner, is_fixture, is_tests
 from pytest_chaos.resources.children import Children
@@ -63,14 +63,29 @@ _WORDS: dict[type, str] = {
 }
 
 
-class Streams(Protocol):
-    """Who gives each task random draws of its own, though a task begins in a copy of its maker's context."""
+class Listener(Protocol):
+    """Is told of what is made while a body runs."""
 
-    def context_of_child(self) -> Context | None:
-        """Return the context in which to make a task, or ``None`` for the current one."""
+    def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
+        """A thread or a task was made."""
 
-    def forget_entries_in(self, context: Context) -> None:
-        """Do the same for a context that the maker of the task chose."""
+    def task_context(self, chosen: Context | None) -> Context | None:
+        """Return the context in which a task shall be made.
+
+        Each task draws for itself, though it begins in a copy of its maker's context.
+
+        Args:
+            chosen: The one that the maker of the task chose, if any.
+
+        Returns:
+            ``None`` for the one at hand.
+        """
+
+    def child_started(self, pid: int) -> None:
+        """A child process was started."""
+
+    def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
+        """An event loop is about to be closed, and waits for its workers."""
 
 
 class Census:
@@ -109,10 +124,7 @@ class Census:
             Coroutines(self.births),
             self._descriptors,  # last: what others wait for may still close some
         )
-        self.actors: Actors | None = None
-        self.children: list[int] = []
-        self.streams: Streams | None = None
-        self.before_loop_closes: Callable[[asyncio.AbstractEventLoop], None] | None = None
+        self._listener: Listener | None = None
         self._baselines: list[Baseline] = []
         self._cancelled: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._undo: Callable[[], None] | None = None
@@ -125,18 +137,23 @@ class Census:
         """Tells which frames are the project's."""
         return self.births.provenance
 
-    @provenance.setter
-    def provenance(self, provenance: Provenance) -> None:
-        self.births.provenance = provenance
-
     @property
     def owner(self) -> Owner:
         """On whose behalf things are made now."""
         return self.births.owner
 
-    @owner.setter
-    def owner(self, owner: Owner) -> None:
-        self.births.owner = owner
+    def work_for(self, owner: Owner) -> Owner:
+        """Say on whose behalf things are made from now on, and return on whose they were until now."""
+        return self.births.work_for(owner)
+
+    @contextlib.contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Tell a listener what is made meanwhile; nobody else is told."""
+        before, self._listener = self._listener, listener
+        try:
+            yield
+        finally:
+            self._listener = before
 
     def open(self) -> None:
         """Begin to follow births. Harmless when done twice."""
@@ -144,12 +161,12 @@ class Census:
             self._undo = taps.install(self)
             for kind in self.kinds:
                 kind.open()
-            self.births.owner_changes = self._owner_changes
+            self.births.tell(self._owner_changes)
 
     def close(self) -> None:
         """Stop following births, and take every tap out. Harmless when done twice."""
         if self._undo is not None:
-            self.births.owner_changes = None
+            self.births.tell(None)
             for kind in reversed(self.kinds):
                 kind.close()
             self._undo()
@@ -164,17 +181,12 @@ class Census:
             return
         self.births.note(thread)
         self._deaths.thread_starts(thread)
-        if self.actors is not None:
-            self.actors.born(thread)
+        if self._listener is not None:
+            self._listener.born(thread)
 
     def task_context(self, chosen: Context | None) -> Context | None:
         """Return the context in which a task shall be made, or ``None`` for the current one."""
-        if self.streams is None:
-            return None
-        if chosen is None:
-            return self.streams.context_of_child()
-        self.streams.forget_entries_in(chosen)
-        return None
+        return None if self._listener is None else self._listener.task_context(chosen)
 
     def task_made(self, task: Any) -> None:
         """Note who made a task."""
@@ -182,8 +194,8 @@ class Census:
             return
         self.births.note(task)
         self._deaths.task_made(task)
-        if self.actors is not None:
-            self.actors.born(task)  # type: ignore[arg-type]  # a task factory may hand out any future
+        if self._listener is not None:
+            self._listener.born(task)  # type: ignore[arg-type]  # a task factory may hand out any future
 
     def loop_made(self, loop: asyncio.AbstractEventLoop) -> None:
         """Note a new event loop."""
@@ -191,7 +203,8 @@ class Census:
 
     def child_started(self, pid: int) -> None:
         """Note a child process, in which nothing is injected."""
-        self.children.append(pid)
+        if self._listener is not None:
+            self._listener.child_started(pid)
         self._children.started(pid)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
@@ -204,8 +217,8 @@ class Census:
 
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at what is on a loop before it is cancelled without a word."""
-        if self.before_loop_closes is not None:
-            self.before_loop_closes(loop)
+        if self._listener is not None:
+            self._listener.loop_closes(loop)
         self._cancelled.add(loop)
         self._look_at(loop, by_hand=False)
 

@@ -6,6 +6,8 @@ import asyncio
 import concurrent.futures
 import contextvars
 import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from pytest_chaos.resources.actors import Actors
 
 
 @pytest.fixture
-def actors(lab: Any) -> Any:
-    lab.laboratory.census.actors = Actors(threading.get_ident())
-    return lab.laboratory.census.actors
+def actors(lab: Any) -> Iterator[Actors]:
+    named = Actors(threading.get_ident())
+    with lab.laboratory.census.heard_by(SimpleNamespace(born=named.born, task_context=lambda chosen: None)):
+        yield named
 
 
 def test_body_is_main(actors: Actors) -> None:

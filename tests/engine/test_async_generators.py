@@ -182,9 +182,9 @@ def test_generator_of_a_wider_fixture_is_not_the_tests(shop: Any, lab: Any) -> N
     census = lab.laboratory.census
 
     async def main() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'feed'", "session")
+        before = census.work_for(Owner("the session fixture 'feed'", "session"))
         await shop.keeps_one()
-        census.owner = before
+        census.work_for(before)
 
     assert [] == on_a_kept_loop(lab, main)
 

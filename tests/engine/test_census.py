@@ -356,10 +356,10 @@ def test_thread_of_a_wider_owner_and_its_grandchild_are_not_the_tests(shop: Any,
     census = lab.laboratory.census
 
     def body() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'server'", "session")
+        before = census.work_for(Owner("the session fixture 'server'", "session"))
         server = threading.Thread(target=serve, name="server")
         server.start()
-        census.owner = before
+        census.work_for(before)
         started.wait()
         shop.pay()
 
@@ -382,7 +382,7 @@ def test_task_on_the_loop_of_a_thread_is_the_tests_that_asked_unless_a_fixture_r
     shop: Any, lab: Any, owner: Owner, expected: list[str]
 ) -> None:
     census = lab.laboratory.census
-    before, census.owner = census.owner, owner
+    before = census.work_for(owner)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -392,7 +392,7 @@ def test_task_on_the_loop_of_a_thread_is_the_tests_that_asked_unless_a_fixture_r
 
     # What the loop does of itself is nobody's.
     loop.call_soon_threadsafe(loop.call_later, 0.001, lambda: loop.create_task(forget("of the loop")))
-    census.owner = before
+    census.work_for(before)
 
     async def ask() -> None:
         await forget("of the test")

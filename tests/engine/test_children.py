@@ -144,9 +144,9 @@ def test_child_of_a_wider_fixture_is_not_the_tests(shop: Any, lab: Any, is_seen:
     census = lab.laboratory.census
 
     def body() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'server'", "session")
+        before = census.work_for(Owner("the session fixture 'server'", "session"))
         (shop.forgets_a_child if is_seen else shop.forks)()
-        census.owner = before
+        census.work_for(before)
         shop.pay()
 
     assert [] == left(lab, body)

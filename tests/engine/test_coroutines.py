@@ -158,9 +158,9 @@ def test_one_that_a_wider_fixture_forgets_is_not_the_tests(shop: Any, lab: Any) 
     census = lab.laboratory.census
 
     def body() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'server'", "session")
+        before = census.work_for(Owner("the session fixture 'server'", "session"))
         shop.notify()
-        census.owner = before
+        census.work_for(before)
         shop.pay()
 
     assert [] == left(lab, body)

@@ -499,10 +499,10 @@ def test_thread_of_a_wider_fixture_that_dies_in_the_test_is_lost_in_it(shop: Any
         go_on.wait()
         shop.pay()
 
-    before, census.owner = census.owner, Owner("the session fixture 'server'", "session")
+    before = census.work_for(Owner("the session fixture 'server'", "session"))
     thread = threading.Thread(target=work, name="server")
     thread.start()
-    census.owner = before
+    census.work_for(before)
 
     def body() -> None:
         go_on.set()

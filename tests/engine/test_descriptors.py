@@ -232,7 +232,8 @@ def test_temporary_file_is_whose_who_asked_for_it(shop: Any, lab: Any) -> None:
 
 def test_numbers_that_are_closed_again_are_not_remembered_for_ever(lab: Any, tmp_path: Path) -> None:
     """Also where leaks are not judged, and nobody asks what is open."""
-    lab.laboratory.census.owner = owner = Owner("who opens and closes", "test")
+    owner = Owner("who opens and closes", "test")
+    lab.laboratory.census.work_for(owner)
 
     for number in range(100):
         os.close(os.open(tmp_path / str(number), os.O_RDWR | os.O_CREAT))
@@ -447,10 +448,10 @@ def test_what_a_wider_fixture_opened_is_judged_with_it(shop: Any, lab: Any, tmp_
     baseline = census.baseline()
 
     def body() -> None:
-        before, census.owner = census.owner, owner
+        before = census.work_for(owner)
         shop.forgets_a_file(tmp_path / "a")
         shop.forgets_a_socket()
-        census.owner = before
+        census.work_for(before)
         shop.pay()
 
     assert [] == left(lab, body)

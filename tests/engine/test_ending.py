@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.contract import Contract
-from pytest_chaos.ending import chain, describe
+from pytest_chaos.ending import chain, describe, is_caused_by_ours
 
 SHOP = """
 class BankDown(Exception): ...
@@ -154,7 +154,7 @@ def test_injected_error_in_a_chain_is_recognised(shop: Any, lab: Any) -> None:
                 getattr(shop, name)()
             except Exception as error:
                 errors.append(error)
-        assert [True, True, False, False] == [experiment.caused(error) for error in errors]
+        assert [True, True, False, False] == [is_caused_by_ours(error, experiment.journal) for error in errors]
     experiment.close()
 
 

@@ -14,6 +14,7 @@ from pytest_chaos.control import Chaos
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles import ORACLES
+from pytest_chaos.plan import PlannedRule
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 BREAKER = """
@@ -41,9 +42,9 @@ def shop(lab: Any) -> Any:
 def test_a_rule_alone_at_its_point_spares_the_test_and_is_lifted_when_its_patience_ends(lab: Any) -> None:
     """Nobody watches that point, so nothing but the rule itself makes that each of its calls is decided."""
     shop = lab.module("shop", "def bank(): return 'paid'\n\ndef system(): return bank()\n")
-    experiment = lab.experiment()
-    experiment.watch([])
-    injection = experiment.explore(parse("shop:bank = raise(OSError)")[0], spares_driver=True, patience=Patience(2, 60))
+    rule = PlannedRule(parse("shop:bank = raise(OSError)")[0], spares_driver=True, patience=Patience(2, 60))
+    experiment = lab.experiment(rules=(rule,), watched=[])
+    (injection,) = experiment.injector.injections
     with experiment.body():
         for _ in range(2):
             assert shop.bank() == "paid"  # the test's own call

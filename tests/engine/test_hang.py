@@ -689,7 +689,9 @@ def test_worker_of_a_closing_loop_is_released(shop: Any, lab: Any) -> None:
     assert (["gave up"], "resilient", ["abandoned"]) == (answers, seen.verdict, outcomes(seen))
 
 
-def test_worker_that_parks_when_its_loop_is_already_closing_is_released(shop: Any, lab: Any) -> None:
+def test_worker_that_parks_when_its_loop_is_already_closing_is_released(
+    shop: Any, lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a busy machine the timeout may be over before the worker has begun."""
     may_pay, answers = threading.Event(), []
 
@@ -707,7 +709,7 @@ def test_worker_that_parks_when_its_loop_is_already_closing_is_released(shop: An
             original(loop)
             may_pay.set()
 
-        lab.laboratory.census.before_loop_closes = closing
+        monkeypatch.setattr(experiment.ward, "release_workers_of", closing)
         asyncio.run(main())
         answers.append("ended")
 

@@ -139,9 +139,9 @@ def test_timer_of_a_wider_fixture_or_from_before_is_not_the_tests(shop: Any, lab
     loop.run_until_complete(shop.forgets_it())
 
     async def main() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'clock'", "session")
+        before = census.work_for(Owner("the session fixture 'clock'", "session"))
         await shop.forgets_it()
-        census.owner = before
+        census.work_for(before)
 
     try:
         assert [] == left(lab, lambda: loop.run_until_complete(main()))

@@ -107,9 +107,9 @@ def left(lab: Any, body: Callable[[], Any], fault: str = "null") -> list[tuple[s
 def as_fixture(lab: Any, make: Callable[[], Any]) -> Owner:
     """Let something be made for a session fixture that is set up now."""
     census, owner = lab.laboratory.census, Owner("the session fixture 'pool'", "session")
-    before, census.owner = census.owner, owner
+    before = census.work_for(owner)
     make()
-    census.owner = before
+    census.work_for(before)
     return owner
 
 

@@ -121,9 +121,9 @@ def test_one_of_a_wider_fixture_is_not_the_tests(shop: Any, lab: Any) -> None:
     census = lab.laboratory.census
 
     def body() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'server'", "session")
+        before = census.work_for(Owner("the session fixture 'server'", "session"))
         _thread.start_new_thread(shop.wait, ())
-        census.owner = before
+        census.work_for(before)
         shop.pay()
 
     assert [] == left(lab, body)

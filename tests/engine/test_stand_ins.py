@@ -16,6 +16,7 @@ import pytest
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance
+from pytest_chaos.resources.census import Census
 
 LONG = 40_000  # calls; more than the first window of a plan has
 
@@ -30,10 +31,13 @@ class _EveryoneCounts(Provenance):
 @pytest.fixture
 def lenient(lab: Any, tmp_path: Any) -> Iterator[Any]:
     laboratory = lab.laboratory
-    laboratory.census.provenance = provenance = _EveryoneCounts(lab.root)
-    lab.laboratory = laboratory.__class__(provenance, laboratory.census, laboratory.armory)
+    provenance = _EveryoneCounts(lab.root)
+    census = Census(provenance)
+    census.open()
+    lab.laboratory = laboratory.__class__(provenance, census, laboratory.armory)
     yield lab
     lab.laboratory = laboratory
+    census.close()
 
 
 @pytest.fixture

@@ -52,12 +52,9 @@ def traced(lab: Any, shop: Any) -> Iterator[Callable[..., Trace]]:
     """Run a body, and return the trace of the shop's calls."""
 
     def run(body: Callable[[], Any], *targets: str, again: Callable[[], Any] | None = None) -> Trace:
-        experiment = lab.experiment(kind="session")
+        watched = [(target, resolve(target)) for target in map(parse_target, targets or ("shop:charge", "shop:note"))]
+        experiment = lab.experiment(kind="session", watched=watched)
         try:
-            watched = [
-                (target, resolve(target)) for target in map(parse_target, targets or ("shop:charge", "shop:note"))
-            ]
-            experiment.watch(watched)
             with experiment.body():
                 body()
                 if again is not None:

@@ -200,10 +200,10 @@ def test_connection_of_a_wider_fixture_or_from_before_is_not_the_tests(shop: Any
     census = lab.laboratory.census
 
     async def main() -> None:
-        before, census.owner = census.owner, Owner("the session fixture 'line'", "session")
+        before = census.work_for(Owner("the session fixture 'line'", "session"))
         await shop.keeps_a_connection(port)
         await shop.keeps_a_server(port)
-        census.owner = before
+        census.work_for(before)
 
     with kept_loop() as loop:
         loop.run_until_complete(shop.keeps_a_connection(port))

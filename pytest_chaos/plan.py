@@ -1,0 +1,110 @@
+"""What one run of one test is to be: decided before it begins, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pytest_chaos.contract import Contract, LeakLevel
+from pytest_chaos.guard import Limits
+from pytest_chaos.hang import BUDGET_S
+from pytest_chaos.injector.injector import Observer, Patience
+from pytest_chaos.observation import Observation, RunKind, Steady
+from pytest_chaos.scenario import Rule
+from pytest_chaos.target import Point, Target
+from pytest_chaos.trace import Trace
+
+Watched = Sequence[tuple[Target, list[Point]]]
+"""Targets whose calls are traced, with the injection points that are known already."""
+
+
+class Observed(NamedTuple):
+    """Calls that somebody is told of, beside the trace.
+
+    Attributes:
+        target: Whose calls.
+        points: Its injection points.
+        observer: Who is told.
+    """
+
+    target: Target
+    points: list[Point]
+    observer: Observer
+
+
+class PlannedRule(NamedTuple):
+    """A rule of a run, armed once the fixtures are set up.
+
+    Attributes:
+        rule: What goes wrong.
+        below: Whether what was armed by hand before wins over it.
+        spares_driver: Whether the test's own calls are counted and left alone.
+        patience: How long it may go on; without it as long as the body.
+    """
+
+    rule: Rule
+    below: bool = False
+    spares_driver: bool = False
+    patience: Patience | None = None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The plain run of an explored test.
+
+    Attributes:
+        steady: What oracles compare with.
+        trace: Who called what.
+    """
+
+    steady: Steady
+    trace: Trace
+
+    @classmethod
+    def of(cls, seen: Observation, trace: Trace) -> Plain:
+        """Return the plain run for what was seen of it."""
+        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One disturbed run, or one plain run of an explored test.
+
+    Attributes:
+        test: Plain id of the test.
+        seed: The seed.
+        kind: What sort of run it is.
+        rules: What goes wrong.
+        watched: What is traced; ``None`` traces nothing.
+        observed: Asked at the end of the set-up which other calls somebody wants to be told of.
+        contract: What the system promises.
+        budget_s: The hang budget, in seconds.
+        plain: The plain run of an explored test, with which this run is compared.
+        plain_leaks: How strictly leaks are judged if nothing is injected after all.
+        limits: When parts of it are ended that stand still; without them nobody looks.
+        recovers: Probes that must come true after the body, each with its ``within`` in seconds.
+    """
+
+    test: str
+    seed: int = 0
+    kind: RunKind = "fault"
+    rules: tuple[PlannedRule, ...] = ()
+    watched: Watched | None = None
+    observed: Callable[[], Iterable[Observed]] = tuple
+    contract: Contract = field(default_factory=Contract)
+    budget_s: float = BUDGET_S
+    plain: Plain | None = None
+    plain_leaks: LeakLevel = "off"
+    limits: Limits | None = None
+    recovers: tuple[tuple[Callable[[], Any], float], ...] = ()
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether each of its faults is meant to fire once, so that a retry must give the plain answer."""
+        return bool(self.rules) and all(one.rule.is_transient for one in self.rules)
+
+    @property
+    def looks_at_leaks(self) -> bool:
+        """Whether it may come to be asked what the run left."""
+        return (self.contract.leaks, self.plain_leaks) != ("off", "off")

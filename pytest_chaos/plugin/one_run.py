@@ -1,0 +1,146 @@
+"""One run of one item: through its phases, judged once its teardown is over, and told on its reports.
+
+Whoever runs it, a fault test, a scenario or a test that is judged for leaks alone, goes this way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_chaos.ending import leaves
+from pytest_chaos.experiment import Experiment, Watch
+from pytest_chaos.guard import WaitEnded
+from pytest_chaos.observation import Observation
+from pytest_chaos.plugin import compat, telling
+from pytest_chaos.plugin.aftermath import look_after_others
+from pytest_chaos.plugin.context import Context
+from pytest_chaos.plugin.forgetting import forget
+from pytest_chaos.plugin.running import Subject
+from pytest_chaos.report.record import record_of
+from pytest_chaos.verdict import Judgement
+
+
+class OneRun:
+    """One run of one item, and what came of it.
+
+    Args:
+        context: What all rooms share.
+        item: What runs.
+        subject: What is judged in it.
+        forgets_errors: Whether what the errors keep alive with which its parts end is let go before it is judged.
+
+    Attributes:
+        reports: pytest's reports, not logged yet.
+        seen: What was seen; ``None`` where the test itself is not judged, because it was skipped or not reached.
+        judgement: What was said of it.
+        passed: Whether set-up and body have passed, as far as they are over.
+        was_ended: Whether its teardown failed for nothing but that we ended its wait.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        item: pytest.Item,
+        subject: Subject,
+        *,
+        forgets_errors: bool = False,
+    ) -> None:
+        self.reports: list[pytest.TestReport] = []
+        self.seen: Observation | None = None
+        self.judgement: Judgement | None = None
+        self.passed = False
+        self.was_ended = False
+        self._errors: list[BaseException] = []
+        self._context = context
+        self._item = item
+        self._subject = subject
+        self._forgets_errors = forgets_errors
+
+    @property
+    def body(self) -> pytest.TestReport | None:
+        """The report of the body, if it ran and was not skipped."""
+        report = telling.body_of(self.reports)
+        return None if report is None or report.skipped else report
+
+    def go(self, protocol: Callable[[], list[pytest.TestReport]]) -> None:
+        """Take the item through its phases, and judge; inside :meth:`begun`.
+
+        Args:
+            protocol: Runs set-up, body and teardown, and returns their reports.
+        """
+        self.reports = protocol()
+        forget(self._errors)
+        self.judge()
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """Be the run that is going on, from the baseline to the judgement."""
+        self._item.stash[RUN] = self
+        try:
+            with self._context.running.begun(self._item, self._subject):
+                yield
+        finally:
+            del self._item.stash[RUN]
+
+    def ended_a_part(self, report: pytest.TestReport, error: BaseException | None) -> None:
+        """Note how a part has ended, from its report and the error that came out of it."""
+        if report.when == "setup":
+            self.passed = report.passed
+        elif report.when == "call":
+            self.passed = self.passed and report.passed and not hasattr(report, "wasxfail")
+        if error is not None and self._forgets_errors:
+            self._errors.append(error)
+        if error is None or report.when != "teardown":
+            return
+        if all(isinstance(one, WaitEnded) for one in leaves(error)):
+            self.was_ended = True
+        elif isinstance(self._subject, Experiment):
+            self._subject.teardown_ended_with(error)
+
+    def judge(self, told: list[pytest.TestReport] | None = None) -> None:
+        """Judge the run, once its teardown is over; what it leaves where no fault acted is told at once.
+
+        Args:
+            told: Reports to which nothing can be added any more.
+        """
+        context, reports, subject = self._context, self.reports, self._subject
+        # A test that was skipped has no result of its own; what a wider fixture leaves is told wherever that ends.
+        body = telling.body_of(reports)
+        ran = not telling.is_skipped(reports) and (body is not None or not subject.needs_body)
+        if isinstance(subject, Watch) and body is not None:
+            subject.took(body.duration)  # it sees no body, and so no time of its own
+        seen, judgement = subject.conclude(with_tests=ran)
+        if context.running.saw(seen):
+            look_after_others(context)
+        if reports and subject.leaks != "off":
+            telling.note_judged(reports, subject.inventory.used_filters, alone=ran and subject.is_plain)
+        if ran:
+            self.seen, self.judgement = seen, judgement
+        if reports and judgement.evidence and (subject.is_plain or not ran):
+            record = record_of(seen, judgement, context.again.test(self._item, seen))
+            telling.put_what_was_left(self._item, reports, record, told or [])
+
+    def whole(self, nextitem: pytest.Item | None, tell: Callable[[OneRun], None] = lambda run: None) -> None:
+        """Run the item as pytest does, judge it, and report once that is done.
+
+        The report of the body has to wait for the teardown: only then is it known what the test leaves behind.
+
+        Args:
+            nextitem: The item that follows.
+            tell: Puts what was said of the run on its reports.
+        """
+        item = self._item
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        with self.begun():
+            self.go(lambda: compat.runtestprotocol(item, nextitem=nextitem, log=False))
+            tell(self)
+        for report in self.reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+RUN: pytest.StashKey[OneRun] = pytest.StashKey()
+"""On an item: the run that is going on."""

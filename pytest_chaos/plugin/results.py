@@ -1,0 +1,60 @@
+"""What a session has found, from this process and from workers."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_chaos.plugin.ledger import Ledger
+from pytest_chaos.report.record import Record
+
+_GOOD = frozenset({"resilient", "degraded"})
+
+
+class Results:
+    """The hooks that collect results, and show the verdict of each scenario.
+
+    Attributes:
+        records: The records of all runs that have one.
+        ledger: What exploring has come to.
+        leaks_judged: Ids of the tests that were judged for leaks without a fault.
+        used_filters: Filters of leaks that matched something; ``None`` until leaks are judged.
+        deselected: How many tests are not run.
+        complaints: What is said at the end, and makes the session fail or explains why nothing was done.
+        usage_errors: What workers say is wrong with the specification.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.ledger = Ledger()
+        self.leaks_judged: set[str] = set()
+        self.used_filters: set[str] | None = None
+        self.deselected = 0
+        self.complaints: list[str] = []
+        self.usage_errors: list[str] = []
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note that not every test is run."""
+        self.deselected += len(items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect the record that travels on a report, from this process or from a worker."""
+        record = getattr(report, "chaos", None)
+        is_tried_again = report.outcome not in ("passed", "failed", "skipped")  # a word of a plugin that runs it again
+        if record is not None and not is_tried_again:
+            self.records.append(record)
+        judged = getattr(report, "chaos_leaks", None)
+        if judged is not None:
+            if judged["alone"]:
+                self.leaks_judged.add(report.nodeid)
+            self.used_filters = (self.used_filters or set()) | set(judged["filters"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Show the verdict of a scenario that passes; under xdist the controller does, which explores nothing."""
+        record = getattr(report, "chaos", None)
+        if record is None or report.when != "call" or record["kind"] not in ("explored", "recovery"):
+            return None
+        if not report.passed:
+            return None
+        letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
+        return "passed", letter, record["verdict"].upper()
