@@ -33,7 +33,6 @@ from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.injector.returned import problems_told_to
 from pytest_chaos.journal import Journal
 from pytest_chaos.observation import (
     Answer,
@@ -373,7 +372,7 @@ class Experiment:
         try:
             with self.laboratory.census.heard_by(self._listener), self.ward.opened(code):
                 self.new_round()
-                with problems_told_to(self.journal.failed):
+                with self.laboratory.armory.unwatched.told_to(self.journal.failed):
                     self.injector.open()
                     try:
                         with self.during("body"), self._loud(), self._answers_watched():

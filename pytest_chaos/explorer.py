@@ -420,10 +420,10 @@ class Tally:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Tally:
         """Return the tally of a record."""
-        tally = cls()
-        for name, value in record.items():
-            setattr(tally, name, Counter(value) if isinstance(value, dict) else value)
-        return tally
+        values: dict[str, Any] = {
+            name: Counter(value) if isinstance(value, dict) else value for name, value in record.items()
+        }
+        return cls(**values)
 
     def add(self, explorer: Explorer) -> None:
         """Count a test that is done with."""

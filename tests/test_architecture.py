@@ -82,8 +82,8 @@ class House:
         return [path for path in self.trees if path != "__init__"]
 
     def imports(self, module: str) -> Iterator[tuple[str, bool]]:
-        """Yield the dotted names that a module imports, and whether it does so inside a function."""
-        yield from _imports(self.trees[module], self.name, inside=False)
+        """Yield the dotted names that a module imports, and whether it does not do so when it is imported itself."""
+        yield from _imports(self.trees[module], inside=False)
 
     def own_imports(self, module: str) -> set[str]:
         """Return the modules of this package that a module imports, as paths."""
@@ -100,7 +100,7 @@ class House:
 HOUSE = House(PACKAGE)
 
 
-def _imports(node: ast.AST, package: str, *, inside: bool) -> Iterator[tuple[str, bool]]:
+def _imports(node: ast.AST, *, inside: bool) -> Iterator[tuple[str, bool]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             for alias in child.names:
@@ -109,12 +109,10 @@ def _imports(node: ast.AST, package: str, *, inside: bool) -> Iterator[tuple[str
             assert child.level == 0, "imports are absolute here"
             for alias in child.names:
                 yield f"{child.module}.{alias.name}", inside
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            for other in child.orelse:
-                yield from _imports(other, package, inside=inside)
         else:
             is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _imports(child, package, inside=inside or is_function)
+            is_for_types = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            yield from _imports(child, inside=inside or is_function or is_for_types)
 
 
 def _stage(path: str) -> str:
@@ -142,7 +140,10 @@ def unknown_stages(house: House) -> list[str]:
 
 
 def cycles(house: House) -> list[str]:
-    """Modules that import themselves by way of others; imports of a package import its ``__init__`` too."""
+    """Modules that import themselves by way of others, if only for their types.
+
+    Imports of a package import its ``__init__`` too.
+    """
     reached: dict[str, set[str]] = {module: house.own_imports(module) - {"__init__"} for module in house.modules}
     for module in house.modules:
         parent = module.rpartition("/")[0]
@@ -242,6 +243,120 @@ def global_statements(house: House) -> list[str]:
     ]
 
 
+FILL = frozenset(
+    ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update")
+)
+KEPT = {
+    "target: _FUNCTIONS": "functions of modules that were found; one is looked up again where something else stands",
+    "compat: MISSING": "what the interpreter lacks, found out when it is imported",
+    "injector/bytecode: _PROLOGUES": "what the compiler writes for so many parameters and constants; it never changes",
+    "injector/injector: _INJECTORS": "the injectors whose window is open: a fork must reach them",
+    "injector/proxies: _CLASSES": "what a class is made of; forgotten with the class",
+    "injector/proxies: _READS": "what a class is made of; forgotten with the class",
+    "target: _DEFINED": "what a module defined before anybody put something else there; forgotten with the module",
+}
+"""Registries that fill at run time, with the reason why each belongs to the process and to no session."""
+
+
+def registries(house: House) -> list[str]:
+    """Names of modules whose values functions fill, but for those that belong to the process."""
+    found: dict[str, None] = {}
+    for module in house.modules:
+        tree = house.trees[module]
+        names = {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            for node in ast.walk(function):
+                filled: ast.expr | None = None
+                if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                    filled = node.value
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FILL:
+                    filled = node.func.value
+                if isinstance(filled, ast.Name) and filled.id in names:
+                    found[f"{module}: {filled.id}"] = None
+    return [name for name in found if name not in KEPT]
+
+
+_FINALIZER = "weakref.finalize(made, copyreg.dispatch_table.pop, LockType, None)"
+ITS_OWN: dict[str, set[str]] = {
+    # Records that only the module itself knows.
+    "custody": {"held", "way"},
+    "exception_events": {"flight"},
+    "guard": {"part"},
+    "hang": {"parked"},
+    "injector/gate": {"gate", "way"},
+    "injector/injector": {"GUARD", "site"},
+    "injector/strike": {"GUARD"},
+    "resources/deaths": {"death", "life"},
+    "resources/lent": {"item"},
+    "resources/permits": {"item"},
+    "resources/standstill": {"before", "seen"},
+    "trace": {"calls"},
+    # What is made here, and handed out when it is complete.
+    "faults/instances": {"twin"},
+    "injector/adapters/twins": {"made", "ours"},
+    "injector/passage": {"made"},
+    "injector/returned": {"made"},
+    "injector/splicing": {"copy", "function"},
+    "injector/trial": {"sample"},
+    "plugin/clones": {"twin", "item"},
+    "plugin/marker": {"found"},
+    "plugin/one_test": {"explored", "self.explored"},
+    "plugin/options": {"found"},
+    "resources/taps": {"made", "warn_unawaited_coroutine", _FINALIZER},
+    # What belongs to the interpreter or the system under test, and is changed for what it does.
+    "compat": {"loop", "thread"},
+    "injector/attribute": {"owner", "place.owner", "done.owner"},
+    "injector/closures": {"self.closure"},
+    "injector/proxies": {"value"},
+    "resources/tap": {"owner"},
+    # pytest's own objects, which are told what they report by whoever has something to say.
+    "plugin/compat": {
+        "case",
+        "crash",
+        "function",
+        "handle",
+        "holder",
+        "item",
+        "lf",
+        "report",
+        "reporter",
+        "session",
+        "twin",
+    },
+    "plugin/exit_status": {"session"},
+    "plugin/summary": {"session"},
+    "plugin/telling": {"bearer", "body", "report", "reports[-1]"},
+    "plugin/window": {"report"},
+    "plugin/xdist": {"report", "session"},
+}
+"""What a module may set attributes of, beside ``self``."""
+
+
+def set_from_outside(house: House) -> list[str]:
+    """Attributes that are set on an object by another one."""
+    found = []
+    for module in house.modules:
+        own = {"self", "cls", *ITS_OWN.get(module, ())}
+        for node in ast.walk(house.trees[module]):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+                owner = ast.unparse(node.value)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+                owner = ast.unparse(node.args[0])
+            else:
+                continue
+            if owner not in own:
+                found.append(f"{module}:{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
 def chance_and_clock(house: House) -> list[str]:
     """Pure stages that look at a clock or draw from the shared generator."""
     pure = ("triggers", "scenario", "notation", "contract", "schedule", "observation", "verdict", "oracles", "report")
@@ -273,6 +388,8 @@ LAWS: dict[str, Callable[[House], list[str]]] = {
     "oracles and reports never see the injector": sees_the_injector,
     "private names only in compat": private_names,
     "no module globals are rebound": global_statements,
+    "no module globals are filled": registries,
+    "nothing is set on an object from outside": set_from_outside,
     "time and chance are arguments": chance_and_clock,
     "names say something": banned_words,
 }
@@ -300,13 +417,16 @@ BREAKERS: dict[str, dict[str, str]] = {
     "oracles and reports never see the injector": {"oracles/a": "import pytest_chaos.injector.b", "injector/b": ""},
     "private names only in compat": {"hang": "import sys\nsys._getframe()"},
     "no module globals are rebound": {"hang": "def f():\n    global x\n    x = 1"},
+    "no module globals are filled": {"hang": "known = {}\ndef f(x):\n    known[x] = 1"},
+    "nothing is set on an object from outside": {"plugin/session": "def f(experiment):\n    experiment.kind = 'plain'"},
     "time and chance are arguments": {"schedule": "import random\nrandom.random()"},
     "names say something": {"report/utils": ""},
 }
 OBEYERS: dict[str, dict[str, str]] = {
-    "imports go downstream only": {
-        "triggers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_chaos.schedule import Cursor",
-        "schedule": "from pytest_chaos.triggers import Hits",
+    "imports go downstream only": {"triggers": "", "schedule": "from pytest_chaos.triggers import Hits"},
+    "no module globals are filled": {"hang": "known = {}\nknown[1] = 2\ndef f(x):\n    known = {}\n    known.x = 1"},
+    "nothing is set on an object from outside": {
+        "plugin/session": "class A:\n    def f(self, other):\n        self.a = other.b\n        other.c.append(1)"
     },
     "private names only in compat": {"compat": "import sys\nsys._getframe()", "hang": "self._lock, x.__dict__"},
     "faker only inside a function": {"faults/texts": "def f():\n    import faker"},
@@ -330,6 +450,44 @@ def test_law_sees_a_house_that_breaks_it(law: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("law", list(OBEYERS))
 def test_law_spares_a_house_that_keeps_it(law: str, tmp_path: Path) -> None:
     assert [] == LAWS[law](house_of(tmp_path, OBEYERS[law]))
+
+
+def test_a_cycle_of_types_is_a_cycle(tmp_path: Path) -> None:
+    sources = {
+        "plugin/a": "from pytest_chaos.plugin import b",
+        "plugin/b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_chaos.plugin.a import A",
+    }
+
+    assert ["plugin/a", "plugin/b"] == cycles(house_of(tmp_path, sources))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "known.append(x)",
+        "del known[x]",
+        "known.setdefault(x, []).append(1)",
+        "known.popitem()",
+    ],
+)
+def test_every_way_to_fill_a_global_is_seen(source: str, tmp_path: Path) -> None:
+    assert 1 == len(registries(house_of(tmp_path, {"hang": f"known = make()\ndef f(x):\n    {source}"})))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "run.plan = 1",
+        "run.count += 1",
+        "run.plan: int = 1",
+        "del run.plan",
+        "self.run.plan = 1",
+        "a, run.plan = 1, 2",
+        "setattr(run, name, 1)",
+    ],
+)
+def test_every_way_to_set_an_attribute_from_outside_is_seen(source: str, tmp_path: Path) -> None:
+    assert 1 == len(set_from_outside(house_of(tmp_path, {"hang": source})))
 
 
 @pytest.mark.parametrize(

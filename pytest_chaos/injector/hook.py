@@ -112,6 +112,10 @@ class Hook(ABC):
         self.has_receiver = False
         self.held: Any = None
 
+    def lead_to(self, passage: Passage | None) -> None:
+        """Let a passage decide over calls from now on, or nobody."""
+        self.passage = passage
+
     @property
     def layout(self) -> Layout:
         """The parameter slots of the function."""

@@ -113,7 +113,7 @@ class Injection:
         self.let_through = ""
         self.rule = rule
         self.text = text
-        self.points = points
+        self.points = list(points)
         self.moved: list[Point] = []
         self.covered: list[Point] = []
         self.sites: list[_Site] = []
@@ -181,6 +181,24 @@ class Injection:
     def doubles(self) -> list[Double]:
         """The test doubles that stood at its points, in front of which or behind which it acted."""
         return self._injector.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
+
+    def end(self) -> None:
+        """Let it act no more, wherever it still stands."""
+        self.is_lifted = True
+
+    def was_outranked(self) -> None:
+        """Count a call on which it wanted to act, and another rule did."""
+        self.shadowed += 1
+
+    def plan(self, is_planned: bool) -> None:
+        """Say whether its calls pass gates from now on; those that it has are of no use any more."""
+        self.retire_gates()
+        self.is_planned = is_planned
+
+    def new_gates(self) -> Gates:
+        """Return gates that are planned from the next call on."""
+        self.gates = Gates(self.cursor)
+        return self.gates
 
     def retire_gates(self) -> None:
         """Let every call be decided one by one from now on, or until new gates are made."""
@@ -456,7 +474,7 @@ class Injector:
             for point in injection.points:
                 points += self._as_it_stands(injection, point) if id(point) in gone else [point]
             self._detach(injection)
-            injection.points = points
+            injection.points[:] = points
             self._attach(injection, points)
 
     def _as_it_stands(self, injection: Injection, point: Point) -> list[Point]:
@@ -469,7 +487,7 @@ class Injector:
             return []
         if any(is_ours(new.raw) for new in found):
             return [point]  # an experiment runs inside the window of another one
-        injection.moved += found
+        injection.moved.extend(found)
         return found
 
     def _note_covered(self) -> None:
@@ -515,18 +533,18 @@ class Injector:
         """Lift one rule. Harmless when done twice, and in any order."""
         if injection.is_lifted and not injection.sites:
             return
-        injection.is_lifted = True
+        injection.end()
         self._detach(injection)
 
     def lift_all(self) -> None:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
         for injection in self.injections:
-            injection.is_lifted = True  # at once, so that none is planned anew when another one goes
+            injection.end()  # at once, so that none is planned anew when another one goes
         for injection in reversed((*self.watches, *self.injections)):
             self.lift(injection)
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
-            self._armory.left += mechanism.left_behind()
+            self._armory.left.extend(mechanism.left_behind())
         self._shadowed = []
         self._armory.tidy()
         self._armory.imports.forget(self._module_loaded)
@@ -595,7 +613,7 @@ class Injector:
 
     def _settle_receivers(self, site: _Site) -> None:
         if site.passage is not None:
-            site.passage.receivers = _receivers(site)
+            site.passage.mean(_receivers(site))
 
     def _detach(self, injection: Injection) -> None:
         changed = []
@@ -609,7 +627,7 @@ class Injector:
                     self._shadowed.append(site.mechanism)
                 site.passage = None  # it leads back here
                 del self._sites[site.key]
-        injection.sites = []
+        injection.sites.clear()
         self._plan(changed)
 
     # --- planning ahead
@@ -632,7 +650,7 @@ class Injector:
                 able = []  # calls that pass a gate and calls that are decided have one count
             for site in injection.sites:
                 site.planned = None
-        injection.is_planned = bool(able)
+        injection.plan(bool(able))
         for site in able:
             site.planned = site.rules[0]
 
@@ -712,6 +730,10 @@ class Injector:
         if was_open:
             self._note_covered()
 
+    def abandon(self) -> None:
+        """Let no rule act any more, and leave all where it is: in a forked child nobody puts it back."""
+        self._is_open = False
+
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """Let every call pass, uncounted, for a while."""
@@ -786,9 +808,7 @@ class Injector:
         try:
             if not injection.is_planned:
                 return None  # it was lifted, or another rule was armed here, at this very moment
-            if injection.gates is None:
-                injection.gates = Gates(injection.cursor)
-            gates = injection.gates
+            gates = injection.gates or injection.new_gates()
             way = gates.way_behind(entries.get())
             if not is_ours:
                 # Somebody on pytest's side calls this function too. From now on every caller is looked at.
@@ -857,8 +877,7 @@ class Injector:
             self._alone.pop().ask_each()
 
     def _decide_one_by_one(self, injection: Injection) -> None:
-        injection.retire_gates()
-        injection.is_planned = False
+        injection.plan(False)
         for site in injection.sites:
             site.planned = None
 
@@ -905,7 +924,8 @@ class Injector:
                     injection.recorded.append(winner[2])
                     self.journal.rows.append(winner[2])
                 cursor.settle(acts)
-                injection.shadowed += fault is not None and not acts and winner is not None
+                if fault is not None and not acts and winner is not None:
+                    injection.was_outranked()
         answers = site.answers if any(entry.injection.needs_answers for entry in matching) else None
         if winner is not None:
             fault, point, activation = winner
@@ -1012,7 +1032,7 @@ _INJECTORS: set[Injector] = set()
 def _close_in_child() -> None:
     """Let no fault act in a forked child: nobody there would say what it did, or lift it."""
     for injector in list(_INJECTORS):
-        injector._is_open = False
+        injector.abandon()
 
 
 if hasattr(os, "register_at_fork"):

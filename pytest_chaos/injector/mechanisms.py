@@ -12,7 +12,7 @@ from pytest_chaos.injector.closures import StandIn, StandIns
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.importing import Imports
 from pytest_chaos.injector.passage import Passage
-from pytest_chaos.injector.returned import ReturnedMechanism
+from pytest_chaos.injector.returned import ReturnedMechanism, Unwatched
 from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
 from pytest_chaos.target import Point, irreplaceable, unspliced
@@ -62,6 +62,7 @@ class Armory:
         twins: The spliced code of Python functions, or ``None`` if none is spliced.
         stand_ins: What stands in for C functions.
         imports: Tells of modules that are imported while a glob is armed.
+        unwatched: Answers of functions that cannot be watched.
         left: Places where somebody may yet put a replacement back that they found there in an earlier body.
     """
 
@@ -70,6 +71,7 @@ class Armory:
         self.twins = Twins() if can_splice else None
         self.stand_ins = StandIns()
         self.imports = Imports()
+        self.unwatched = Unwatched()
         self.left: list[Left] = []
 
     def tidy(self) -> None:
@@ -91,7 +93,7 @@ def mechanism_for(point: Point, function: FunctionType | None, armory: Armory, c
         TargetError: It stands on one instance whose attributes cannot be replaced, or has no name, and is not spliced.
     """
     if point.through:
-        return ReturnedMechanism(point, armory.aliases, covered)
+        return ReturnedMechanism(point, armory.aliases, covered, armory.unwatched)
     if point.adapter:
         return AdapterMechanism(point, armory.aliases)
     if function is not None and armory.twins is not None and not (point.inherited and _is_inherited_static(point)):

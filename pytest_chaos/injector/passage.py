@@ -57,6 +57,10 @@ class Passage:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
 
+    def mean(self, receivers: tuple[Callable[[Any], bool], ...]) -> None:
+        """Decide over calls on these receivers only, from now on; over all if there are none."""
+        self.receivers = receivers
+
     def means(self, receiver: object) -> bool:
         """Tell whether a call on this receiver is to be decided at all; most others are let go here."""
         for is_meant in self.receivers:  # noqa: SIM110  # nothing is called that a fault may stand on

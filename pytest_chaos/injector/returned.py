@@ -46,17 +46,27 @@ _PLAIN = (
     BaseException,
 )
 _MISSING = object()
-_HEARERS: list[Callable[[str], None]] = []
 
 
-@contextlib.contextmanager
-def problems_told_to(hearer: Callable[[str], None]) -> Iterator[None]:
-    """Tell somebody of answers that cannot be watched; the innermost one hears."""
-    _HEARERS.append(hearer)
-    try:
-        yield
-    finally:
-        _HEARERS.remove(hearer)
+class Unwatched:
+    """Answers that cannot be watched, and who is told of them."""
+
+    def __init__(self) -> None:
+        self._hearers: list[Callable[[str], None]] = []
+
+    @contextlib.contextmanager
+    def told_to(self, hearer: Callable[[str], None]) -> Iterator[None]:
+        """Tell somebody; the innermost one hears."""
+        self._hearers.append(hearer)
+        try:
+            yield
+        finally:
+            self._hearers.remove(hearer)
+
+    def tell(self, problem: str) -> None:
+        """Tell of one, if anybody listens."""
+        if self._hearers:
+            self._hearers[-1](problem)
 
 
 class _Trail:
@@ -66,10 +76,15 @@ class _Trail:
         passage: Where the call at the end passes, or ``None`` while no fault is there.
     """
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, unwatched: Unwatched) -> None:
         self.point = point
+        self.unwatched = unwatched
         self.passage: Passage | None = None
         self.legs = [_Leg(self, depth) for depth in range(len(point.through))]
+
+    def begin(self, passage: Passage) -> None:
+        """Let calls at its end go through a passage from now on."""
+        self.passage = passage
 
     def end(self) -> None:
         """Let everything pass from now on, and say what was doubted all the time."""
@@ -156,7 +171,7 @@ class _Leg:
                 )
                 strike.withdraw()
                 return None
-            strike.kind = kind
+            strike.meets(kind)
             return strike
 
         return Passage(kind, decide_as, passage.place)
@@ -164,8 +179,7 @@ class _Leg:
     def _complain(self, what: str) -> None:
         point = self._trail.point
         called = ".".join(point.text.split(".")[: self._depth - len(self._trail.legs)])
-        if _HEARERS:
-            _HEARERS[-1](f"target {point.text}: {called} returned {what}")
+        self._trail.unwatched.tell(f"target {point.text}: {called} returned {what}")
 
 
 def _a(value: Any) -> str:
@@ -190,17 +204,18 @@ class ReturnedMechanism:
         point: The function, and the names that lead on from what it returned.
         aliases: The session's alias index.
         covered: Where replacements stand.
+        unwatched: Is told of answers that cannot be watched.
     """
 
     is_by_function = False
     entries = None  # every call is decided: a value is watched by many, and a gate belongs to one
     stand_in = None
 
-    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered) -> None:
+    def __init__(self, point: Point, aliases: AliasIndex, covered: Covered, unwatched: Unwatched) -> None:
         self._point = point
         self._aliases = aliases
         self._covered = covered
-        self._trail = _Trail(point)
+        self._trail = _Trail(point, unwatched)
         self._source: Source | None = None
         self._adapted = AdapterMechanism(point, aliases) if point.adapter else None
 
@@ -221,7 +236,7 @@ class ReturnedMechanism:
         else:
             self._source = source_at(self._point, self._aliases, self._covered)
             self._source.join(self._take)
-        self._trail.passage = passage
+        self._trail.begin(passage)
 
     def remove(self) -> None:
         """Let what was returned go its own way, and put the function back. Harmless when done twice."""

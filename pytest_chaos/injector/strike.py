@@ -174,6 +174,10 @@ class Strike:
         finally:
             GUARD.inside = before
 
+    def meets(self, kind: Kind) -> None:
+        """Say what sort of callable it has met, where that is known only from an answer."""
+        self.kind = kind
+
     def withdraw(self) -> None:
         """Say that this was no activation after all."""
         self._scene.withdraw(self.activation)

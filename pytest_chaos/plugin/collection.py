@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -78,9 +79,9 @@ class Collected:
             if not _is_others(item):
                 self.errors.append(error)
             return False
-        found.rules, wrong = check_all(found.rules)
+        rules, wrong = check_all(found.rules)
         self.errors.extend(wrong)
-        item.stash[SPECIFICATION] = found
+        item.stash[SPECIFICATION] = replace(found, rules=rules)
         return False
 
     def rules(self) -> Iterable[list[Rule]]:

@@ -189,7 +189,7 @@ class ChaosSession:
             return
         collected = Collected(context, planner, session.items)
         collected.read(self._wanted)
-        self._results.complaints += planner.complaints
+        self._results.complaints.extend(planner.complaints)
         if collected.errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, collected.errors))))
