@@ -39,6 +39,7 @@ ORDER = (
     "grammar",
     "notation",
     "boundaries",
+    "catalogue",
     "contract",
     "schedule",
     "journal",
