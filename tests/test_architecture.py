@@ -38,7 +38,6 @@ ORDER = (
     "scenario",
     "grammar",
     "notation",
-    "boundaries",
     "catalogue",
     "contract",
     "schedule",

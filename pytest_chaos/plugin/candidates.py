@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-from pytest_chaos.boundaries import LIBRARIES
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.provenance import Provenance
@@ -24,10 +24,12 @@ class Candidates:
 
     Args:
         provenance: Tells the project's modules.
+        libraries: What users call the libraries whose boundaries are known.
     """
 
-    def __init__(self, provenance: Provenance) -> None:
+    def __init__(self, provenance: Provenance, libraries: Sequence[str]) -> None:
         self._provenance = provenance
+        self._libraries = libraries
         self._counts: Counter[str] = Counter()
         self._callers: dict[str, str] = {}
         self._tests = 0
@@ -72,7 +74,7 @@ class Candidates:
 
     def lines(self) -> list[str]:
         """Return what to say where nothing was explored."""
-        known = ", ".join(LIBRARIES)
+        known = ", ".join(self._libraries)
         lines = [f"no test reached a boundary that is known without configuration ({known})"]
         if not self._counts:
             return [

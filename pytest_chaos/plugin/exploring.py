@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_chaos.boundaries import loaded
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Plain, Watched
 from pytest_chaos.explorer import Explorer, Key, Scenario, Tally, is_random, rule_label, seeds_of, unique_label
@@ -86,7 +85,7 @@ class Exploring:
         marks: dict[pytest.Item, Exploration | None] = {}
         for item in items:
             try:
-                marks[item] = exploration_of(item)
+                marks[item] = exploration_of(item, settings.catalogue)
             except SpecificationError as error:
                 errors.append(error)
         targets = self._targets_for_all(any(marks.values()), is_empty=not items)
@@ -120,17 +119,20 @@ class Exploring:
         """Return what tests are swept over whose markers name nothing."""
         settings = self._settings
         targets = [target for target, _ in settings.targets]
-        imported = loaded()
-        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
-        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        named = settings.catalogue.imported(settings.libraries) if settings.libraries else []
+        targets += [parse_target(boundary.target) for boundary in named]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in named)]
         if missing and not is_empty:
             self._session.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
         is_asked = bool(targets or missing or settings.scenarios or settings.replay or has_marks)
         self._is_sweep = settings.sweeps and not is_asked
         if self._is_sweep:
-            targets = [parse_target(boundary.target) for boundary in imported]
-            self.candidates = Candidates(self._session.laboratory.provenance)
+            targets = [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
+            self.candidates = self._new_candidates()
         return targets
+
+    def _new_candidates(self) -> Candidates:
+        return Candidates(self._session.laboratory.provenance, self._settings.catalogue.libraries)
 
     def _plan(
         self,
@@ -150,9 +152,9 @@ class Exploring:
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
         if mark is not None and not settings.replay:
-            own = [(checked_target(target, place), place) for target, place in mark.targets]
+            own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
-            targets = targets or [parse_target(boundary.target) for boundary in loaded()]
+            targets = targets or [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
         if not (targets or scenarios or replays):
             return None
         rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
@@ -317,7 +319,7 @@ class Exploring:
         self._late_errors.update(told["late errors"])
         self.plan_lines += told["plan"]
         if told["candidates"] is not None:
-            self.candidates = self.candidates or Candidates(self._session.laboratory.provenance)
+            self.candidates = self.candidates or self._new_candidates()
             self.candidates.hear(told["candidates"])
 
     def late_errors(self) -> list[str]:
@@ -375,7 +377,7 @@ class Exploring:
             chosen = plan.mark.faults if plan.mark.faults is not None else self._settings.faults
             if chosen is not None:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
-            return offers(point, spot[1], calls.limit, sources)
+            return offers(point, spot[1], calls.limit, sources, self._settings.catalogue)
 
         hook, test = item.ihook.pytest_chaos_keep_scenario, compat.plain_id(item)
         is_asked = bool(hook.get_hookimpls())
@@ -482,7 +484,8 @@ class FreshRun:
         targets = [check_target(parse_target(text)) for text in self._question.targets]
         contract = specification_of(item, self._session.settings.contract).contract
         watched = self._exploring.watched_of(targets)
-        plan = TestPlan(watched, targets, [], exploration_of(item) or Exploration(), contract)
+        mark = exploration_of(item, self._session.settings.catalogue) or Exploration()
+        plan = TestPlan(watched, targets, [], mark, contract)
         scenarios = [
             Scenario(f"scenario {number}", one, "rule", ("", "", ""), seed, spares)
             for number, (one, seed, spares) in enumerate(rules)
