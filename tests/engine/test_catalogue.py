@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +24,9 @@ from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reader import read_index, read_library
 from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
+from pytest_chaos.faults.base import Fault, FaultyCall
 from pytest_chaos.notation import parse_target
+from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
 
 SHIPPED = Catalogue()
@@ -62,6 +72,265 @@ def test_no_library_is_beneath_itself() -> None:
                 others |= beneath[middle]
 
     assert [name for name, others in beneath.items() if name in others] == []
+
+
+# --- where limit and dependency are read, looked at in real calls
+
+MISSING = object()
+
+
+class NotMade(ConnectionError):
+    """The call was looked at, and goes no further."""
+
+
+@dataclass(frozen=True)
+class LookedAt(Fault):
+    """Reads what an entry says of a call, and ends the call."""
+
+    boundary: Boundary
+    seen: list[tuple[Any, dict[str, Any]]] = field(compare=False)
+
+    def act(self, call: FaultyCall) -> Any:
+        args, named = call.arguments()
+
+        def first(paths: Sequence[str], tells: Callable[[Any], bool]) -> Any:
+            found = (follow(path, call.receiver, args, named) for path in paths)
+            return next((value for value in found if tells(value)), MISSING)
+
+        limit = first(self.boundary.limit, lambda value: value is None or isinstance(value, int | float | tuple))
+        parts = {
+            part.name: first(getattr(self.boundary.dependency, part.name), lambda value: value not in (None, MISSING))
+            for part in fields(Dependency)
+        }
+        told = {part: value for part, value in parts.items() if value is not MISSING}
+        self.seen.append((self.boundary.own_limit_s if limit is MISSING else limit, told))
+        raise NotMade
+
+
+def follow(path: str, receiver: Any, args: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """Return what a path leads to, as ``pytest_chaos.catalogue.boundary`` describes it, or ``MISSING``."""
+    module, colon, rest = path.rpartition(":")
+    root, *steps = rest.split(".")
+    try:
+        if colon:
+            value = step(sys.modules[module], root)
+        elif root == "self":
+            value = receiver
+        else:
+            value = args[int(root)] if root.isdigit() else named[root]
+        for name in steps:
+            value = step(value, name)
+    except (LookupError, AttributeError, OSError):
+        return MISSING
+    return value
+
+
+def step(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping) or name.isdigit():
+        return value[int(name) if name.isdigit() else name]
+    return getattr(value, name[:-2])() if name.endswith("()") else getattr(value, name)
+
+
+@pytest.fixture
+def address() -> Iterator[tuple[str, int]]:
+    """Where somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()
+
+
+@pytest.fixture
+def look(lab: Any) -> Callable[[str, Callable[[], Any]], tuple[Any, dict[str, Any]]]:
+    """Return the limit and the parts of the dependency of the one call of a boundary that a body makes."""
+
+    def looked(target: str, body: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+        boundary = SHIPPED.at(target)
+        assert boundary is not None
+        fault = LookedAt(boundary, [])
+        with lab.window(Rule(parse_target(target), (Term(fault),))), pytest.raises(NotMade):
+            body()
+        (seen,) = fault.seen
+        return seen
+
+    return looked
+
+
+def test_limit_and_address_of_a_new_connection_are_read(look: Any, address: Any) -> None:
+    target = "socket:create_connection"
+
+    assert look(target, lambda: socket.create_connection(address, timeout=2.0)) == (2.0, {"address": address})
+    assert look(target, lambda: socket.create_connection(address, None)) == (None, {"address": address})
+    assert look(target, lambda: socket.create_connection(address)) == (None, {"address": address})
+
+
+def test_default_of_the_process_limits_a_connection_that_is_told_nothing(
+    look: Any, address: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getdefaulttimeout", lambda: 3.0)
+
+    assert look("socket:create_connection", lambda: socket.create_connection(address))[0] == 3.0
+    assert look("urllib.request:urlopen", lambda: urllib.request.urlopen("http://bank/"))[0] == 3.0
+
+
+@pytest.mark.parametrize("limit", [4.0, None])
+def test_limit_and_peer_of_a_socket_are_read(look: Any, address: Any, limit: float | None) -> None:
+    with socket.socket() as one, socket.create_connection(address) as other:
+        one.settimeout(limit)
+        other.settimeout(limit)
+        assert look("socket:socket.connect", lambda: one.connect(address)) == (limit, {"address": address})
+        assert look("socket:socket.recv", lambda: other.recv(1)) == (limit, {"address": address})
+        assert look("socket:socket.sendall", lambda: other.sendall(b"x")) == (limit, {"address": address})
+
+
+def test_database_is_read_and_its_connection_stands_for_it(look: Any) -> None:
+    assert look("sqlite3:connect", lambda: sqlite3.connect(":memory:")) == (None, {"path": ":memory:"})
+    assert look("sqlite3:connect", lambda: sqlite3.connect(database="notes.db"))[1] == {"path": "notes.db"}
+    made: list[Any] = []
+
+    def body(use: Callable[[Any], Any]) -> Any:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            made.append(connection)
+            use(connection)
+
+    for target, use in (
+        ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
+        ("sqlite3:Connection.commit", lambda connection: connection.commit()),
+    ):
+        _, told = look(target, lambda use=use: body(use))
+        assert told == {"maker": made[-1]}
+
+
+def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+
+    assert look("builtins:open", lambda: open(path).close()) == (None, {"path": path})
+    assert look("builtins:open", lambda: open(file=str(path)).close()) == (None, {"path": str(path)})
+
+
+def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
+    assert look("subprocess:run", lambda: subprocess.run(["true"], timeout=5)) == (5, {"program": ["true"]})
+    assert look("subprocess:run", lambda: subprocess.run(args="true")) == (None, {"program": "true"})
+    assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == (None, {"program": ["true"]})
+
+
+def test_limit_and_url_of_urlopen_are_read(look: Any) -> None:
+    target, url = "urllib.request:urlopen", "http://bank/"
+
+    assert look(target, lambda: urllib.request.urlopen(url, timeout=6)) == (6, {"url": url})
+    assert look(target, lambda: urllib.request.urlopen(urllib.request.Request(url))) == (None, {"url": url})
+
+
+def test_limit_and_url_of_requests_are_read(look: Any) -> None:
+    requests = pytest.importorskip("requests")
+    target, url = "requests.sessions:Session.request", "http://bank/"
+
+    assert look(target, lambda: requests.get(url, timeout=(1, 7))) == ((1, 7), {"url": url})
+    assert look(target, lambda: requests.Session().put(url)) == (None, {"url": url})
+
+
+@pytest.mark.parametrize(
+    ("client", "call", "limit"), [({}, {}, 5.0), ({"timeout": 8}, {}, 8), ({}, {"timeout": None}, None)]
+)
+def test_limit_and_url_of_httpx_are_read(look: Any, client: Any, call: Any, limit: Any) -> None:
+    httpx = pytest.importorskip("httpx")
+
+    def sync() -> Any:
+        with httpx.Client(**client) as made:
+            return made.get("http://bank/", **call)
+
+    async def soon() -> Any:
+        async with httpx.AsyncClient(**client) as made:
+            return await made.get("http://bank/", **call)
+
+    for target, body in (("httpx:Client.send", sync), ("httpx:AsyncClient.send", lambda: asyncio.run(soon()))):
+        assert look(target, body) == (limit, {"url": httpx.URL("http://bank/")})
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "dependency"),
+    [
+        ("redis://bank:1", {"socket_timeout": 9}, {"host": "bank", "port": 1}),
+        ("redis://bank:1", {"socket_timeout": None}, {"host": "bank", "port": 1}),
+        ("unix:///bank", {}, {"path": "/bank"}),
+    ],
+)
+def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, dependency: Any) -> None:
+    """What nobody says is the release's own."""
+    redis, soon = pytest.importorskip("redis"), pytest.importorskip("redis.asyncio")
+    limit = options.get("socket_timeout", getattr(redis.connection, "DEFAULT_SOCKET_TIMEOUT", None))
+
+    async def body() -> Any:
+        async with soon.Redis.from_url(url, **options) as made:
+            return await made.get("x")
+
+    for target, make in (
+        ("redis.client:Redis.execute_command", lambda: redis.Redis.from_url(url, **options).get("x")),
+        ("redis.asyncio.client:Redis.execute_command", lambda: asyncio.run(body())),
+    ):
+        assert look(target, make) == (limit, dependency)
+
+
+def test_client_of_redis_says_where_it_goes(look: Any) -> None:
+    redis = pytest.importorskip("redis")
+    client = redis.Redis("bank", 1, socket_timeout=2)
+
+    assert look("redis.client:Redis.execute_command", client.ping) == (2, {"host": "bank", "port": 1})
+
+
+def fetches_a_file(folder: Path) -> Any:
+    return urllib.request.urlopen(Path(__file__).as_uri())
+
+
+def fetches(folder: Path) -> Any:
+    return urllib.request.urlopen("http://127.0.0.1:9/")
+
+
+def requests_with_a_password(folder: Path) -> Any:
+    (folder / "netrc").write_text("machine 127.0.0.1 login me password secret", encoding="utf-8")
+    return pytest.importorskip("requests").get("http://127.0.0.1:9/")
+
+
+def gets(folder: Path) -> Any:
+    return pytest.importorskip("httpx").get("http://127.0.0.1:9/", trust_env=False)
+
+
+def pings(folder: Path) -> Any:
+    return pytest.importorskip("redis").Redis("127.0.0.1", 9, retry=None).ping()
+
+
+def runs(folder: Path) -> Any:
+    return subprocess.run([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+
+
+BENEATH = {
+    ("urllib", "open"): ("builtins:open", fetches_a_file),
+    ("urllib", "socket"): ("socket:create_connection", fetches),
+    ("requests", "open"): ("builtins:open", requests_with_a_password),
+    ("requests", "socket"): ("socket:socket.connect", requests_with_a_password),
+    ("httpx", "socket"): ("socket:create_connection", gets),
+    ("redis", "socket"): ("socket:socket.connect", pings),
+    ("subprocess", "open"): ("builtins:open", runs),
+}
+
+
+def test_what_stands_beneath_a_library_is_looked_at_below() -> None:
+    assert set(BENEATH) == {(name, other) for name in SHIPPED.libraries for other in SHIPPED.library(name).beneath}
+
+
+@pytest.mark.parametrize(("library", "beneath"), BENEATH)
+def test_call_of_a_library_leads_to_what_stands_beneath_it(
+    lab: Any, library: str, beneath: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, body = BENEATH[library, beneath]
+    boundary = SHIPPED.at(target)
+    assert boundary is not None and boundary.library == beneath
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    fault = LookedAt(boundary, [])
+    with lab.window(Rule(parse_target(target), (Term(fault),))), contextlib.suppress(Exception):
+        body(tmp_path)
+
+    assert fault.seen != []
 
 
 # --- what is looked up
