@@ -12,7 +12,8 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pytest_chaos.boundaries import BOUNDARIES, Boundary, boundary_at
+from pytest_chaos.catalogue.boundary import Boundary
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Scope, Sources
 from pytest_chaos.errors import ChaosError
 from pytest_chaos.faults.annotations import answer_hint, arms_of
@@ -34,7 +35,7 @@ _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources) -> list[Fault]:
+def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources, catalogue: Catalogue) -> list[Fault]:
     """Return the faults that a call can meet, the quick ones first.
 
     Args:
@@ -43,16 +44,17 @@ def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources) 
         limit: The timeout that the call was given; without ``seconds`` it takes one and was given none, so that it
             cannot time out.
         sources: Syntax trees.
+        catalogue: The boundaries that are known.
     """
     can_time_out = limit is None or limit.seconds is not None
-    boundary = boundary_at(point.text)
+    boundary = catalogue.at(point.text)
     faults: list[Fault] = []
     if boundary is not None:
         faults += _of_boundary(boundary, can_time_out=limit is not None and limit.seconds is not None)
     function = _function_of(point.raw)
     if function is not None and boundary is None:
         faults += [Raise(cls) for cls in _raised(function, sources) if can_time_out or not _is_timeout(cls)]
-        for reached in _reached(function, sources):
+        for reached in _reached(function, sources, catalogue):
             faults += _of_boundary(reached, can_time_out=can_time_out)
     if boundary is None:
         faults += [Raise(cls) for cls in _caught(site, sources) if can_time_out or not _is_timeout(cls)]
@@ -69,8 +71,9 @@ def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources) 
 
 
 def _of_boundary(boundary: Boundary, *, can_time_out: bool) -> list[Fault]:
-    texts = (*boundary.faults, *(boundary.late if can_time_out else ()))
-    return [parse(f"{boundary.target} = {text}")[0].chain[0].fault for text in texts]
+    late = boundary.late if can_time_out or boundary.own_limit_s is not None else ()
+    # Read anew, for a module that a test imports again has other classes.
+    return [parse(f"{boundary.target} = {text}")[0].chain[0].fault for text in (*boundary.faults, *late)]
 
 
 def _function_of(raw: Any) -> types.FunctionType | None:
@@ -129,7 +132,7 @@ def _caught(site: CallSite, sources: Sources) -> Iterator[type[Exception]]:
                     yield from _offerable(value if isinstance(value, tuple) else [value])
 
 
-def _reached(function: types.FunctionType, sources: Sources) -> Iterator[Boundary]:
+def _reached(function: types.FunctionType, sources: Sources, catalogue: Catalogue) -> Iterator[Boundary]:
     """Yield the boundaries that a function's own body calls by name."""
     definition = _definition(function.__code__, function.__globals__, sources)
     if definition is None:
@@ -137,19 +140,9 @@ def _reached(function: types.FunctionType, sources: Sources) -> Iterator[Boundar
     scope = Scope(function.__code__, function.__globals__)
     for node in _own(definition):
         if isinstance(node, ast.Call):
-            name = _name_of(scope.value(node.func))
-            yield from (boundary for boundary in BOUNDARIES if name and _names(boundary, name))
-
-
-def _names(boundary: Boundary, name: str) -> bool:
-    aliases = {
-        "_sqlite3:connect": "sqlite3:connect",
-        "_io:open": "builtins:open",
-        "io:open": "builtins:open",
-        **{f"requests.api:{verb}": "requests.sessions:Session.request" for verb in ("get", "post", "put", "request")},
-        **{f"httpx:{verb}": "httpx:Client.send" for verb in ("get", "post", "put", "request")},
-    }
-    return boundary.target == aliases.get(name, name)
+            boundary = catalogue.called(_name_of(scope.value(node.func)))
+            if boundary is not None:
+                yield boundary
 
 
 def _name_of(value: Any) -> str:

@@ -38,7 +38,7 @@ ORDER = (
     "scenario",
     "grammar",
     "notation",
-    "boundaries",
+    "catalogue",
     "contract",
     "schedule",
     "journal",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-from pytest_chaos.boundaries import LIBRARIES
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.plan import Observed
 from pytest_chaos.provenance import Provenance
@@ -89,9 +89,13 @@ class CandidateCalls:
         self._counts.update(told["counts"])
         self._callers.update(told["callers"])
 
-    def lines(self) -> list[str]:
-        """Return what to say where nothing was explored."""
-        known = ", ".join(LIBRARIES)
+    def lines(self, libraries: Sequence[str]) -> list[str]:
+        """Return what to say where nothing was explored.
+
+        Args:
+            libraries: What users call the libraries whose boundaries are known.
+        """
+        known = ", ".join(libraries)
         lines = [f"no test reached a boundary that is known without configuration ({known})"]
         if not self._counts:
             return [

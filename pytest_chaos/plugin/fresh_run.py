@@ -47,7 +47,8 @@ class FreshRun:
         targets = [check_target(parse_target(text)) for text in self._question.targets]
         contract = specification_of(item, self._context.settings.contract).contract
         watched = self._planner.watched_of(targets)
-        plan = TestPlan(watched, targets, [], exploration_of(item) or Exploration(), contract)
+        mark = exploration_of(item, self._context.settings.catalogue) or Exploration()
+        plan = TestPlan(watched, targets, [], mark, contract)
         scenarios = [
             Scenario(f"scenario {number}", one, "rule", ("", "", ""), seed, spares)
             for number, (one, seed, spares) in enumerate(rules)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault, as_fault, checked_seconds
@@ -106,8 +107,12 @@ class Exploration:
 _EXPLORE_KEYWORDS = ("faults", "driver", "recovery_within", "limit")
 
 
-def exploration_of(item: pytest.Item) -> Exploration | None:
+def exploration_of(item: pytest.Item, catalogue: Catalogue) -> Exploration | None:
     """Return what the marker ``chaos_explore`` of an item says, or ``None`` if it has none.
+
+    Args:
+        item: The test.
+        catalogue: The boundaries that are known, whose libraries the marker may name.
 
     Raises:
         SpecificationError: The marker is wrong; the error names its line.
@@ -118,12 +123,12 @@ def exploration_of(item: pytest.Item) -> Exploration | None:
     node, mark, index = marks[0]
     place = _place(item, node, "chaos_explore", index)
     try:
-        return _read_explore(mark, place)
+        return _read_explore(mark, place, catalogue)
     except SpecificationError as error:
         raise error.at(place) from None
 
 
-def _read_explore(mark: pytest.Mark, place: str) -> Exploration:
+def _read_explore(mark: pytest.Mark, place: str, catalogue: Catalogue) -> Exploration:
     for name, value in mark.kwargs.items():
         if name not in _EXPLORE_KEYWORDS:
             raise SpecificationError(
@@ -132,7 +137,10 @@ def _read_explore(mark: pytest.Mark, place: str) -> Exploration:
             )
     targets: list[tuple[Target, str]] = []
     for target in mark.args:
-        targets.extend(read_target(target, place) if isinstance(target, str) else [(target_of(target), place)])
+        if isinstance(target, str):
+            targets.extend(read_target(target, place, catalogue))
+        else:
+            targets.append((target_of(target), place))
     faults = mark.kwargs.get("faults")
     if faults is not None:
         given = [faults] if isinstance(faults, str) or not isinstance(faults, Iterable) else list(faults)

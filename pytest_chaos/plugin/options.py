@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.boundaries import BOUNDARIES, LIBRARIES
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault
@@ -71,6 +71,7 @@ class Settings:
         leaks: How strictly leaks of tests that are not disturbed are judged.
         filters: Leftovers that nobody wants to be told of.
         ignores_current: Whether what threads of the session's start make later is ignored too.
+        catalogue: The boundaries that are known.
     """
 
     seed: int = 0
@@ -94,6 +95,7 @@ class Settings:
     leaks: LeakLevel = "off"
     filters: list[Filter] = field(default_factory=list)
     ignores_current: bool = False
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @property
     def rules(self) -> list[Rule]:
@@ -119,7 +121,7 @@ class Settings:
         self.targets = []
         for target, place in targets:
             try:
-                self.targets.append((checked_target(target, place), place))
+                self.targets.append((checked_target(target, place, self.catalogue), place))
             except SpecificationError as error:
                 errors.append(error)
         return errors
@@ -183,10 +185,12 @@ def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -
         settings.targets = []
         settings.libraries = []
     for text in texts:
-        if text in LIBRARIES:
+        if text == "none":
+            continue
+        if text in settings.catalogue.libraries:
             settings.libraries.append(text)
-        elif text != "none":
-            settings.targets.extend(collect(read_target, text, "--chaos-target") or [])
+        else:
+            settings.targets.extend(collect(read_target, text, "--chaos-target", settings.catalogue) or [])
     if texts := config.getoption("chaos_fault"):
         settings.faults = [fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None]
     settings.runs = collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1
@@ -242,22 +246,22 @@ def _refuse_scope(scope: str) -> None:
     )
 
 
-def read_target(text: str, place: str) -> list[tuple[Target, str]]:
-    """Return the targets of a text: one, or those of a well-known library by its name, as far as it is imported.
+def read_target(text: str, place: str, catalogue: Catalogue) -> list[tuple[Target, str]]:
+    """Return the targets of a text: one, or those of a well-known library by its name.
 
     Raises:
         SpecificationError: It is no target.
     """
-    if text in LIBRARIES:
+    if text in catalogue.libraries:
         # Also those that nobody has imported: options are read before the tests, which may.
-        return [(parse_target(one.target), place) for one in BOUNDARIES if one.library == text]
+        return [(parse_target(one.target), place) for one in catalogue.library(text).boundaries]
     try:
         return [(parse_target(text), place)]
     except SpecificationError as error:
         raise error.at(place) from None
 
 
-def checked_target(target: Target, place: str) -> Target:
+def checked_target(target: Target, place: str, catalogue: Catalogue) -> Target:
     """Look up what a target of a sweep names, and return it in canonical form.
 
     Raises:
@@ -268,8 +272,9 @@ def checked_target(target: Target, place: str) -> Target:
     except SpecificationError as error:
         remedy = error.remedy
         if not target.name and target.module.isidentifier():  # it may have been meant for a library's name
-            close = near_misses(target.module, LIBRARIES).replace("Did you mean", "As a library, did you mean")
-            names = close or f"Well-known libraries are {', '.join(LIBRARIES)}."
+            libraries = catalogue.libraries
+            close = near_misses(target.module, libraries).replace("Did you mean", "As a library, did you mean")
+            names = close or f"Well-known libraries are {', '.join(libraries)}."
             remedy = f"{remedy} {names}".lstrip()
         raise SpecificationError(error.what, place=error.place or place, remedy=remedy) from None
 
@@ -506,7 +511,7 @@ def _read_table(
     if not isinstance(suites, dict):
         errors.append(SpecificationError(f"suites must be tables, got {suites!r}", place=place))
         suites = {}
-    read = {name: _suite(name, suite, place, errors) for name, suite in suites.items()}
+    read = {name: _suite(name, suite, place, errors, settings.catalogue) for name, suite in suites.items()}
     asked = config.getoption("chaos_suite")
     for name in asked:
         if name not in read:
@@ -560,18 +565,19 @@ class _Suite:
     contract: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _suite(name: str, suite: object, place: str, errors: list[SpecificationError]) -> _Suite:
+def _suite(name: str, suite: object, place: str, errors: list[SpecificationError], catalogue: Catalogue) -> _Suite:
     place = f"{place}, suite {name!r}"
     found = _Suite()
     if not isinstance(suite, dict):
         errors.append(SpecificationError(f"a suite must be a table, got {suite!r}", place=place))
         return found
     _refuse_unknown(suite, _SUITE_KEYS, place, errors)
-    for text in _texts(suite.get("targets", []), f"{place}, targets", errors):
-        if text in LIBRARIES:
+    at = f"{place}, targets"
+    for text in _texts(suite.get("targets", []), at, errors):
+        if text in catalogue.libraries:
             found.libraries.append(text)
         else:
-            found.targets.extend(_collect(read_target, errors, f"{place}, targets", text, f"{place}, targets") or [])
+            found.targets.extend(_collect(read_target, errors, at, text, at, catalogue) or [])
     for text in _texts(suite.get("faults", []), f"{place}, faults", errors):
         fault = _collect(read_fault, errors, f"{place}, faults", text, f"{place}, faults")
         found.faults.extend([] if fault is None else [fault])

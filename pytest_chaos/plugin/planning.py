@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 import pytest
 
-from pytest_chaos.boundaries import loaded
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract
 from pytest_chaos.errors import SpecificationError
@@ -94,7 +93,7 @@ class Planner:
         marks: dict[pytest.Item, Exploration | None] = {}
         for item in items:
             try:
-                marks[item] = exploration_of(item)
+                marks[item] = exploration_of(item, settings.catalogue)
             except SpecificationError as error:
                 errors.append(error)
         targets = self._targets_for_all(any(marks.values()), is_empty=not items)
@@ -128,15 +127,15 @@ class Planner:
         """Return what tests are swept over whose markers name nothing."""
         settings = self._settings
         targets = [target for target, _ in settings.targets]
-        imported = loaded()
-        targets += [parse_target(boundary.target) for boundary in imported if boundary.library in settings.libraries]
-        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in imported)]
+        named = settings.catalogue.imported(settings.libraries) if settings.libraries else []
+        targets += [parse_target(boundary.target) for boundary in named]
+        missing = [name for name in settings.libraries if all(boundary.library != name for boundary in named)]
         if missing and not is_empty:
             self.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
         is_asked = bool(targets or missing or settings.scenarios or settings.replay or has_marks)
         self.is_sweep = settings.sweeps and not is_asked
         if self.is_sweep:
-            targets = [parse_target(boundary.target) for boundary in imported]
+            targets = [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
         return targets
 
     def _plan(
@@ -157,9 +156,9 @@ class Planner:
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
         if mark is not None and not settings.replay:
-            own = [(checked_target(target, place), place) for target, place in mark.targets]
+            own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
-            targets = targets or [parse_target(boundary.target) for boundary in loaded()]
+            targets = targets or [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
         if not (targets or scenarios or replays):
             return None
         rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
@@ -273,7 +272,7 @@ class Planner:
             chosen = plan.mark.faults if plan.mark.faults is not None else self._settings.faults
             if chosen is not None:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
-            return offers(point, spot[1], calls.limit, sources)
+            return offers(point, spot[1], calls.limit, sources, self._settings.catalogue)
 
         hook, test = item.ihook.pytest_chaos_keep_scenario, compat.plain_id(item)
         is_asked = bool(hook.get_hookimpls())

@@ -53,7 +53,7 @@ def write(
     planned = ledger.plan_lines
     if ledger.candidates is not None and not any(tally.tests for tally in ledger.tallies):
         is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in ledger.tallies)
-        explored = ledger.candidates.lines() if is_first_run else []
+        explored = ledger.candidates.lines(settings.catalogue.libraries) if is_first_run else []
     elif ledger.candidates is not None:
         explored.append(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "

@@ -28,7 +28,7 @@ from pytest_chaos import (
     format_scenario,
     parse,
 )
-from pytest_chaos.boundaries import BOUNDARIES, LIBRARIES
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.contract import KEYS, LATER_KEYS, Contract
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.faults.words import FAULT_WORDS
@@ -313,9 +313,10 @@ def test_every_oracle_and_every_kind_of_its_evidence_is_documented():
 def test_well_known_libraries_are_documented():
     """Their names and all of their boundaries."""
     rows = rows_of(section(page("targets"), "## Well-known libraries"))[1:]
+    catalogue = Catalogue()
 
     assert {cells[0].strip("`"): re.findall(r"`([^`]+)`", cells[1]) for cells in rows} == {
-        name: [boundary.target for boundary in BOUNDARIES if boundary.library == name] for name in LIBRARIES
+        name: [boundary.target for boundary in catalogue.library(name).boundaries] for name in catalogue.libraries
     }
 
 
@@ -329,8 +330,9 @@ def test_errors_and_hangs_of_well_known_libraries_are_documented():
     rows = rows_of(section(page("targets"), "## Well-known libraries"))[1:]
     documented = {cells[0].strip("`"): (set(re.findall(r"`([^`]+)`", cells[2])), cells[3]) for cells in rows}
 
-    for name in LIBRARIES:
-        own = [boundary for boundary in BOUNDARIES if boundary.library == name]
+    catalogue = Catalogue()
+    for name in catalogue.libraries:
+        own = catalogue.library(name).boundaries
         errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late)}
         assert len({boundary.hangs for boundary in own}) == 1, "one word says it for all of them"
         assert documented[name] == (errors, "yes" if own[0].hangs else "no")

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import format_rule, parse
-from pytest_chaos.boundaries import BOUNDARIES, LIBRARIES, Boundary, boundary_at, loaded
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Sources
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.notation import format_fault, parse_target
@@ -21,6 +20,8 @@ SHOP = """
     import json
     import subprocess
     import urllib.request
+
+    import httpx
     from typing import Optional
 
     class BankDown(Exception): pass
@@ -63,6 +64,7 @@ SHOP = """
     def fetches(): return urllib.request.urlopen("http://x/", timeout=1)
     def runs(): return subprocess.run(["true"])
     def opens(): return open("/dev/null")
+    def gets(): return httpx.get("http://x/")
 
     async def soon(): raise BankDown
 
@@ -133,7 +135,7 @@ def offered(target: str, caller: Any, limit: Limit | None = None) -> list[str]:
     line = next((first + n for n, text in enumerate(lines) if "# call" in text), first)
     site = CallSite("shop.py", line, caller.__name__, line - first, False, caller.__code__, caller.__globals__)
     (point,) = resolve(parse_target(target))
-    return [format_fault(fault) for fault in offers(point, site, limit, Sources())]
+    return [format_fault(fault) for fault in offers(point, site, limit, Sources(), Catalogue())]
 
 
 def errors(texts: list[str]) -> list[str]:
@@ -190,7 +192,7 @@ def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
     site = CallSite("", 0, "", 0, False)
     (point,) = resolve(parse_target("shop:silent"))
 
-    assert errors([format_fault(fault) for fault in offers(point, site, None, Sources())]) == [
+    assert errors([format_fault(fault) for fault in offers(point, site, None, Sources(), Catalogue())]) == [
         "raise(ConnectionError)",
         "raise(TimeoutError)",
     ]
@@ -260,29 +262,13 @@ def test_boundary_times_out_where_it_was_given_a_timeout(shop: Any, limit: Limit
     assert expected is ("raise(TimeoutError)" in offered("urllib.request:urlopen", shop.plain_caller, limit))
 
 
+def test_call_that_its_library_limits_times_out_without_being_told_and_does_not_hang(shop: Any) -> None:
+    """Also under a function that calls it by another name, and has a timeout of its own that was not set."""
+    own = ["raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)"]
+
+    assert offered("httpx:Client.send", shop.plain_caller) == own
+    assert errors(offered("shop:gets", shop.plain_caller, Limit("timeout", None, None))) == own
+
+
 def test_boundary_offers_its_own_errors_whatever_the_caller_catches(shop: Any) -> None:
     assert offered("builtins:open", shop.catches) == ["raise(FileNotFoundError)", "raise(PermissionError)"]
-
-
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda one: one.target)
-def test_every_boundary_is_written_in_rule_texts(boundary: Boundary) -> None:
-    """Where its library is there, so are its errors; and what it offers acts there."""
-    pytest.importorskip(boundary.module)
-    (point,) = resolve(parse_target(boundary.target))
-    for text in (*boundary.faults, *boundary.late):
-        (rule,) = parse(f"{boundary.target} = {text}")
-        assert format_rule(rule) == f"{boundary.target} = {text}"
-        assert not rule.chain[0].fault.refusal(point.kind)
-    assert boundary_at(boundary.target) is boundary
-
-
-def test_libraries_are_named_once() -> None:
-    assert len(set(LIBRARIES)) == len(LIBRARIES)
-    assert {"socket", "sqlite3", "open", "subprocess", "urllib", "requests", "httpx", "redis"} <= set(LIBRARIES)
-
-
-def test_only_what_is_imported_can_be_called() -> None:
-    here = Boundary("here", f"{__name__}:errors", ())
-
-    assert loaded([here, Boundary("nowhere", "no.such.module:f", ())]) == [here]
-    assert boundary_at("no.such.module:f") is None

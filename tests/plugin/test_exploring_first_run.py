@@ -118,6 +118,41 @@ def test_the_sweep_can_be_turned_off(project):
     assert not any("= chaos =" in line for line in done.lines)
 
 
+def test_catalogue_is_read_only_where_something_is_swept(project):
+    """Fault tests, rules and ordinary tests do without it."""
+    project.write(
+        "conftest.py",
+        """
+        import pytest
+        from pytest_chaos.catalogue import catalogue
+
+        def refuse(text, place):
+            pytest.exit(f"somebody reads {place}")
+
+        catalogue.read_index = refuse
+        """,
+    )
+    project.write("shop.py", "def read():\n    return 1\n")
+    project.write(
+        "test_it.py",
+        """
+        import pytest, shop
+        from pytest_chaos import Null
+
+        @pytest.mark.chaos("shop:read", Null)
+        def test_fault():
+            assert shop.read() is None
+
+        def test_it():
+            shop.read()
+        """,
+    )
+
+    assert project.run_apart("--chaos-target=none").outcomes == {"passed": 2}
+    assert project.run_apart("--chaos-rule=shop:read = null").outcomes == {"passed": 4}
+    assert "somebody reads catalogue/libraries.toml" in project.run_apart().text
+
+
 def test_turning_the_sweep_off_leaves_a_suite_alone(project):
     """``none`` may stand in ``addopts``; whoever asks for a suite gets its targets."""
     project.write("shop.py", "def read():\n    return note()\n\ndef note():\n    return 1\n")

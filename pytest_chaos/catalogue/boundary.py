@@ -1,0 +1,98 @@
+"""What is known of a boundary, a call through which a program leaves its process; and of the library it belongs to.
+
+Where a limit or a dependency is read is told by *paths*, and nobody calls the boundary for that. A path begins with
+
+- ``timeout``: an argument, by its name; ``0``: a positional argument, by its index, the receiver not counted, for
+  where names are not known, as of most functions in C;
+- ``self``: the receiver of the method;
+- ``socket:getdefaulttimeout()``: a name of a module.
+
+Each further step is a key of a mapping, an index of a sequence, or else an attribute; ``()`` calls what is found,
+without arguments. What a path leads to may be missing; then the next path is followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Where it is read what a call goes to: for each part the paths to it. The first that leads to something tells.
+
+    Attributes:
+        address: A pair of host and port, or the path of a Unix socket.
+        url: A text or an object whose text is a URL.
+        host: The host alone.
+        port: The port beside it.
+        path: A file, a file of a database, or a Unix socket.
+        program: A program: its path, a command line, or the list of its words.
+        maker: An object that another boundary has returned, whose dependency this call shares.
+    """
+
+    address: tuple[str, ...] = ()
+    url: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+    port: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+    maker: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """One way out of the process.
+
+    Attributes:
+        library: What a user calls the library.
+        target: Text of the target.
+        faults: Texts of errors that a call there can meet.
+        waits: Whether it can wait for ever where nothing limits it: local files and databases answer, or say that they
+            will not.
+        late: Texts of errors that it can meet only where it has a limit.
+        aliases: Other names, as ``module:name``, under which functions call it.
+        limit: Paths to its limit. The first tells that leads to what a timeout parameter takes: a number of seconds, or
+            ``None`` for no limit. Where none does, the limit is the library's own.
+        own_limit_s: The limit of a call that is told none, in seconds; ``None``, if that waits for ever.
+        dependency: Where it is read what is called; empty, if nothing tells.
+        releases: The releases of the library that this holds for, as a version specifier; empty for all.
+    """
+
+    library: str
+    target: str
+    faults: tuple[str, ...]
+    waits: bool
+    late: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    limit: tuple[str, ...] = ()
+    own_limit_s: float | None = None
+    dependency: Dependency = Dependency()
+    releases: str = ""
+
+    @property
+    def module(self) -> str:
+        """The module that the target is in."""
+        return self.target.partition(":")[0]
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a call that is told no limit can wait for ever."""
+        return self.waits and self.own_limit_s is None
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library and its boundaries.
+
+    Attributes:
+        name: What a user calls it.
+        boundaries: Its boundaries, in the order in which they are swept.
+        distribution: The distribution whose release counts; empty for the standard library, where Python's counts.
+        beneath: Names of the libraries that it is built on: where a call of this one leads to calls of those, it is
+            the outermost, and fails as a whole.
+    """
+
+    name: str
+    boundaries: tuple[Boundary, ...]
+    distribution: str = ""
+    beneath: tuple[str, ...] = ()

@@ -1,0 +1,242 @@
+"""From the text of a file to what is known of a library; what cannot be right is refused, with its file and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any, NoReturn
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from pytest_chaos.catalogue.boundary import Boundary, Dependency, Library
+from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.grammar import import_exception
+from pytest_chaos.notation import parse, parse_target
+from pytest_chaos.triggers import ALWAYS
+
+_LIBRARY_KEYS = ("distribution", "beneath", "boundary")
+_BOUNDARY_KEYS = tuple(field.name for field in fields(Boundary) if field.name != "library")
+_PARTS = tuple(field.name for field in fields(Dependency))
+_NAME = r"[A-Za-z_]\w*"
+_PATH = re.compile(rf"(?:\d+|(?:{_NAME}(?:\.{_NAME})*:)?{_NAME}(?:\(\))?)(?:\.(?:\d+|{_NAME}(?:\(\))?))*")
+_LONGEST_S = 1e9
+
+
+def read_index(text: str, place: str) -> dict[str, tuple[str, ...]]:
+    """Return the modules of each library.
+
+    Args:
+        text: The text of the list of libraries.
+        place: Its file, for errors.
+
+    Raises:
+        SpecificationError: It is not TOML, or not lists of modules.
+    """
+    listed = _Table(_document(text, place), place)
+    return {library: listed.texts(library, wanted=True) for library in listed.keys}
+
+
+def read_library(name: str, text: str, place: str, modules: Collection[str], libraries: Collection[str]) -> Library:
+    """Return what the file of a library says.
+
+    Args:
+        name: What a user calls the library.
+        text: The text of the file.
+        place: The file, for errors.
+        modules: The modules that the list of libraries names for it.
+        libraries: All libraries of the list.
+
+    Raises:
+        SpecificationError: Something there cannot be right; the error names file, entry and key.
+    """
+    table = _Table(_document(text, place), place)
+    table.refuse_unknown(_LIBRARY_KEYS)
+    beneath = table.texts("beneath")
+    for other in beneath:
+        if other not in libraries or other == name:
+            table.refuse("beneath", f"{other!r} is no other library of the list", near_misses(other, libraries))
+    return Library(
+        name,
+        tuple(_boundary(name, entry, modules) for entry in table.tables("boundary")),
+        table.text("distribution"),
+        beneath,
+    )
+
+
+def _document(text: str, place: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecificationError(f"cannot read the file: {error}", place=place) from None
+
+
+class _Table:
+    """A table of a file, with its place: each value is asked for by its key and its type.
+
+    Args:
+        values: The table.
+        place: The file, and the entry in it.
+    """
+
+    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+        self._values = values
+        self.place = place
+
+    @property
+    def keys(self) -> list[str]:
+        """Its keys."""
+        return list(self._values)
+
+    def refuse(self, key: str, what: str, remedy: str = "") -> NoReturn:
+        """Refuse the value of a key.
+
+        Raises:
+            SpecificationError: Always.
+        """
+        raise SpecificationError(what, place=f"{self.place}, {key}", remedy=remedy)
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuse a key that is not known.
+
+        Raises:
+            SpecificationError: There is one.
+        """
+        for key in self._values:
+            if key not in known:
+                self.refuse(key, f"unknown key {key!r}", near_misses(key, known) or f"Keys are {', '.join(known)}.")
+
+    def text(self, key: str, *, wanted: bool = False) -> str:
+        """Return a text; an empty one where the key is missing."""
+        value = self._get(key, wanted, "a text", str)
+        return value if value is not None else ""
+
+    def texts(self, key: str, *, wanted: bool = False) -> tuple[str, ...]:
+        """Return texts; none where the key is missing."""
+        value = self._get(key, wanted, "a list of texts", list)
+        if value is not None and not (value and all(isinstance(text, str) and text for text in value)):
+            self.refuse(key, f"a list of texts is wanted, got {value!r}")
+        return tuple(value or ())
+
+    def paths(self, key: str) -> tuple[str, ...]:
+        """Return paths; none where the key is missing."""
+        paths = self.texts(key)
+        for path in paths:
+            if not _PATH.fullmatch(path):
+                remedy = "Write for instance 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
+                self.refuse(key, f"{path!r} is no path to a value", remedy)
+        return paths
+
+    def truth(self, key: str) -> bool:
+        """Return whether a key that must be there says yes."""
+        return bool(self._get(key, True, "true or false", bool))
+
+    def seconds(self, key: str) -> float | None:
+        """Return a duration, or ``None`` where the key is missing."""
+        value = self._get(key, False, "a number of seconds", int, float)
+        if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST_S):
+            self.refuse(key, f"a number of seconds is wanted, got {value!r}")
+        return None if value is None else float(value)
+
+    def tables(self, key: str) -> list[_Table]:
+        """Return tables, at least one."""
+        values = self._get(key, True, "a list of tables", list)
+        if not values or not all(isinstance(value, dict) for value in values):
+            self.refuse(key, f"a list of tables is wanted, got {values!r}", f"Write [[{key}]] above each.")
+        return [
+            _Table(value, f"{self.place}, {key} {value.get('target') or f'number {number}'}")
+            for number, value in enumerate(values, start=1)
+        ]
+
+    def table(self, key: str) -> _Table:
+        """Return a table; an empty one where the key is missing."""
+        return _Table(self._get(key, False, "a table", dict) or {}, f"{self.place}, {key}")
+
+    def _get(self, key: str, wanted: bool, what: str, *types: type) -> Any:
+        value = self._values.get(key)
+        if key not in self._values:
+            if wanted:
+                self.refuse(key, f"the key {key!r} is missing")
+        elif not isinstance(value, types):
+            self.refuse(key, f"{what} is wanted, got {value!r}")
+        return value
+
+
+def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary:
+    entry.refuse_unknown(_BOUNDARY_KEYS)
+    target = entry.text("target", wanted=True)
+    _check_name(entry, "target", target, modules)
+    aliases = entry.texts("aliases")
+    for alias in aliases:
+        _check_name(entry, "aliases", alias, modules)
+    faults, late = entry.texts("faults", wanted=True), entry.texts("late")
+    for key, texts in (("faults", faults), ("late", late)):
+        for text in texts:
+            _check_fault(entry, key, target, text)
+    waits, limit, own_limit_s = entry.truth("waits"), entry.paths("limit"), entry.seconds("own_limit_s")
+    if limit and not waits:
+        entry.refuse("limit", "what cannot wait for ever needs no limit")
+    if not limit:
+        for key, value in (("late", late), ("own_limit_s", own_limit_s)):
+            if value:
+                entry.refuse(key, "it says nothing without the key 'limit', by which users set one")
+    return Boundary(
+        library,
+        target,
+        faults,
+        waits,
+        late,
+        aliases,
+        limit,
+        own_limit_s,
+        _dependency(entry.table("dependency")),
+        _releases(entry),
+    )
+
+
+def _check_name(entry: _Table, key: str, name: str, modules: Collection[str]) -> None:
+    """Refuse what is not written as ``module:Qual.name`` in one of the modules of the library."""
+    try:
+        target = parse_target(name)
+    except SpecificationError as error:
+        entry.refuse(key, str(error))
+    if not target.name or target.is_glob or target.text != name:
+        entry.refuse(key, f"one exact target is wanted, got {name!r}", "Write 'package.module:Qual.name'.")
+    if target.module not in modules:
+        entry.refuse(
+            key,
+            f"{target.module!r} is no module of this library in the list of libraries",
+            near_misses(target.module, modules) or f"Modules are {', '.join(modules)}.",
+        )
+
+
+def _check_fault(entry: _Table, key: str, target: str, text: str) -> None:
+    """Refuse what is not the text of one fault; of errors only builtins are looked up, for nothing is imported here."""
+
+    def importer(name: str) -> type[BaseException]:
+        return Exception if ":" in name else import_exception(name)
+
+    try:
+        rules = parse(f"{target} = {text}", importer=importer)
+    except SpecificationError as error:
+        entry.refuse(key, str(error))
+    if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger is not ALWAYS:
+        entry.refuse(key, f"one fault alone is wanted, got {text!r}", "Write for instance 'raise(TimeoutError)'.")
+
+
+def _dependency(parts: _Table) -> Dependency:
+    parts.refuse_unknown(_PARTS)
+    found = {part: parts.paths(part) for part in parts.keys}
+    if "port" in found and "host" not in found:
+        parts.refuse("port", "a port says nothing without the key 'host'")
+    return Dependency(**found)
+
+
+def _releases(entry: _Table) -> str:
+    text = entry.text("releases")
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        entry.refuse("releases", f"{text!r} is no range of releases", "Write for instance '>=3' or '>=3,<5'.")
+    return text
