@@ -34,13 +34,16 @@ class Collected:
         context: What all rooms share.
         planner: Finds out which tests are explored.
         items: The tests.
+        errors: What is wrong with the settings.
 
     Attributes:
         errors: What is wrong with markers, rules and targets.
     """
 
-    def __init__(self, context: Context, planner: Planner, items: list[pytest.Item]) -> None:
-        self.errors: list[SpecificationError] = []
+    def __init__(
+        self, context: Context, planner: Planner, items: list[pytest.Item], errors: list[SpecificationError]
+    ) -> None:
+        self.errors = list(errors)
         self._context = context
         self._planner = planner
         self._items = items
@@ -51,13 +54,11 @@ class Collected:
         Args:
             wanted: Labels of scenarios that were asked for, by the id of their test.
         """
-        settings = self._context.settings
         ordinary = [item for item in self._items if self._read(item)]
-        self.errors.extend(settings.check())
         if not self.errors:
             self.errors.extend(self._planner.prepare(ordinary, wanted))
         try:
-            settings.contract.error_classes()
+            self._context.settings.contract.error_classes()
         except SpecificationError as error:
             self.errors.append(error.at("[tool.pytest_chaos]"))
 

@@ -44,7 +44,7 @@ SWEEP_BUDGET_S = 60.0
 """How long a sweep may take that nobody configured, in seconds."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
     """What a session runs with.
 
@@ -108,23 +108,22 @@ class Settings:
         acting = [tuple(rule for rule in rules if rule.can_fire) for rules in self.scenarios]
         return [rules for rules in acting if rules]
 
-    def check(self) -> list[SpecificationError]:
-        """Look up what rules and targets name, write it in canonical form, and return what is wrong.
+    def checked(self) -> tuple[Settings, list[SpecificationError]]:
+        """Look up what rules and targets name, and return the settings in canonical form, and what is wrong.
 
         Not before collection, which may import what they name.
         """
         errors: list[SpecificationError] = []
-        self.scenarios = _checked_rules(self.scenarios, errors)
+        scenarios = _checked_rules(self.scenarios, errors)
         replays = _checked_rules([one.rules for one in self.replay], errors)
-        self.replay = [replace(one, rules=rules) for one, rules in zip(self.replay, replays, strict=True)]
-        targets = self.targets
-        self.targets = []
-        for target, place in targets:
+        targets: list[tuple[Target, str]] = []
+        for target, place in self.targets:
             try:
-                self.targets.append((checked_target(target, place, self.catalogue), place))
+                targets.append((checked_target(target, place, self.catalogue), place))
             except SpecificationError as error:
                 errors.append(error)
-        return errors
+        replay = [replace(one, rules=rules) for one, rules in zip(self.replay, replays, strict=True)]
+        return replace(self, scenarios=scenarios, replay=replay, targets=targets), errors
 
 
 def _checked_rules(scenarios: list[tuple[Rule, ...]], errors: list[SpecificationError]) -> list[tuple[Rule, ...]]:
@@ -143,7 +142,6 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: Anything is wrong; all errors are in the one message.
     """
     errors: list[SpecificationError] = []
-    settings = Settings()
 
     def collect(read: Any, *args: Any) -> Any:
         try:
@@ -152,18 +150,20 @@ def read_settings(config: pytest.Config) -> Settings:
             errors.append(error)
             return None
 
-    settings.seed = collect(_seed, config) or 0
-    budget = collect(_hang_budget, config)
-    if budget is not None:
-        settings.hang_budget_s, settings.hang_budget_given = budget
-    settings.leaks = collect(checked_leaks, config.getini("chaos_leaks") or "off", "ini chaos_leaks") or "off"
+    budget_s, budget_given = collect(_hang_budget, config) or (BUDGET_S, "")
+    settings = Settings(
+        collect(_seed, config) or 0,
+        budget_s,
+        budget_given,
+        leaks=collect(checked_leaks, config.getini("chaos_leaks") or "off", "ini chaos_leaks") or "off",
+    )
     table, place = collect(_table, config) or ({}, "")
-    collect(_read_table, config, settings, table, place, errors)
+    settings = collect(_with_table, config, settings, table, place, errors) or settings
     for number, text in enumerate(config.getoption("chaos_rule"), start=1):
         source = "--chaos-rule" if len(config.getoption("chaos_rule")) == 1 else f"--chaos-rule number {number}"
         if found := collect(parse, text, source):
             settings.scenarios.append(tuple(found))
-    _read_exploration(config, settings, collect)
+    settings = _with_exploration(config, settings, collect)
     if not hasattr(config, "workerinput"):
         for name in config.getoption("chaos_report"):
             path = collect(_report_path, name, config.invocation_params.dir)
@@ -176,37 +176,41 @@ def read_settings(config: pytest.Config) -> Settings:
     return settings
 
 
-def _read_exploration(config: pytest.Config, settings: Settings, collect: Any) -> None:
-    """Read the options that say what is explored and for how long; an option wins over a suite and the table."""
+def _with_exploration(config: pytest.Config, settings: Settings, collect: Any) -> Settings:
+    """Return settings with what options say is explored and for how long; they win over a suite and the table."""
+    changes: dict[str, Any] = {}
+    catalogue = settings.catalogue
     texts = config.getoption("chaos_target")
+    named = [text for text in texts if text != "none"]
     if texts:
-        settings.sweeps = False
-    if set(texts) - {"none"}:  # alone it only says that nothing is swept which nobody asked for
-        settings.targets = []
-        settings.libraries = []
-    for text in texts:
-        if text == "none":
-            continue
-        if text in settings.catalogue.libraries:
-            settings.libraries.append(text)
-        else:
-            settings.targets.extend(collect(read_target, text, "--chaos-target", settings.catalogue) or [])
+        changes["sweeps"] = False
+    if named:  # "none" alone only says that nothing is swept which nobody asked for
+        changes["libraries"] = [text for text in named if text in catalogue.libraries]
+        read = [
+            collect(read_target, text, "--chaos-target", catalogue) for text in named if text not in catalogue.libraries
+        ]
+        changes["targets"] = [one for found in read for one in found or []]
     if texts := config.getoption("chaos_fault"):
-        settings.faults = [fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None]
-    settings.runs = collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1
-    settings.swarm = config.getoption("chaos_swarm")
-    settings.only = tuple(config.getoption("chaos_only"))
-    settings.plans = config.getoption("chaos_plan")
-    settings.most = collect(_count, config.getoption("chaos_max"), "--chaos-max", None)
+        changes["faults"] = [
+            fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None
+        ]
     if (budget := config.getoption("chaos_budget")) is not None:
-        settings.budget_s = collect(checked_duration, budget, "--chaos-budget")
+        changes["budget_s"] = collect(checked_duration, budget, "--chaos-budget")
     scope = config.getoption("chaos_scope")
     if scope not in _SCOPES:
         collect(_refuse_scope, scope)
-    settings.scope = scope
-    for text in config.getoption("chaos_replay"):
-        if found := collect(read_replay, text, "--chaos-replay"):
-            settings.replay.append(found)
+    replays = [collect(read_replay, text, "--chaos-replay") for text in config.getoption("chaos_replay")]
+    return replace(
+        settings,
+        runs=collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1,
+        swarm=config.getoption("chaos_swarm"),
+        only=tuple(config.getoption("chaos_only")),
+        plans=config.getoption("chaos_plan"),
+        most=collect(_count, config.getoption("chaos_max"), "--chaos-max", None),
+        scope=scope,
+        replay=[found for found in replays if found],
+        **changes,
+    )
 
 
 def _check_swarm(settings: Settings) -> None:
@@ -496,23 +500,29 @@ def _table(config: pytest.Config) -> tuple[Mapping[str, Any], str]:
     return {}, ""
 
 
-def _read_table(
+def _with_table(
     config: pytest.Config,
     settings: Settings,
     table: Mapping[str, Any],
     place: str,
     errors: list[SpecificationError],
-) -> None:
+) -> Settings:
+    """Return settings with what the table says, and the suites that are asked for."""
     _refuse_unknown(table, _TABLE_KEYS, place, errors)
     rules = _rules(table.get("rules", []), f"{place}, rules", errors)
     contract = _contract(settings.contract, table.get("contract", {}), f"{place}, contract", errors)
-    _read_leaks(settings, table.get("leaks", {}), f"{place}, leaks", errors)
+    filters, ignores_current = _leaks(table.get("leaks", {}), f"{place}, leaks", errors)
     suites = table.get("suites", {})
     if not isinstance(suites, dict):
         errors.append(SpecificationError(f"suites must be tables, got {suites!r}", place=place))
         suites = {}
     read = {name: _suite(name, suite, place, errors, settings.catalogue) for name, suite in suites.items()}
     asked = config.getoption("chaos_suite")
+    scenarios = [] if asked else rules
+    targets: list[tuple[Target, str]] = []
+    libraries: list[str] = []
+    faults: list[Fault] = []
+    budgets: list[float] = []
     for name in asked:
         if name not in read:
             errors.append(
@@ -525,32 +535,40 @@ def _read_table(
             )
             continue
         suite = read[name]
-        settings.scenarios.extend(suite.scenarios)
-        settings.targets.extend(suite.targets)
-        settings.libraries.extend(suite.libraries)
-        if suite.faults:
-            settings.faults = [*(settings.faults or []), *suite.faults]
-        if suite.budget_s is not None:
-            settings.budget_s = max(settings.budget_s or 0.0, suite.budget_s)
+        scenarios += suite.scenarios
+        targets += suite.targets
+        libraries += suite.libraries
+        faults += suite.faults
+        budgets += [] if suite.budget_s is None else [suite.budget_s]
         contract = _contract(contract, suite.contract, f"{place}, suite {name!r}, contract", [])
-    if not asked:
-        settings.scenarios.extend(rules)
-    settings.contract = contract
+    return replace(
+        settings,
+        scenarios=scenarios,
+        targets=targets,
+        libraries=libraries,
+        faults=faults or None,
+        budget_s=max(budgets, default=None),
+        contract=contract,
+        filters=filters,
+        ignores_current=ignores_current,
+    )
 
 
-def _read_leaks(settings: Settings, table: object, place: str, errors: list[SpecificationError]) -> None:
+def _leaks(table: object, place: str, errors: list[SpecificationError]) -> tuple[list[Filter], bool]:
+    """Return the leftovers that nobody wants to be told of, and whether those of the session's threads are too."""
+    filters: list[Filter] = []
     if not isinstance(table, dict):
         errors.append(SpecificationError(f"it must be a table, got {table!r}", place=place))
-        return
+        return filters, False
     _refuse_unknown(table, _LEAKS_KEYS, place, errors)
     for key in FILTER_KEYS:
         for number, text in enumerate(_texts(table.get(key, []), f"{place}, {key}", errors), start=1):
             found = _collect(read_filter, errors, f"{place}, {key} number {number}", key, text)
-            settings.filters.extend([found] if found is not None else [])
+            filters += [found] if found is not None else []
     current = table.get("ignore_current", False)
     if not isinstance(current, bool):
         errors.append(SpecificationError(f"ignore_current must be true or false, got {current!r}", place=place))
-    settings.ignores_current = current is True
+    return filters, current is True
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pytest
 from pytest_chaos import compat as python
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.control import Chaos
+from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Laboratory
 from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
@@ -180,14 +181,17 @@ class ChaosSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check every marker and rule of what will run, and refuse all that is wrong at once."""
+        question = fresh.asked()
+        errors: list[SpecificationError] = []
+        if question is None:
+            self._settings, errors = self._settings.checked()
         context = self._new_context(session.items)
         planner = self._planner = Planner(self._settings, context.laboratory.sources)
-        question = fresh.asked()
         if question is not None:
             self._is_asked = True
             answer_question(context, planner, question, session.items)
             return
-        collected = Collected(context, planner, session.items)
+        collected = Collected(context, planner, session.items, errors)
         collected.read(self._wanted)
         self._results.complaints.extend(planner.complaints)
         if collected.errors:
