@@ -95,7 +95,7 @@ class Outcome:
         ending = "" if seen.failure is None else _without_names(seen)
         handlers = tuple(sorted(seen.handlers))
         # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
-        kinds = tuple(sorted({activation.fault.partition("(")[0] for activation in seen.activations}))
+        kinds = frozenset(type(activation.fault) for activation in seen.activations)
         effect = (kinds, judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
         return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
 

@@ -124,8 +124,7 @@ def format_term(term: Term) -> str:
     for name in ("for_s", "when", "caller", "args"):
         value = getattr(trigger, name)
         if value is not None and value != ():
-            shown = getattr(value, "__qualname__", None) or repr(value)
-            parts.append(f" ‹{name}={shown}›")
+            parts.append(f" ‹{name}={_named(value)}›")
     return "".join(parts)
 
 
@@ -169,8 +168,8 @@ def _format_exception(source: object) -> str:
             return f"{source.__module__}:{name}"
         return f"‹{source.__module__}:{name}›"
     if isinstance(source, BaseException):
-        return f"‹{source!r}›"
-    return f"‹{getattr(source, '__qualname__', None) or repr(source)}›"
+        return f"‹{_shown(source)}›"
+    return f"‹{_named(source)}›"
 
 
 def _format_literal(value: object) -> str:
@@ -190,8 +189,20 @@ def _is_literal(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    text = getattr(value, "__qualname__", None) or repr(value)
+    text = _named(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _named(value: object) -> str:
+    return getattr(value, "__qualname__", None) or _shown(value)
+
+
+def _shown(value: object) -> str:
+    """Return how an object shows itself; one of the user's may fail at that, such as a row of a closed session."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  # whatever its class raises
+        return f"{type(value).__qualname__} object"
 
 
 def _unquoted(text: str) -> str:

@@ -12,7 +12,6 @@ from pytest_chaos.faults.base import Fault, Kind, Limit
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
-from pytest_chaos.notation import format_fault
 
 
 class _Guard(threading.local):
@@ -184,4 +183,4 @@ class Strike:
 
     def chosen(self, fault: Fault) -> None:
         """Say which of several faults acts."""
-        self.activation.fault = format_fault(fault)
+        self.activation.fault = fault

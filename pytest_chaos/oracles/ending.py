@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.verdict import Finding, Verdict
-
-_RAISING = ("raise", "lose-reply")
-"""How the texts of faults begin that raise an error of ours."""
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
@@ -44,7 +42,7 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_injected:
         return Verdict.ESCAPED, "injected-error"
     # A hang or a null raises nothing that could be named as the cause.
-    is_silent = any(not activation.fault.startswith(_RAISING) for activation in seen.activations)
+    is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
     if failure.is_declared and (failure.is_caused_by_fault or is_silent or not seen.injected_errors):
         return Verdict.ESCAPED, "declared-error"
     if failure.is_assertion:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_chaos.journal import Activation
+from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
 from pytest_chaos.verdict import Judgement, Verdict
 
@@ -36,18 +38,23 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "replay": replay,
         "seed": seen.seed,
         "rules": [_rule(rule) for rule in seen.rules],
-        "fired": [
-            {
-                "point": activation.point,
-                "fault": activation.fault,
-                "call": activation.number,
-                "actor": activation.actor,
-                "index": activation.index,
-            }
-            for activation in seen.activations
-        ],
+        "fired": _fired(seen.activations),
         "ways": [{"text": way.text, "end": way.end, "errors": way.times} for way in seen.absorptions],
     }
+
+
+def _fired(activations: Iterable[Activation]) -> list[Record]:
+    texts: dict[int, str] = {}  # of each fault, by identity: a loop that tries again meets the same one each time
+    return [
+        {
+            "point": one.point,
+            "fault": texts.get(id(one.fault)) or texts.setdefault(id(one.fault), format_fault(one.fault)),
+            "call": one.number,
+            "actor": one.actor,
+            "index": one.index,
+        }
+        for one in activations
+    ]
 
 
 def _rule(rule: RuleSeen) -> Record:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos import Hang, LoseReply, Null, Raise
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.experiment import judge
@@ -24,7 +25,7 @@ from pytest_chaos.oracles.storm import UNCAPPED, judge_storm
 from pytest_chaos.resources.leftovers import Leftover
 
 FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
-ACTIVATION = Activation("m:f = raise(E)", "m:f", "raise(E)", 1, "main", 1, 0.0, "MainThread", "abc")
+ACTIVATION = Activation("m:f = raise(E)", "m:f", Raise(OSError), 1, "main", 1, 0.0, "MainThread", "abc")
 CAUGHT = Absorption("m:f", (), "except", "shop.py:9 pay", "except E")
 ESCAPED = replace(CAUGHT, end="escaped")
 PLAIN_CALLS = {"m:f": 1, "m:g": 2}
@@ -156,6 +157,29 @@ def test_failure_before_any_fault_is_reported_and_does_not_fail() -> None:
     seen = explored(rules=(replace(FIRED, fired=0),), activations=(), failure=Failure("Error: x"))
 
     assert [("inconclusive", "unrelated", False)] == said(judge_ending, seen)
+
+
+class Named(Raise):
+    """A fault of somebody's own that raises, under a word of its own."""
+
+    word = "named"
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ((Raise(OSError),), ("wrong error", "lost-cause", True)),
+        ((LoseReply(OSError),), ("wrong error", "lost-cause", True)),
+        ((Named(OSError),), ("wrong error", "lost-cause", True)),
+        ((Hang(),), ("escaped", "declared-error", False)),
+        ((Raise(OSError), Null()), ("escaped", "declared-error", False)),
+    ],
+)
+def test_declared_error_needs_a_cause_where_each_fault_that_acted_raises(faults: Any, expected: Any) -> None:
+    activations = tuple(replace(ACTIVATION, fault=fault) for fault in faults)
+    seen = explored(failure=Failure("BankDown: x", is_declared=True), activations=activations)
+
+    assert [expected] == said(judge_ending, seen)
 
 
 def test_ending_of_a_recovery_run_is_the_recovery_oracles() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos import Hang
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.journal import Activation
@@ -20,7 +21,7 @@ from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 RULE = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "hang")
 OTHER = RuleSeen("m:g = 20%null", "", 1, 0, False, ("m:g",), "m:g", "20%null")
 ACTIVATIONS = tuple(
-    Activation("m:f = hang", "m:f", "hang", n, "main", n, 0.1, "MainThread", "abc") for n in range(1, 6)
+    Activation("m:f = hang", "m:f", Hang(), n, "main", n, 0.1, "MainThread", "abc") for n in range(1, 6)
 )
 
 
