@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.clauses import Clause, Scope, Sources, entered, positions, takers
 from pytest_chaos.exception_events import Flight
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 
 End = Literal[
     "except",  # an except clause took it
@@ -57,8 +57,8 @@ class Absorption:
         point: The injection point that raised it.
         passed: Names of the functions it passed, innermost first; ours, pytest's and the standard library's left out.
         end: How it ended.
-        place: Where, ``path:line function``: the line of the clause, or, where the clause is in doubt or there is none,
-            the line at which the error came in. Empty where no such place is known.
+        place: Where: the line of the clause, or, where the clause is in doubt or there is none, the line at which the
+            error came in. ``None`` where no such place is known.
         clause: Head of the clause that took it; with all candidates where that is in doubt.
         is_sure: Whether ``clause`` is not in doubt.
         times: How many errors went this way.
@@ -67,20 +67,20 @@ class Absorption:
     point: str
     passed: tuple[str, ...]
     end: End
-    place: str = ""
+    place: Place | None = None
     clause: str = ""
     is_sure: bool = True
     times: int = 1
 
     @property
-    def caught(self) -> str:
-        """Where it was absorbed, ``path:line function``, or an empty text if nobody absorbed it."""
-        return self.place if self.end in _CAUGHT else ""
+    def caught(self) -> Place | None:
+        """Where it was absorbed, or ``None`` if nobody absorbed it."""
+        return self.place if self.end in _CAUGHT else None
 
     @property
-    def handler(self) -> str:
-        """The clause that surely took it, ``path:line``, or an empty text."""
-        return self.place.partition(" ")[0] if self.end in HANDLERS and self.is_sure else ""
+    def handler(self) -> Place | None:
+        """The clause that surely took it, or ``None``."""
+        return self.place if self.end in HANDLERS and self.is_sure else None
 
     @property
     def text(self) -> str:
@@ -337,9 +337,8 @@ class Tracer:
     def _origin(self, step: _Step) -> str:
         return self._provenance.of_file(step.scope.code.co_filename)
 
-    def _place(self, step: _Step, line: int) -> str:
-        code = step.scope.code
-        return f"{self._provenance.shorten(code.co_filename)}:{line} {code.co_qualname}"
+    def _place(self, step: _Step, line: int) -> Place:
+        return self._provenance.place(step.scope.code, line)
 
 
 def entries(trace: TracebackType | None) -> Iterator[TracebackType]:

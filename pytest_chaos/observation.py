@@ -10,6 +10,7 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.doubles import Double
 from pytest_chaos.journal import Activation
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
@@ -24,12 +25,12 @@ class Refused:
 
     Attributes:
         module: Module name of the caller.
-        place: The line, ``path:line in function``.
+        place: The line.
         calls: How many there were.
     """
 
     module: str
-    place: str
+    place: Place
     calls: int
 
 
@@ -79,8 +80,8 @@ class Failure:
     """How the test's body ended, where it did not pass.
 
     Attributes:
-        text: Type and message.
-        place: Innermost frame of the test or project, ``path:line in function``.
+        error: Name of its type.
+        place: Innermost frame of the test or project; ``None`` if none of theirs is known.
         is_injected: It is an error of ours, or a group of nothing else.
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
@@ -88,10 +89,11 @@ class Failure:
         is_in_test: The test's own code raised it, over an answer that it did not expect.
         is_release: It is the end of an injected hang that we released.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
+        message: First line of its message.
     """
 
-    text: str
-    place: str = ""
+    error: str
+    place: Place | None = None
     is_injected: bool = False
     is_caused_by_fault: bool = False
     is_declared: bool = False
@@ -99,6 +101,12 @@ class Failure:
     is_in_test: bool = False
     is_release: bool = False
     is_injected_interrupt: bool = False
+    message: str = field(default="", kw_only=True)
+
+    @property
+    def text(self) -> str:
+        """Type and message."""
+        return f"{self.error}: {self.message}" if self.message else self.error
 
 
 @dataclass(frozen=True)
@@ -141,14 +149,14 @@ class SpotSeen:
 
     Attributes:
         point: The injection point.
-        place: The line, ``path:line function``.
+        place: The line.
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
     """
 
     point: str
-    place: str
+    place: Place
     calls: int
     plain_calls: int
     gap_s: float | None = None
@@ -251,13 +259,13 @@ class Observation:
         return sum(rule.fired for rule in self.rules)
 
     @property
-    def caught(self) -> tuple[str, ...]:
-        """Where injected errors were absorbed, ``path:line function``, each place once."""
+    def caught(self) -> tuple[Place, ...]:
+        """Where injected errors were absorbed, each place once."""
         return tuple(dict.fromkeys(way.caught for way in self.absorptions if way.caught))
 
     @property
-    def handlers(self) -> tuple[str, ...]:
-        """The clauses that surely took an injected error, ``path:line``, each once."""
+    def handlers(self) -> tuple[Place, ...]:
+        """The clauses that surely took an injected error, each once."""
         return tuple(dict.fromkeys(way.handler for way in self.absorptions if way.handler))
 
     @property

@@ -33,7 +33,7 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         )
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
-    where = f" at {failure.place}" if failure.place else ""
+    where = f" at {failure.place.told}" if failure.place else ""
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
     yield say(verdict, "ending", kind, f"the test ended with {failure.text}{where}")
 

@@ -61,7 +61,7 @@ def recovery_trouble(seen: Observation) -> tuple[str, str] | None:
     if seen.standstills:
         return "hangs", seen.standstills[0].text
     if seen.failure is not None:
-        where = f" at {seen.failure.place}" if seen.failure.place else ""
+        where = f" at {seen.failure.place.told}" if seen.failure.place else ""
         return "fails", f"the test fails with {seen.failure.text}{where}"
     if seen.teardown_error:
         return "teardown", f"the teardown fails with {seen.teardown_error}"

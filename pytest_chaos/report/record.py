@@ -33,7 +33,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "evidence": [
             {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text} for evidence in judgement.evidence
         ],
-        "caught": list(seen.caught),
+        "caught": [str(place) for place in seen.caught],
         "duration_s": round(seen.duration_s, 6),
         "replay": replay,
         "seed": seen.seed,
@@ -69,7 +69,7 @@ def _rule(rule: RuleSeen) -> Record:
     }
     if rule.refused:  # of rules with filters only
         record["refused"] = {
-            "calls": [{"module": one.module, "place": one.place, "calls": one.calls} for one in rule.refused],
+            "calls": [{"module": one.module, "place": one.place.told, "calls": one.calls} for one in rule.refused],
             "caller": rule.caller,
             "wanted": list(rule.wanted),
             "parameters": list(rule.parameters),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, TypeVar
 
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.births import Birth, Births
 
 GRACE_S = 0.5  # with four CPU burners on two cores, 100 ms had no false alarm in 60 runs; only real leaks wait so long
@@ -29,6 +30,7 @@ class Leftover:
         is_note: Whether it is only worth a note.
         stack: Where it stands, innermost first; empty for what runs no code.
         made_in: The frames that made it, innermost first.
+        place: Where it was made, or ``None`` if nobody knows.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Leftover:
     is_note: bool = False
     stack: tuple[CodeType, ...] = ()
     made_in: tuple[CodeType, ...] = ()
+    place: Place | None = None
 
 
 def leftover(
@@ -62,16 +65,17 @@ def leftover(
         is_note: Whether it is only worth a note.
         stack: The code of the frames where it stands, innermost first.
     """
-    site = births.site(birth)
+    place = births.place(birth)
     text = what
-    if birth is not None and site:
-        text += f" {verb} at {site}, by {birth.owner.name}"
+    if birth is not None and place is not None:
+        text += f" {verb} at {place.told}, by {birth.owner.name}"
     elif birth is not None and birth.site:
         text += f" {verb} by {birth.owner.name}"  # its thread runs nothing but the standard library
     if where:
         text += f"{';' if text != what else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
-    return Leftover(kind, text, f"{kind} {site or what}", is_note, tuple(stack), made_in)
+    fingerprint = f"{kind} {what if place is None else place.told}"
+    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place)
 
 
 def poll(left: list[Thing], still: Callable[[Thing], bool], grace_s: float) -> list[Thing]:

@@ -15,7 +15,7 @@ from pytest_chaos.provenance import Origin, Provenance, frames_from
 
 def place(code: CodeType, line: int | None, provenance: Provenance) -> str:
     """Return ``path:line in function`` with the path as reports show it."""
-    return f"{provenance.shorten(code.co_filename)}:{line or code.co_firstlineno} in {code.co_qualname}"
+    return provenance.place(code, line).told
 
 
 def line_at(code: CodeType, offset: int) -> int:

@@ -18,6 +18,7 @@ from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.recovery import judge_recovery
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import Leftover
 
 FIRED = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "hang")
@@ -205,7 +206,7 @@ def test_wrong_answer_is_shown_with_what_is_allowed() -> None:
     ],
 )
 def test_ending_becomes_a_verdict(facts: dict[str, bool], expected: list[Any]) -> None:
-    seen = observed(failure=Failure("Error: x", "shop.py:3 in f", **facts), injected_errors=1)
+    seen = observed(failure=Failure("Error: x", Place("shop.py", 3, "f"), **facts), injected_errors=1)
 
     assert expected == said(judge_ending, seen)
 
