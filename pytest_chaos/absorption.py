@@ -33,7 +33,6 @@ End = Literal[
 ]
 HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
 _CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
-_MOST_PASSED = 6  # names of passed functions in a text
 _MOST_TOLD = 1000  # ways that are remembered
 # Functions of the standard library that keep an error for somebody else.
 _KEEPERS: dict[tuple[str, str], End] = {
@@ -81,38 +80,6 @@ class Absorption:
     def handler(self) -> Place | None:
         """The clause that surely took it, or ``None``."""
         return self.place if self.end in HANDLERS and self.is_sure else None
-
-    @property
-    def text(self) -> str:
-        """One line that tells its way."""
-        steps = [f"raised in {self.point}" if self.point else "raised"]
-        if self.passed:
-            names = list(self.passed)
-            if len(names) > _MOST_PASSED:
-                left_out = len(names) - _MOST_PASSED + 1
-                names[3 : 3 + left_out] = [f"{left_out} more"]
-            steps.append(f"passed {', '.join(names)}")
-        steps.append(self._end_text())
-        return " → ".join(steps)
-
-    def _end_text(self) -> str:
-        at = f" ({self.place})" if self.place else ""
-        match self.end:
-            case "task" | "future":
-                return f"stored in {self.end}{at}"
-            case "thread":
-                return f"uncaught in thread{at}"
-            case "event loop":
-                return f"left to the event loop's exception handler{at}"
-            case "C code":
-                return f"swallowed by C code above {self.place}" if self.place else "swallowed by C code"
-            case "probe":
-                return "taken by chaos.recovers as not yet"
-            case "escaped":
-                return "escaped to the test"
-            case "unseen":
-                return "gone without a trace"
-        return f"caught in {self.place}" + (f" ({self.clause})" if self.clause else "")
 
 
 class _Step(NamedTuple):

@@ -483,7 +483,13 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(
                 ParkedSeen(
-                    parked.label, parked.thread, parked.outcome, parked.reason, tuple(parked.stacks), parked.blocks_loop
+                    parked.activation,
+                    parked.thread,
+                    parked.outcome,
+                    parked.reason,
+                    tuple(parked.waits),
+                    parked.blocks_loop,
+                    parked.without,
                 )
                 for parked in self.ward.records
             ),

@@ -14,6 +14,7 @@ from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
+from pytest_chaos.resources.waits import Wait
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady"]
@@ -118,24 +119,41 @@ class Answer:
         status: Status code.
         is_to_driver: Whether the test itself received it, and not the system from a dependency.
         elapsed_s: Seconds since the body began.
+        method: The method alone; by default the first word of ``request``.
     """
 
     request: str
     status: int
     is_to_driver: bool
     elapsed_s: float
+    method: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.method:  # what a watcher of a third party saw, in one text
+            object.__setattr__(self, "method", self.request.partition(" ")[0])
 
 
 @dataclass(frozen=True)
 class ParkedSeen:
-    """A call that was parked in an injected hang, and how that ended; outcomes as in :mod:`pytest_chaos.hang`."""
+    """A call that was parked in an injected hang, and how that ended.
 
-    label: str
+    Attributes:
+        activation: The call.
+        thread: Name of the thread.
+        outcome: As in :mod:`pytest_chaos.hang`.
+        reason: Why, in words.
+        waits: Who waited where when it was decided.
+        blocks_loop: Whether it was sync code on the thread of a running event loop.
+        without: Where it was called without a limit, though it takes one.
+    """
+
+    activation: Activation
     thread: str
     outcome: str
     reason: str
-    stacks: tuple[str, ...]
-    blocks_loop: bool
+    waits: tuple[Wait, ...] = ()
+    blocks_loop: bool = False
+    without: Place | None = None
 
     @property
     def was_released(self) -> bool:

@@ -184,6 +184,25 @@ def sees_the_injector(house: House) -> list[str]:
     ]
 
 
+def knows_the_sentences(house: House) -> list[str]:
+    """Modules other than reports and the plugin that import what makes words of facts; type-only imports too."""
+    return [
+        f"{module} names {dotted}"
+        for module in house.modules
+        if _stage(module) not in ("report", "plugin")
+        for dotted in _dotted_names(house.trees[module])
+        if f"{dotted}.".startswith(f"{house.name}.report.sentences.")
+    ]
+
+
+def _dotted_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def private_names(house: House) -> list[str]:
     """Private names of imported modules, used outside the rooms made for them."""
     found: list[str] = []
@@ -270,6 +289,7 @@ LAWS: dict[str, Callable[[House], list[str]]] = {
     "faker only inside a function": lambda house: outside_functions(house, "faker"),
     "trio only inside a function": lambda house: outside_functions(house, "trio"),
     "oracles and reports never see the injector": sees_the_injector,
+    "only reports and the plugin know the sentences": knows_the_sentences,
     "private names only in compat": private_names,
     "no module globals are rebound": global_statements,
     "time and chance are arguments": chance_and_clock,
@@ -297,6 +317,10 @@ BREAKERS: dict[str, dict[str, str]] = {
     "faker only inside a function": {"faults/texts": "import faker"},
     "trio only inside a function": {"hang": "import trio"},
     "oracles and reports never see the injector": {"oracles/a": "import pytest_chaos.injector.b", "injector/b": ""},
+    "only reports and the plugin know the sentences": {
+        "oracles/a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_chaos.report import sentences",
+        "report/sentences": "",
+    },
     "private names only in compat": {"hang": "import sys\nsys._getframe()"},
     "no module globals are rebound": {"hang": "def f():\n    global x\n    x = 1"},
     "time and chance are arguments": {"schedule": "import random\nrandom.random()"},
@@ -306,6 +330,12 @@ OBEYERS: dict[str, dict[str, str]] = {
     "imports go downstream only": {
         "triggers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_chaos.schedule import Cursor",
         "schedule": "from pytest_chaos.triggers import Hits",
+    },
+    "only reports and the plugin know the sentences": {
+        "report/record": "from pytest_chaos.report.sentences import told",
+        "plugin/a": "def f():\n    import pytest_chaos.report.sentences",
+        "report/sentences": "from pytest_chaos.oracles.a import About",
+        "oracles/a": "from pytest_chaos.report.sentencesque import other",
     },
     "private names only in compat": {"compat": "import sys\nsys._getframe()", "hang": "self._lock, x.__dict__"},
     "faker only inside a function": {"faults/texts": "def f():\n    import faker"},

@@ -136,12 +136,12 @@ class Strike:
     def park(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Block in the ward."""
         __tracebackhide__ = True
-        return self._scene.ward.park(self.label, seconds, limit)
+        return self._scene.ward.park(self.activation, seconds, limit)
 
     async def park_async(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait in the ward."""
         __tracebackhide__ = True
-        return await self._scene.ward.park_async(self.label, seconds, limit)
+        return await self._scene.ward.park_async(self.activation, seconds, limit)
 
     def pause(self, seconds: float) -> None:
         """Block for a while, or until the window closes."""

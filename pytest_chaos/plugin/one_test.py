@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from traceback import walk_tb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -19,7 +19,8 @@ from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
-from pytest_chaos.oracles.recovery import COSTS, recovery_trouble
+from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.recovery import COSTS, Polluted, Trouble, recovery_trouble
 from pytest_chaos.plugin import compat, leaks
 from pytest_chaos.plugin.clones import Following, clone_of, split_id
 from pytest_chaos.plugin.fresh import Answer, Question, ask
@@ -280,39 +281,37 @@ class OneTest:
         self._run_silently(again)
         self._exploring.tally.checks["confirmation"] += 1
         if again.judgement is not None and not again.judgement.fails:
-            found = f"unstable: {run.judgement.verdict} did not come again when the same faults were injected once more"
-            run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
+            run.judgement = _doubted(run.judgement, "exercised", "unstable", Unstable(run.judgement.verdict))
 
     def _probe(self) -> bool:
         """Tell whether the test still does what its plain run did; else a fresh process says since when."""
-        trouble = self._trouble_without_faults()
-        if not trouble:
+        if not self._has_trouble_without_faults():
             return True
         if self._answer is None:
             self._answer = self._ask_fresh()
         return self._answer.plain == "varies"
 
-    def _trouble_without_faults(self) -> str:
+    def _has_trouble_without_faults(self) -> bool:
         deadline = time.monotonic() + self._plan.mark.recovery_within_s
         pause = _FIRST_PAUSE_S
         while True:
             trouble = self._trouble_of_a_run()
-            if trouble is not None and trouble[0] in COSTS:
+            if isinstance(trouble, Trouble) and trouble.kind in COSTS:
                 # How often a socket is read, say, varies by itself: what is not so twice is no trouble.
                 again = self._trouble_of_a_run()
-                trouble = again if again is not None and again[0] == trouble[0] else None
+                trouble = again if isinstance(again, Trouble) and again.kind == trouble.kind else None
             if trouble is None:
-                return ""
+                return False
             if time.monotonic() + pause > deadline:
-                return trouble[1]
+                return True
             time.sleep(pause)  # what the user allows the system for its recovery
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    def _trouble_of_a_run(self) -> tuple[str, str] | None:
+    def _trouble_of_a_run(self) -> Trouble | Literal["the set-up fails"] | None:
         run = self._new_run(None, "recovery")
         self._run_silently(run)
         self._exploring.tally.checks["probe"] += 1
-        return recovery_trouble(run.seen) if run.seen is not None else ("", "the set-up fails")
+        return recovery_trouble(run.seen) if run.seen is not None else "the set-up fails"
 
     def _ask_fresh(self) -> Answer:
         self._exploring.tally.checks["fresh process"] += 1
@@ -332,19 +331,18 @@ class OneTest:
         answer = self._answer
         assert run.judgement is not None and answer is not None, "it was probed"
         if answer.plain == "fails":
-            found = "unstable: the test fails in a fresh process too, where no fault ever acted"
-            run.judgement = _doubted(run.judgement, "exercised", "unstable", found)
+            run.judgement = _doubted(run.judgement, "exercised", "unstable", Unstable())
         elif answer.plain == "varies":
             return  # it does the same without faults: what it remembers is no pollution
         elif answer.polluter is not None and self._ran[answer.polluter] is not scenario:
-            found = f"the process was polluted before, by {self._ran[answer.polluter].label}"
-            run.judgement = _doubted(run.judgement, "recovery", "polluted", found)
+            polluted = Polluted(self._ran[answer.polluter].label)
+            run.judgement = _doubted(run.judgement, "recovery", "polluted", polluted)
 
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
         if self._plan.mark.recovery_within_s and self._answer is None:
-            self._trouble_without_faults()
+            self._has_trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         run = self._new_run(None, "recovery")
         self._run(clone, nextitem, run)
@@ -352,7 +350,7 @@ class OneTest:
         if seen is not None:
             trouble = recovery_trouble(seen)
             if trouble is not None and self._answer is None:
-                is_steady = trouble[0] not in COSTS or bool(self._trouble_without_faults())
+                is_steady = trouble.kind not in COSTS or self._has_trouble_without_faults()
                 self._answer = self._ask_fresh() if is_steady else Answer("unsteady", None)
             if trouble is not None and self._answer is not None:
                 polluter = self._answer.polluter
@@ -379,7 +377,7 @@ class OneTest:
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
             self._run_silently(self._new_run(scenario, "explored"))
-            if self._trouble_without_faults():
+            if self._has_trouble_without_faults():
                 return Answer("passes", number)
         return Answer("passes", None)
 
@@ -578,9 +576,9 @@ def forget(errors: list[BaseException]) -> None:
                         _ = frame.f_locals  # before CPython 3.13 a copy that was made for pytest is brought up to date
 
 
-def _doubted(judgement: Judgement, oracle: str, kind: str, text: str) -> Judgement:
+def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Polluted) -> Judgement:
     """Return a judgement that proves nothing any more; its evidence stays."""
-    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, text), fails=False)
+    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, about=about), fails=False)
     return Judgement(Verdict.INCONCLUSIVE, False, (doubt.evidence, *judgement.evidence))
 
 

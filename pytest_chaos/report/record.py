@@ -8,10 +8,18 @@ from typing import Any
 from pytest_chaos.journal import Activation
 from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
+from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.report.sentences import told, told_way
 from pytest_chaos.verdict import Judgement, Verdict
 
 VERSION = 1
 Record = dict[str, Any]
+
+IN_COUNTS = "in_counts"
+"""Key of the text and the source of a rule: its counts say all that the first evidence of a record does.
+
+Only for what the end of a session says; the file does not hold it.
+"""
 
 
 def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
@@ -22,7 +30,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         judgement: What was said of it.
         replay: The command that runs exactly this again.
     """
-    return {
+    record = {
         "test": seen.test,
         "kind": seen.kind,
         "scenario": seen.scenario,
@@ -31,7 +39,8 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "calls": sum(rule.calls for rule in seen.rules),
         "activations": seen.fired,
         "evidence": [
-            {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text} for evidence in judgement.evidence
+            {"oracle": evidence.oracle, "kind": evidence.kind, "text": told(evidence)}
+            for evidence in judgement.evidence
         ],
         "caught": [str(place) for place in seen.caught],
         "duration_s": round(seen.duration_s, 6),
@@ -39,8 +48,12 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "seed": seen.seed,
         "rules": [_rule(rule) for rule in seen.rules],
         "fired": _fired(seen.activations),
-        "ways": [{"text": way.text, "end": way.end, "errors": way.times} for way in seen.absorptions],
+        "ways": [{"text": told_way(way), "end": way.end, "errors": way.times} for way in seen.absorptions],
     }
+    first = judgement.evidence[0].about if judgement.evidence else None
+    if isinstance(first, NeverFired) and first.is_in_counts:
+        record[IN_COUNTS] = [first.rule.text, first.rule.source]
+    return record
 
 
 def _fired(activations: Iterable[Activation]) -> list[Record]:
@@ -132,7 +145,7 @@ def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, 
     return {
         "version": VERSION,
         "seed": seed,
-        "results": ordered,
+        "results": [{key: value for key, value in record.items() if key != IN_COUNTS} for record in ordered],
         "rules": rules_of(ordered),
         "summary": summary_of(ordered),
         "exploration": dict(exploration or {}),

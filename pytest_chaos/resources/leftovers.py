@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pytest_chaos.provenance import Place
 from pytest_chaos.resources.births import Birth, Births
@@ -15,6 +15,23 @@ from pytest_chaos.resources.births import Birth, Births
 GRACE_S = 0.5  # with four CPU burners on two cores, 100 ms had no false alarm in 60 runs; only real leaks wait so long
 _FIRST_WAIT_S = 0.0002
 _LONGEST_WAIT_S = 0.05
+
+LeftKind = Literal[
+    "thread",
+    "executor",
+    "timer",
+    "task",
+    "task-error",
+    "thread-error",
+    "coroutine",
+    "async-generator",
+    "child-process",
+    "file-descriptor",
+    "lock",
+    "permit",
+    "transport",
+]
+"""What sort of thing was left, or how an error died that nobody saw."""
 
 Thing = TypeVar("Thing")
 
@@ -24,7 +41,7 @@ class Leftover:
     """Something that a run left behind.
 
     Attributes:
-        kind: Evidence kind, such as ``thread``, ``task`` or ``lock``.
+        kind: Evidence kind.
         text: What it is, who made it where, and where it stands.
         fingerprint: Kind and first project frame of the creation site, equal from run to run.
         is_note: Whether it is only worth a note.
@@ -33,7 +50,7 @@ class Leftover:
         place: Where it was made, or ``None`` if nobody knows.
     """
 
-    kind: str
+    kind: LeftKind
     text: str
     fingerprint: str
     is_note: bool = False
@@ -44,7 +61,7 @@ class Leftover:
 
 def leftover(
     births: Births,
-    kind: str,
+    kind: LeftKind,
     what: str,
     birth: Birth | None,
     *,

@@ -18,6 +18,7 @@ from pytest_chaos import compat
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.clauses import Sources
 from pytest_chaos.provenance import Place
+from pytest_chaos.report.sentences import told_way
 
 SHOP = """
 import asyncio, concurrent.futures, contextlib, threading
@@ -489,7 +490,7 @@ def shop(lab: Any) -> Any:
 
 
 def ways(seen: Any) -> list[str]:
-    return [way.text for way in seen.observation.absorptions]
+    return [told_way(way) for way in seen.observation.absorptions]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -660,8 +661,8 @@ def test_expectation_of_the_test_is_where_it_was_caught(
 
     for one in (body, lambda: asyncio.run(coroutine())):
         (way,) = lab.run(one, "shop:pay = raise(KeyError)").observation.absorptions
-        assert "(with pytest.raises(KeyError" in way.text
-        assert way.text.startswith("raised in shop:pay → passed Gateway.charge → caught in ")
+        assert "(with pytest.raises(KeyError" in told_way(way)
+        assert told_way(way).startswith("raised in shop:pay → passed Gateway.charge → caught in ")
         assert way.place.path.endswith("test_absorption.py")
         assert way.is_sure
 
@@ -696,7 +697,7 @@ def test_probe_that_meets_an_old_error_took_it(shop: Any, lab: Any) -> None:
         (way,) = chaos.journal.absorptions
 
     assert "probe" == way.end
-    assert way.text.endswith("probe → taken by chaos.recovers as not yet")
+    assert told_way(way).endswith("probe → taken by chaos.recovers as not yet")
 
 
 # --- the text
@@ -714,7 +715,7 @@ def test_probe_that_meets_an_old_error_took_it(shop: Any, lab: Any) -> None:
 def test_long_way_is_cut_in_the_middle(names: tuple[str, ...], shown: str) -> None:
     way = Absorption("m:f", names, "except", Place("m.py", 3, "g"), "except OSError")
 
-    assert f"raised in m:f → {shown}caught in m.py:3 g (except OSError)" == way.text
+    assert f"raised in m:f → {shown}caught in m.py:3 g (except OSError)" == told_way(way)
 
 
 def test_long_clause_is_cut(lab: Any) -> None:
@@ -784,7 +785,7 @@ def test_nothing_is_called_to_find_the_clause(lab: Any, monkeypatch: pytest.Monk
     seen = lab.run(lambda: (shop.call(), shop.calls.clear()), "shy:pay = raise(KeyError)")
 
     assert [] == shop.calls
-    assert seen.observation.absorptions[0].text.endswith("call (except KeyError)")
+    assert told_way(seen.observation.absorptions[0]).endswith("call (except KeyError)")
     experiment = lab.experiment("shy:pay = raise(KeyError)")
     with experiment.body():
         shop.with_a_property()
@@ -792,7 +793,7 @@ def test_nothing_is_called_to_find_the_clause(lab: Any, monkeypatch: pytest.Monk
     assert ["property"] == shop.calls
     experiment.conclude()
     (way,) = experiment.journal.absorptions
-    assert "(except errors.odd at L" in way.text and not way.is_sure
+    assert "(except errors.odd at L" in told_way(way) and not way.is_sure
 
 
 # --- the events live with others

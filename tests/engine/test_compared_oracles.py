@@ -23,6 +23,7 @@ from pytest_chaos.oracles.recovery import judge_recovery, recovery_trouble
 from pytest_chaos.oracles.same_answer import judge_same_answer
 from pytest_chaos.oracles.storm import UNCAPPED, judge_storm
 from pytest_chaos.provenance import Place
+from pytest_chaos.report.sentences import told
 from pytest_chaos.resources.leftovers import Leftover
 
 FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
@@ -78,7 +79,7 @@ def said(oracle: Any, seen: Observation) -> list[tuple[str, str, bool]]:
 
 
 def text(oracle: Any, seen: Observation) -> str:
-    return "\n".join(finding.evidence.text for finding in oracle(seen))
+    return "\n".join(told(finding.evidence) for finding in oracle(seen))
 
 
 @pytest.mark.parametrize("seen", [explored(), recovered()], ids=["explored", "recovery"])
@@ -202,7 +203,7 @@ def test_rule_that_fired_in_the_plain_run_only_is_reported() -> None:
     ("outcome", "expected"), [("hung", ("hung", "hang", True)), ("inconclusive", ("inconclusive", "timed-wait", False))]
 )
 def test_hang_of_an_explored_test(outcome: str, expected: Any) -> None:
-    parked = ParkedSeen("m:f, call 1 [abc]", "MainThread", outcome, "because", (), False)
+    parked = ParkedSeen(ACTIVATION, "MainThread", outcome, "because")
 
     assert [expected] == said(judge_hang, explored(parked=(parked,)))
 
