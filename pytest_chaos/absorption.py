@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.clauses import Clause, Scope, Sources, entered, positions, takers
 from pytest_chaos.exception_events import Flight
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 
 End = Literal[
     "except",  # an except clause took it
@@ -33,7 +33,6 @@ End = Literal[
 ]
 HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
 _CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
-_MOST_PASSED = 6  # names of passed functions in a text
 _MOST_TOLD = 1000  # ways that are remembered
 # Functions of the standard library that keep an error for somebody else.
 _KEEPERS: dict[tuple[str, str], End] = {
@@ -57,8 +56,8 @@ class Absorption:
         point: The injection point that raised it.
         passed: Names of the functions it passed, innermost first; ours, pytest's and the standard library's left out.
         end: How it ended.
-        place: Where, ``path:line function``: the line of the clause, or, where the clause is in doubt or there is none,
-            the line at which the error came in. Empty where no such place is known.
+        place: Where: the line of the clause, or, where the clause is in doubt or there is none, the line at which the
+            error came in. ``None`` where no such place is known.
         clause: Head of the clause that took it; with all candidates where that is in doubt.
         is_sure: Whether ``clause`` is not in doubt.
         times: How many errors went this way.
@@ -67,52 +66,20 @@ class Absorption:
     point: str
     passed: tuple[str, ...]
     end: End
-    place: str = ""
+    place: Place | None = None
     clause: str = ""
     is_sure: bool = True
     times: int = 1
 
     @property
-    def caught(self) -> str:
-        """Where it was absorbed, ``path:line function``, or an empty text if nobody absorbed it."""
-        return self.place if self.end in _CAUGHT else ""
+    def caught(self) -> Place | None:
+        """Where it was absorbed, or ``None`` if nobody absorbed it."""
+        return self.place if self.end in _CAUGHT else None
 
     @property
-    def handler(self) -> str:
-        """The clause that surely took it, ``path:line``, or an empty text."""
-        return self.place.partition(" ")[0] if self.end in HANDLERS and self.is_sure else ""
-
-    @property
-    def text(self) -> str:
-        """One line that tells its way."""
-        steps = [f"raised in {self.point}" if self.point else "raised"]
-        if self.passed:
-            names = list(self.passed)
-            if len(names) > _MOST_PASSED:
-                left_out = len(names) - _MOST_PASSED + 1
-                names[3 : 3 + left_out] = [f"{left_out} more"]
-            steps.append(f"passed {', '.join(names)}")
-        steps.append(self._end_text())
-        return " → ".join(steps)
-
-    def _end_text(self) -> str:
-        at = f" ({self.place})" if self.place else ""
-        match self.end:
-            case "task" | "future":
-                return f"stored in {self.end}{at}"
-            case "thread":
-                return f"uncaught in thread{at}"
-            case "event loop":
-                return f"left to the event loop's exception handler{at}"
-            case "C code":
-                return f"swallowed by C code above {self.place}" if self.place else "swallowed by C code"
-            case "probe":
-                return "taken by chaos.recovers as not yet"
-            case "escaped":
-                return "escaped to the test"
-            case "unseen":
-                return "gone without a trace"
-        return f"caught in {self.place}" + (f" ({self.clause})" if self.clause else "")
+    def handler(self) -> Place | None:
+        """The clause that surely took it, or ``None``."""
+        return self.place if self.end in HANDLERS and self.is_sure else None
 
 
 class _Step(NamedTuple):
@@ -337,9 +304,8 @@ class Tracer:
     def _origin(self, step: _Step) -> str:
         return self._provenance.of_file(step.scope.code.co_filename)
 
-    def _place(self, step: _Step, line: int) -> str:
-        code = step.scope.code
-        return f"{self._provenance.shorten(code.co_filename)}:{line} {code.co_qualname}"
+    def _place(self, step: _Step, line: int) -> Place:
+        return self._provenance.place(step.scope.code, line)
 
 
 def entries(trace: TracebackType | None) -> Iterator[TracebackType]:

@@ -36,8 +36,9 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
         return provenance.is_driver_call(compat.get_frame(1))
 
     def heard(response: Any, is_to_driver: bool, client: Any, request: Any, *args: Any, **named: Any) -> None:
-        text = f"{request.method} {request.url}"
-        record(Answer(text, int(response.status_code), is_to_driver, monotonic() - began))
+        method = str(request.method)
+        request_line = f"{method} {request.url}"
+        record(Answer(request_line, int(response.status_code), is_to_driver, monotonic() - began, method=method))
 
     asks = Ear(is_to_driver)
 

@@ -8,8 +8,7 @@ from pytest_chaos.absorption import entries
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal
 from pytest_chaos.observation import Failure
-from pytest_chaos.provenance import Provenance
-from pytest_chaos.resources import stacks
+from pytest_chaos.provenance import Place, Provenance
 
 _OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
 
@@ -26,8 +25,10 @@ def failure_from(
         provenance: Tells where it was raised.
     """
     parts = list(leaves(error))
+    name, message = _words(error)
     return Failure(
-        text=describe(error),
+        error=name,
+        message=message,
         place=_place(error, provenance),
         is_injected=all(is_ours(part, journal) for part in parts),
         is_caused_by_fault=is_caused_by_ours(error, journal),
@@ -76,10 +77,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def describe(error: BaseException) -> str:
     """Return type and first line of the message."""
-    lines = str(error).splitlines()
-    message = lines[0] if lines else ""
-    name = type(error).__qualname__
+    name, message = _words(error)
     return f"{name}: {message}" if message else name
+
+
+def _words(error: BaseException) -> tuple[str, str]:
+    """Return the name of an error's type, and the first line of its message."""
+    lines = str(error).splitlines()
+    return type(error).__qualname__, lines[0] if lines else ""
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -91,11 +96,11 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _place(error: BaseException, provenance: Provenance) -> str:
+def _place(error: BaseException, provenance: Provenance) -> Place | None:
     for entry in reversed([*entries(error.__traceback__)]):
         if provenance.of_frame(entry.tb_frame) in ("project", "test"):
-            return stacks.place(entry.tb_frame.f_code, entry.tb_lineno, provenance)
-    return ""
+            return provenance.place(entry.tb_frame.f_code, entry.tb_lineno)
+    return None
 
 
 def _is_in_test(error: BaseException, provenance: Provenance) -> bool:

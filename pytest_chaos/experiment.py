@@ -34,6 +34,7 @@ from pytest_chaos.hang import Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
+from pytest_chaos.notation import format_chain
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -48,7 +49,7 @@ from pytest_chaos.oracles.base import Oracle
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
@@ -523,7 +524,13 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(
                 ParkedSeen(
-                    parked.label, parked.thread, parked.outcome, parked.reason, tuple(parked.stacks), parked.blocks_loop
+                    parked.activation,
+                    parked.thread,
+                    parked.outcome,
+                    parked.reason,
+                    tuple(parked.waits),
+                    parked.blocks_loop,
+                    parked.without,
                 )
                 for parked in self.ward.records
             ),
@@ -606,13 +613,13 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         is_sure=injection.rule.is_sure,
         points=tuple(point.text for point in injection.points),
         target=injection.rule.target.text,
-        fault=injection.text.removeprefix(f"{injection.rule.target.text} = "),
+        fault=format_chain(injection.rule),
         filtered=injection.filtered,
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),
         doubles=tuple(injection.doubles),
         refused=tuple(
-            Refused(module, f"{provenance.shorten(file)}:{line} in {function}", calls)
+            Refused(module, Place(provenance.shorten(file), line, function), calls)
             for (module, file, line, function), calls in injection.refused.items()
         ),
         caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),

@@ -18,7 +18,14 @@ from typing import Any, Literal
 
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.instances import RaisingFault
-from pytest_chaos.notation import format_fault, format_scenario, format_term, parse_target
+from pytest_chaos.notation import (
+    format_arguments,
+    format_chain,
+    format_fault,
+    format_scenario,
+    is_known,
+    parse_target,
+)
 from pytest_chaos.observation import Observation
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
@@ -39,7 +46,6 @@ TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
 
 _LONGEST_LABEL = 80  # characters
-_SEED = re.compile(r" seed=-?\d+$")
 
 
 @dataclass(frozen=True)
@@ -92,18 +98,13 @@ class Outcome:
     @classmethod
     def of(cls, seen: Observation, judgement: Judgement, trace: Trace) -> Outcome:
         """Return what counts of a run."""
-        ending = "" if seen.failure is None else _without_names(seen)
-        handlers = tuple(sorted(seen.handlers))
+        failure = seen.failure
+        # Not its message, which holds names and tokens; and whichever error of ours it is, it is the fault.
+        ending = None if failure is None else failure.is_injected or (failure.error, failure.place)
         # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
-        kinds = tuple(sorted({activation.fault.partition("(")[0] for activation in seen.activations}))
-        effect = (kinds, judgement.verdict, ending, handlers, tuple(sorted(trace.shape().items())))
+        kinds = frozenset(type(activation.fault) for activation in seen.activations)
+        effect = (kinds, judgement.verdict, ending, frozenset(seen.handlers), frozenset(trace.shape().items()))
         return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
-
-
-def _without_names(seen: Observation) -> str:
-    failure = seen.failure
-    assert failure is not None, "asked only where there is one"
-    return "the fault" if failure.is_injected else f"{failure.text.partition(':')[0]} {failure.place}"
 
 
 Offered = Callable[[Spot, Calls], Iterable[Fault]]
@@ -233,7 +234,7 @@ class Explorer:
     def _plan_key(self, spot: Spot, calls: Calls, fault: Fault, at: str) -> None:
         point, site = spot
         text = format_fault(fault)
-        key = (point, site.place, text)
+        key = (point, str(site.place), text)
         if self._taken is not None:
             if key in self._taken:
                 self.pruned[TAKEN] += 1
@@ -242,7 +243,7 @@ class Explorer:
         self.keys += 1
         first = calls.numbers[0]
         lasting = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
-        word = fault_label(fault, text)
+        word = fault_label(fault)
         if not self._add(self._scenario("all", key, (point, fault, lasting), word, at)):
             return
         once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), word, at)]
@@ -325,7 +326,7 @@ class Explorer:
                     continue
                 self._paired.add((scenario.key, point, site.place, text))
                 key = (target, place, f"{scenario.key[2]} + {text}")
-                label = unique_label(f"{scenario.label} + {point} {fault_label(fault, text)}", self._labels)
+                label = unique_label(f"{scenario.label} + {point} {fault_label(fault)}", self._labels)
                 rules = (*scenario.rules, self._rule(point, fault, trigger))
                 if self._wanted is not None and not self._wanted(label):
                     continue
@@ -335,39 +336,36 @@ class Explorer:
 # --- labels
 
 
-def fault_label(fault: Fault, text: str = "") -> str:
-    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``.
-
-    Args:
-        fault: The fault.
-        text: Its canonical text, where that is known.
-    """
+def fault_label(fault: Fault) -> str:
+    """Return how a label names a fault: ``raise TimeoutError``, ``hang``, ``return 42``."""
     if isinstance(fault, RaisingFault):
         return f"{fault.word} {getattr(fault.exc, '__name__', None) or type(fault.exc).__name__}"
-    word, bracket, arguments = (text or format_fault(fault)).partition("(")
-    return f"{word} {arguments.removesuffix(')')}" if bracket else word
+    arguments = format_arguments(fault)
+    if not arguments:
+        return format_fault(fault)
+    return f"{fault.word} {arguments}" if is_known(fault) else f"‹{fault.word or type(fault).__name__} {arguments}›"
 
 
-def rule_label(rules: Iterable[Rule], seed: int | None = None) -> str:
+def rule_label(rules: Iterable[Rule]) -> str:
     """Return the label of a user's scenario."""
-    parts = []
-    for rule in rules:
-        terms = "->".join(
-            format_term(term).replace(format_fault(term.fault), fault_label(term.fault)) for term in rule.chain
-        )
-        parts.append(f"{rule.target.text} {terms}")
-    return " + ".join(parts) + ("" if seed is None else f" seed={seed}")
+    return " + ".join(f"{rule.target.text} {format_chain(rule, fault_label)}" for rule in rules)
 
 
-def unique_label(label: str, known: Counter[str]) -> str:
-    """Return a label fit for an id, and told apart from equal ones by a number."""
+def unique_label(label: str, known: Counter[str], seed: int | None = None) -> str:
+    """Return a label fit for an id, and told apart from equal ones by a number.
+
+    Args:
+        label: What it says.
+        known: How often each label was given.
+        seed: The seed, where it is a part of the label: however long that is, the seed can be read.
+    """
     label = re.sub(r"::+", ":", label.replace(";", ",").replace("[chaos:", "[chaos"))
     label = re.sub(r"\s+", " ", label).strip().rstrip("@ ")
-    if len(label) > _LONGEST_LABEL:
-        digest = hashlib.blake2b(label.encode(), digest_size=4).hexdigest()
-        ending = _SEED.search(label)
-        kept = ending[0] if ending else ""
-        label = f"{label[: _LONGEST_LABEL - 9 - len(kept)]} {digest}{kept}"
+    ending = "" if seed is None else f" seed={seed}"
+    if len(label) + len(ending) > _LONGEST_LABEL:
+        digest = hashlib.blake2b((label + ending).encode(), digest_size=4).hexdigest()
+        label = f"{label[: _LONGEST_LABEL - 9 - len(ending)]} {digest}"
+    label += ending
     known[label] += 1
     if known[label] == 1:
         return label

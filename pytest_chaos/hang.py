@@ -20,11 +20,12 @@ from typing import Any, Literal
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
-from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.journal import Activation
+from pytest_chaos.provenance import Place, Provenance, frames_from
 from pytest_chaos.resources import stacks, tap, taps
 from pytest_chaos.resources.standstill import Standstill
 from pytest_chaos.resources.tap import Ear
-from pytest_chaos.resources.waits import waits
+from pytest_chaos.resources.waits import Wait, waits
 
 BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations, short enough to wait for
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
@@ -34,7 +35,6 @@ _TRIO_LOOP = "trio._core._run"
 _SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
 
 _RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
-_WENT_ON = "after its release the test was interrupted, for it still waited at"
 
 Outcome = Literal["parked", "hung", "inconclusive", "left", "abandoned", "interrupted"]
 
@@ -73,7 +73,7 @@ class Parked:
     """One parked call.
 
     Attributes:
-        label: Where and which call.
+        activation: Which call.
         thread: Name of the thread.
         began: When it parked, by the ward's clock, in seconds.
         since: When it parked, or when the test was last seen to go on since then.
@@ -87,10 +87,11 @@ class Parked:
         went_on: Whether the test's body went on beside it.
         outcome: ``left`` if the system ended the wait itself; else what was decided.
         reason: The decision in words.
-        stacks: Who waited where when it was decided.
+        waits: Who waited where when it was decided.
+        still_waited: Whether the test had to be interrupted after the release.
     """
 
-    label: str
+    activation: Activation
     thread: str
     began: float
     since: float
@@ -98,13 +99,19 @@ class Parked:
     ident: int
     release: Callable[[], None]
     limit: Limit | None
-    without: str
+    without: Place | None
     position: tuple[Any, ...] | None
     is_settled: bool = True
     went_on: bool = False
     outcome: Outcome = "parked"
     reason: str = ""
-    stacks: list[str] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    still_waited: bool = False
+
+    @property
+    def label(self) -> str:
+        """Where and which call."""
+        return self.activation.label
 
 
 class Ward:
@@ -193,7 +200,7 @@ class Ward:
 
     # --- waiting, sync
 
-    def park(self, label: str, seconds: float | None, limit: Limit | None = None) -> float | None:
+    def park(self, activation: Activation, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Block until released, or until ``seconds`` or the limit are over; return how long that was.
 
         An endless park returns, with ``None``, only to a system that swallows every release and calls again: it is let
@@ -205,11 +212,11 @@ class Ward:
         __tracebackhide__ = True
         end = self._end_of(seconds, limit)
         if end is not None:
-            self._note_blocked_loop(label, end)
+            self._note_blocked_loop(activation, end)
             self.pause(end)
             return end
         event = threading.Event()
-        parked = self._enter(label, event.set, limit, blocks_thread=True)
+        parked = self._enter(activation, event.set, limit, blocks_thread=True)
         if parked is None:
             return None
         try:
@@ -218,7 +225,7 @@ class Ward:
             self._leave(parked, error)
             raise
         self._leave(parked, None)
-        raise HangReleased(f"chaos: released from an injected hang at {label}")
+        raise HangReleased(f"chaos: released from an injected hang at {activation.label}")
 
     def pause(self, seconds: float) -> None:
         """Block for ``seconds``, or until the window closes."""
@@ -232,7 +239,9 @@ class Ward:
 
     # --- waiting, async
 
-    async def park_async(self, label: str, seconds: float | None, limit: Limit | None = None) -> float | None:
+    async def park_async(
+        self, activation: Activation, seconds: float | None, limit: Limit | None = None
+    ) -> float | None:
         """Wait as :meth:`park` does, without blocking the loop.
 
         Raises:
@@ -244,7 +253,7 @@ class Ward:
             await self.pause_async(end)
             return end
         wait, release = _async_event()
-        parked = self._enter(label, release, limit, blocks_thread=False)
+        parked = self._enter(activation, release, limit, blocks_thread=False)
         if parked is None:
             return None
         try:
@@ -253,7 +262,7 @@ class Ward:
             self._leave(parked, error)
             raise
         self._leave(parked, None)
-        raise HangReleased(f"chaos: released from an injected hang at {label}")
+        raise HangReleased(f"chaos: released from an injected hang at {activation.label}")
 
     async def pause_async(self, seconds: float) -> None:
         """Wait for ``seconds``, or until the window closes, without blocking the loop."""
@@ -324,47 +333,47 @@ class Ward:
             return seconds if told is None else min(seconds, told)
         return told if told is not None and told <= _PATIENCE * self._budget_s else None
 
-    def _note_blocked_loop(self, label: str, seconds: float) -> None:
+    def _note_blocked_loop(self, activation: Activation, seconds: float) -> None:
         """Record a wait that ends by itself, if it blocks a loop: that is said of each."""
         if compat.running_loop() is None:
             return
         now = self._clock()
         name = threading.current_thread().name
         with self._lock:
-            parked = Parked(label, name, now, now, True, 0, lambda: None, None, "", None)
+            parked = Parked(activation, name, now, now, True, 0, lambda: None, None, None, None)
             parked.outcome, parked.reason = "left", f"ended by itself after {seconds:g} s"
             self.records.append(parked)
 
-    def _place_without(self, limit: Limit | None) -> str:
-        """Return where a call was made without the limit that it takes; an empty text if it has one, or takes none."""
+    def _place_without(self, limit: Limit | None) -> Place | None:
+        """Return where a call was made without the limit that it takes; ``None`` if it has one, or takes none."""
         if limit is None or limit.seconds is not None:
-            return ""
-        test = ""
+            return None
+        test: Place | None = None
         own = limit.code
         for frame in frames_from(compat.get_frame(1)):
             code, origin = frame.f_code, self._provenance.of_frame(frame)
             if own is not None and (code.co_filename, code.co_qualname) == (own.co_filename, own.co_qualname):
                 continue  # the call itself, whose code was exchanged
             if origin == "project":
-                return stacks.place(code, frame.f_lineno, self._provenance)
-            if origin == "test" and not test:
-                test = stacks.place(code, frame.f_lineno, self._provenance)
+                return self._provenance.place(code, frame.f_lineno)
+            if origin == "test" and test is None:
+                test = self._provenance.place(code, frame.f_lineno)
         return test
 
     def _enter(
-        self, label: str, release: Callable[[], None], limit: Limit | None, *, blocks_thread: bool
+        self, activation: Activation, release: Callable[[], None], limit: Limit | None, *, blocks_thread: bool
     ) -> Parked | None:
         with self._lock:
             if self._poisoned or self._closed:
                 self._refusals += 1
                 if self._refusals > _SWALLOWED:
                     return None
-                raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
+                raise HangReleased(f"chaos: an injected hang was released before this call at {activation.label}")
         loops = list(self._loops())
         now = self._clock()
         self._is_signal_read()  # some of it is only told in the main thread, where this may be
         parked = Parked(
-            label=label,
+            activation=activation,
             thread=threading.current_thread().name,
             began=now,
             since=now,
@@ -379,11 +388,11 @@ class Ward:
         try:
             with self._lock:
                 if self._poisoned or self._closed:
-                    raise HangReleased(f"chaos: an injected hang was released before this call at {label}")
+                    raise HangReleased(f"chaos: an injected hang was released before this call at {activation.label}")
                 self.records.append(parked)
                 if blocks_thread and self._is_in_closing_executor():
                     parked.outcome, parked.reason = "abandoned", "the event loop whose worker made it was being closed"
-                    raise HangReleased(f"chaos: the loop that waited for this call was closed, at {label}")
+                    raise HangReleased(f"chaos: the loop that waited for this call was closed, at {activation.label}")
                 self._parked.append(parked)
                 if self._watchdog is None:
                     self._wake = threading.Event()
@@ -491,8 +500,8 @@ class Ward:
             return
         if now - since < _PATIENCE * self._budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
             return
-        stack = stacks.stack_text(compat.current_frames().get(self._progress.thread), self._provenance, limit=4)
-        where = " < ".join(stack) or "a place of no known frame"
+        places = stacks.places_in(compat.current_frames().get(self._progress.thread), self._provenance, limit=4)
+        where = " < ".join(place.told for place in places) or "a place of no known frame"
         with self._lock:
             if self._closed:
                 return
@@ -502,8 +511,9 @@ class Ward:
             self._dead_wait = position, now  # a bare except may swallow it
             for parked in reversed(self.records):
                 if where and parked.outcome in ("hung", "inconclusive"):
-                    if _WENT_ON not in parked.reason:
-                        parked.reason += f"; {_WENT_ON} {where}"
+                    if not parked.still_waited:
+                        parked.still_waited = True
+                        parked.reason += f"; after its release the test was interrupted, for it still waited at {where}"
                     break
 
     def interrupt(self, why: str, is_meant: Callable[[], bool] = lambda: True) -> None:
@@ -552,13 +562,13 @@ class Ward:
 
     def _decide(self, waiting: list[Parked], why: str, timed: Sequence[str]) -> None:
         """Say what became of parked calls, and release them."""
-        stacks_now = self._dump()
+        found = list(waits(self._provenance, self._loops(), frozenset((self._guard(),))))
         standing = self._progress.standing(list(self._loops()))
         with self._lock:
             for parked in waiting:
                 if parked.outcome != "parked":
                     continue
-                parked.stacks = stacks_now
+                parked.waits = found
                 parked.outcome, parked.reason = "hung", why
                 if parked.limit is not None and parked.limit.seconds is not None:
                     parked.outcome = "inconclusive"
@@ -566,17 +576,14 @@ class Ward:
                 elif timed:
                     parked.outcome = "inconclusive"
                     parked.reason = f"a timed wait at {timed[0]} {_RAISE_BUDGET}"
-                if parked.without:
-                    parked.reason += f"; called without a {parked.limit and parked.limit.parameter} at {parked.without}"
+                if parked.limit is not None and parked.without is not None:
+                    parked.reason += f"; called without a {parked.limit.parameter} at {parked.without.told}"
             # Whoever swallows the release and calls again must not park for another budget.
             self._poisoned = True
             if standing is not None:
                 self._dead_wait = standing, self._clock()
         for parked in waiting:
             parked.release()
-
-    def _dump(self) -> list[str]:
-        return [str(wait) for wait in waits(self._provenance, self._loops(), frozenset((self._guard(),)))]
 
 
 def _async_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.custody import Custody
+from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.instances import MARK
+from pytest_chaos.notation import format_fault
 
 
 @dataclass(slots=True)
@@ -17,7 +19,7 @@ class Activation:
     Attributes:
         rule: Canonical text of the rule.
         point: The injection point, ``module:Qual.name``.
-        fault: Text of the fault.
+        fault: The fault; of several that are drawn from, the one that acted.
         number: Number of the call for the rule, over all actors, from 1.
         actor: Which thread or task called, such as ``main`` or ``main/2``.
         index: Number of the call among this actor's calls, from 1.
@@ -29,7 +31,7 @@ class Activation:
 
     rule: str
     point: str
-    fault: str
+    fault: Fault
     number: int
     actor: str
     index: int
@@ -38,6 +40,10 @@ class Activation:
     token: str
     term: int = 0
 
+    def acted(self, fault: Fault) -> None:
+        """Say which of several faults acts."""
+        self.fault = fault
+
     @property
     def label(self) -> str:
         """Where and which call, with the token that marks what is injected there."""
@@ -45,8 +51,8 @@ class Activation:
 
     @property
     def text(self) -> str:
-        """One line that names the activation."""
-        return f"{self.fault} at {self.point}, call {self.number} ({self.actor}, {self.elapsed_s:.3f} s)"
+        """One line that names the activation, for who looks at it in a test."""
+        return f"{format_fault(self.fault)} at {self.point}, call {self.number} ({self.actor}, {self.elapsed_s:.3f} s)"
 
 
 def label_of(point: str, number: int, token: str) -> str:
@@ -54,17 +60,13 @@ def label_of(point: str, number: int, token: str) -> str:
     return f"{point}, call {number} [{token}]"
 
 
-Row = tuple[str, str, str, int, str, int, float, str, str, int]
+Row = tuple[str, str, Fault, int, str, int, float, str, str, int]
 """The fields of an :class:`Activation` in their order: all that a loop which tries on in vain leaves of each."""
 
 
 def activations_of(rows: Iterable[Row | Activation]) -> list[Activation]:
     """Return activations of which some are only rows yet."""
     return [row if isinstance(row, Activation) else Activation(*row) for row in list(rows)]
-
-
-NO_ACTIVATION = Activation("", "", "", 0, "", 0, 0.0, "", "")
-"""Stands in where a call is only watched."""
 
 
 @dataclass

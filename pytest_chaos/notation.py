@@ -7,6 +7,7 @@ and nothing in a text is ever evaluated as code. The grammar is printed in the d
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -90,7 +91,17 @@ def rule_from(target: Any, fault: Any, source: str = "", **triggers: Any) -> Rul
 
 def format_rule(rule: Rule) -> str:
     """Return the canonical text of a rule; what has no text form is shown in ``‹›``."""
-    return f"{rule.target.text} = {'->'.join(format_term(term) for term in rule.chain)}"
+    return f"{rule.target.text} = {format_chain(rule)}"
+
+
+def format_chain(rule: Rule, shown: Callable[[Fault], str] | None = None) -> str:
+    """Return the canonical text of a rule's faults with their triggers.
+
+    Args:
+        rule: The rule.
+        shown: How a fault is shown, if not by its canonical text.
+    """
+    return "->".join(format_term(term, shown) for term in rule.chain)
 
 
 def format_scenario(rules: tuple[Rule, ...] | list[Rule]) -> str:
@@ -108,29 +119,45 @@ def can_be_read(text: str) -> bool:
     return "‹" not in text or "‹" not in _unquoted(text)
 
 
-def format_term(term: Term) -> str:
-    """Return the text of one fault with its trigger."""
+def format_term(term: Term, shown: Callable[[Fault], str] | None = None) -> str:
+    """Return the text of one fault with its trigger; arguments as for :func:`format_chain`."""
     trigger = term.trigger
     parts: list[str] = []
+    fault = format_fault(term.fault) if shown is None else shown(term.fault)
     if trigger is ALWAYS:
-        return format_fault(term.fault)
+        return fault
     if trigger.rate < 1:
         parts.append(_percent(trigger.rate))
     if trigger.hits != ALL_CALLS:
         parts.append(_format_hits(trigger.hits) + " ")
     if trigger.times is not None:
         parts.append(f"{trigger.times}*")
-    parts.append(format_fault(term.fault))
+    parts.append(fault)
     for name in ("for_s", "when", "caller", "args"):
         value = getattr(trigger, name)
         if value is not None and value != ():
-            shown = getattr(value, "__qualname__", None) or repr(value)
-            parts.append(f" ‹{name}={shown}›")
+            parts.append(f" ‹{name}={_named(value)}›")
     return "".join(parts)
 
 
 def format_fault(fault: Fault) -> str:
     """Return the text of a fault; one that the grammar does not know is shown in ``‹›``."""
+    arguments = format_arguments(fault)
+    text = f"{_word(fault)}({arguments})" if arguments else _word(fault)
+    return text if is_known(fault) else f"‹{text}›"
+
+
+def is_known(fault: Fault) -> bool:
+    """Tell whether the grammar has a word for a fault of this very class."""
+    return FAULT_WORDS.get(_word(fault)) is type(fault)
+
+
+def _word(fault: Fault) -> str:
+    return fault.word or type(fault).__name__
+
+
+def format_arguments(fault: Fault) -> str:
+    """Return the text of a fault's arguments, as it stands between the brackets; empty if it has none."""
     args, kwargs = fault.text_arguments()
     shown: list[str] = []
     for index, value in enumerate(args):
@@ -141,9 +168,7 @@ def format_fault(fault: Fault) -> str:
         else:
             shown.append(_format_literal(value))
     shown.extend(f"{name}={_format_literal(value)}" for name, value in kwargs.items())
-    name = fault.word or type(fault).__name__
-    text = f"{name}({', '.join(shown)})" if shown else name
-    return text if FAULT_WORDS.get(name) is type(fault) else f"‹{text}›"
+    return ", ".join(shown)
 
 
 def _percent(rate: float) -> str:
@@ -169,8 +194,8 @@ def _format_exception(source: object) -> str:
             return f"{source.__module__}:{name}"
         return f"‹{source.__module__}:{name}›"
     if isinstance(source, BaseException):
-        return f"‹{source!r}›"
-    return f"‹{getattr(source, '__qualname__', None) or repr(source)}›"
+        return f"‹{_shown(source)}›"
+    return f"‹{_named(source)}›"
 
 
 def _format_literal(value: object) -> str:
@@ -190,8 +215,20 @@ def _is_literal(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    text = getattr(value, "__qualname__", None) or repr(value)
+    text = _named(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _named(value: object) -> str:
+    return getattr(value, "__qualname__", None) or _shown(value)
+
+
+def _shown(value: object) -> str:
+    """Return how an object shows itself; one of the user's may fail at that, such as a row of a closed session."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  # whatever its class raises
+        return f"{type(value).__qualname__} object"
 
 
 def _unquoted(text: str) -> str:

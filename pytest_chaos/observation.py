@@ -10,9 +10,11 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.doubles import Double
 from pytest_chaos.journal import Activation
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
+from pytest_chaos.resources.waits import Wait
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady"]
@@ -24,12 +26,12 @@ class Refused:
 
     Attributes:
         module: Module name of the caller.
-        place: The line, ``path:line in function``.
+        place: The line.
         calls: How many there were.
     """
 
     module: str
-    place: str
+    place: Place
     calls: int
 
 
@@ -79,8 +81,8 @@ class Failure:
     """How the test's body ended, where it did not pass.
 
     Attributes:
-        text: Type and message.
-        place: Innermost frame of the test or project, ``path:line in function``.
+        error: Name of its type.
+        place: Innermost frame of the test or project; ``None`` if none of theirs is known.
         is_injected: It is an error of ours, or a group of nothing else.
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
@@ -88,10 +90,11 @@ class Failure:
         is_in_test: The test's own code raised it, over an answer that it did not expect.
         is_release: It is the end of an injected hang that we released.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
+        message: First line of its message.
     """
 
-    text: str
-    place: str = ""
+    error: str
+    place: Place | None = None
     is_injected: bool = False
     is_caused_by_fault: bool = False
     is_declared: bool = False
@@ -99,6 +102,12 @@ class Failure:
     is_in_test: bool = False
     is_release: bool = False
     is_injected_interrupt: bool = False
+    message: str = field(default="", kw_only=True)
+
+    @property
+    def text(self) -> str:
+        """Type and message."""
+        return f"{self.error}: {self.message}" if self.message else self.error
 
 
 @dataclass(frozen=True)
@@ -110,24 +119,41 @@ class Answer:
         status: Status code.
         is_to_driver: Whether the test itself received it, and not the system from a dependency.
         elapsed_s: Seconds since the body began.
+        method: The method alone; by default the first word of ``request``.
     """
 
     request: str
     status: int
     is_to_driver: bool
     elapsed_s: float
+    method: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.method:  # what a watcher of a third party saw, in one text
+            object.__setattr__(self, "method", self.request.partition(" ")[0])
 
 
 @dataclass(frozen=True)
 class ParkedSeen:
-    """A call that was parked in an injected hang, and how that ended; outcomes as in :mod:`pytest_chaos.hang`."""
+    """A call that was parked in an injected hang, and how that ended.
 
-    label: str
+    Attributes:
+        activation: The call.
+        thread: Name of the thread.
+        outcome: As in :mod:`pytest_chaos.hang`.
+        reason: Why, in words.
+        waits: Who waited where when it was decided.
+        blocks_loop: Whether it was sync code on the thread of a running event loop.
+        without: Where it was called without a limit, though it takes one.
+    """
+
+    activation: Activation
     thread: str
     outcome: str
     reason: str
-    stacks: tuple[str, ...]
-    blocks_loop: bool
+    waits: tuple[Wait, ...] = ()
+    blocks_loop: bool = False
+    without: Place | None = None
 
     @property
     def was_released(self) -> bool:
@@ -141,14 +167,14 @@ class SpotSeen:
 
     Attributes:
         point: The injection point.
-        place: The line, ``path:line function``.
+        place: The line.
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
     """
 
     point: str
-    place: str
+    place: Place
     calls: int
     plain_calls: int
     gap_s: float | None = None
@@ -251,13 +277,13 @@ class Observation:
         return sum(rule.fired for rule in self.rules)
 
     @property
-    def caught(self) -> tuple[str, ...]:
-        """Where injected errors were absorbed, ``path:line function``, each place once."""
+    def caught(self) -> tuple[Place, ...]:
+        """Where injected errors were absorbed, each place once."""
         return tuple(dict.fromkeys(way.caught for way in self.absorptions if way.caught))
 
     @property
-    def handlers(self) -> tuple[str, ...]:
-        """The clauses that surely took an injected error, ``path:line``, each once."""
+    def handlers(self) -> tuple[Place, ...]:
+        """The clauses that surely took an injected error, each once."""
         return tuple(dict.fromkeys(way.handler for way in self.absorptions if way.handler))
 
     @property

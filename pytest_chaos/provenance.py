@@ -12,11 +12,41 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Literal
 
 Origin = Literal["project", "test", "stdlib", "import", "generated", "pytest", "passage", "chaos", "installed"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a function, as reports name it.
+
+    Attributes:
+        path: File, as :meth:`Provenance.shorten` shows it.
+        line: Line, from 1.
+        function: Qualified name of the function.
+    """
+
+    path: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.function}"
+
+    @property
+    def at(self) -> str:
+        """``path:line``."""
+        return f"{self.path}:{self.line}"
+
+    @property
+    def told(self) -> str:
+        """``path:line in function``, for the middle of a sentence."""
+        return f"{self.at} in {self.function}"
+
 
 _OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 # A call that a fault lets through runs inside these frames of ours: to everybody else they are not there.
@@ -182,6 +212,10 @@ class Provenance:
         if known is None:
             known = self._short[filename] = self._shortened(filename)
         return known
+
+    def place(self, code: CodeType, line: int | None) -> Place:
+        """Return a line of a function, or where it begins if the line is not known."""
+        return Place(self.shorten(code.co_filename), line or code.co_firstlineno, code.co_qualname)
 
     def _shortened(self, filename: str) -> str:
         real = os.path.realpath(filename)

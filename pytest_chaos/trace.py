@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 
 _MOST_NUMBERS = 1_000  # numbers of calls that are kept for each place; the count goes on
 
@@ -44,9 +44,9 @@ class CallSite:
     module: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def place(self) -> str:
-        """``path:line function``."""
-        return f"{self.path}:{self.line} {self.function}"
+    def place(self) -> Place:
+        """The line."""
+        return Place(self.path, self.line, self.function)
 
     @property
     def label(self) -> str:
@@ -187,7 +187,7 @@ class Trace:
                 counts[point] = counts.get(point, 0) + calls.count
         return counts
 
-    def shape(self) -> dict[tuple[str, str], int]:
+    def shape(self) -> dict[tuple[str, Place], int]:
         """Return how many calls each line of the system made at each point, in plain values that can be compared."""
         return {(point, site.place): calls.count for (point, site), calls in self.spots.items() if not site.is_driver}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
+from typing import Any
 
 from pytest_chaos.errors import SpecificationError, near_misses
+from pytest_chaos.provenance import Place
 
 
 @functools.total_ordering
@@ -57,15 +59,29 @@ _ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
 class Evidence:
     """One fact behind a verdict.
 
+    An oracle of a third party says it in a sentence, ``text``, which is told as it is. Ours give facts, and reports
+    make the sentence of them, by ``oracle`` and ``kind``.
+
     Attributes:
         oracle: Which oracle saw it.
         kind: What sort of fact, such as ``thread`` or ``status``.
-        text: The fact, in a sentence.
+        text: The fact in a sentence, if somebody has made one already.
+        about: What was seen: a value of the observation, or one that the oracle made of several.
+        place: The line that is to be looked at: which made what was left, at which an error came out, that calls again.
+        point: The injection point, ``module:Qual.name``, where it is about one.
+        call: Number of the call at that point, from 1; 0 where it is about none, or about several.
+        fingerprint: What it has in common with the same leftover of another run.
     """
 
     oracle: str
     kind: str
-    text: str
+    text: str = ""
+    _: KW_ONLY
+    about: Any = None
+    place: Place | None = None
+    point: str = ""
+    call: int = 0
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from pytest_chaos.observation import Observation
 from pytest_chaos.plan import RunPlan
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.report.record import Record, record_of
+from pytest_chaos.report.sentences import told
 from pytest_chaos.resources.births import Owner
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.standstill import bystanders
@@ -76,7 +77,7 @@ class Seen:
 
     @property
     def texts(self) -> list[str]:
-        return [evidence.text for evidence in self.judgement.evidence]
+        return [told(evidence) for evidence in self.judgement.evidence]
 
     @property
     def calls(self) -> list[int]:

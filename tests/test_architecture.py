@@ -186,6 +186,15 @@ def sees_the_injector(house: House) -> list[str]:
     ]
 
 
+def knows_the_sentences(house: House) -> list[str]:
+    """Modules other than reports and the plugin that import what makes words of facts."""
+    return [
+        module
+        for module in house.modules
+        if _stage(module) not in ("report", "plugin") and "report/sentences" in house.own_imports(module)
+    ]
+
+
 def private_names(house: House) -> list[str]:
     """Private names of imported modules, used outside the rooms made for them."""
     found: list[str] = []
@@ -386,6 +395,7 @@ LAWS: dict[str, Callable[[House], list[str]]] = {
     "faker only inside a function": lambda house: outside_functions(house, "faker"),
     "trio only inside a function": lambda house: outside_functions(house, "trio"),
     "oracles and reports never see the injector": sees_the_injector,
+    "only reports and the plugin know the sentences": knows_the_sentences,
     "private names only in compat": private_names,
     "no module globals are rebound": global_statements,
     "no module globals are filled": registries,
@@ -415,6 +425,10 @@ BREAKERS: dict[str, dict[str, str]] = {
     "faker only inside a function": {"faults/texts": "import faker"},
     "trio only inside a function": {"hang": "import trio"},
     "oracles and reports never see the injector": {"oracles/a": "import pytest_chaos.injector.b", "injector/b": ""},
+    "only reports and the plugin know the sentences": {
+        "oracles/a": "if TYPE_CHECKING:\n    from pytest_chaos.report import sentences",
+        "report/sentences": "",
+    },
     "private names only in compat": {"hang": "import sys\nsys._getframe()"},
     "no module globals are rebound": {"hang": "def f():\n    global x\n    x = 1"},
     "no module globals are filled": {"hang": "known = {}\ndef f(x):\n    known[x] = 1"},
@@ -427,6 +441,12 @@ OBEYERS: dict[str, dict[str, str]] = {
     "no module globals are filled": {"hang": "known = {}\nknown[1] = 2\ndef f(x):\n    known = {}\n    known.x = 1"},
     "nothing is set on an object from outside": {
         "plugin/session": "class A:\n    def f(self, other):\n        self.a = other.b\n        other.c.append(1)"
+    },
+    "only reports and the plugin know the sentences": {
+        "report/record": "from pytest_chaos.report.sentences import told",
+        "plugin/a": "def f():\n    import pytest_chaos.report.sentences",
+        "report/sentences": "from pytest_chaos.oracles.a import About",
+        "oracles/a": "from pytest_chaos.report.sentencesque import other",
     },
     "private names only in compat": {"compat": "import sys\nsys._getframe()", "hang": "self._lock, x.__dict__"},
     "faker only inside a function": {"faults/texts": "def f():\n    import faker"},

@@ -29,11 +29,11 @@ from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
 from pytest_chaos.injector.passage import PLAIN, Decision, Passage
 from pytest_chaos.injector.references import unreached
-from pytest_chaos.injector.remembering import Remember
+from pytest_chaos.injector.remembering import NO_ACTIVATION, Remember
 from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
-from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal, Row, activations_of, label_of
-from pytest_chaos.notation import format_fault, format_rule
+from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
+from pytest_chaos.notation import format_rule
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
@@ -83,7 +83,6 @@ class Injection:
         refused: Who made them: module, file, line and function of the caller, with their number.
         parameters: The names under which these calls' arguments were looked for, if the rule asks for any.
         shadowed: On how many calls it wanted to act, and another rule did.
-        only_fault: Text of its fault, where it has only one.
         is_planned: Whether its calls pass gates that are planned ahead, instead of being decided one by one.
         gates: These gates, from the first call on.
         rank: Of all that act at a site, the one with the highest rank wins.
@@ -127,8 +126,6 @@ class Injection:
         self.shadowed = 0
         self._earlier_fired = 0
         self.recorded: list[Row | Activation] = []
-        self._fault_texts: dict[int, str] = {}
-        self.only_fault = format_fault(rule.chain[0].fault) if len(rule.chain) == 1 else ""
         self.needs_answers = any(term.fault.needs_answers for term in rule.chain)
         self.is_planned = False
         self.gates: Gates | None = None
@@ -230,13 +227,6 @@ class Injection:
             key = repr((self._injector.key, self.text, actor))
             seed = self._token_seeds[actor] = zlib.crc32(key.encode())
         return ((seed + index * _STRIDE) & 0xFFFFFF).to_bytes(3, "big").hex()  # a third of the time of a format
-
-    def text_of(self, fault: Fault) -> str:
-        """Return the text of a fault of the chain."""
-        known = self._fault_texts.get(id(fault))
-        if known is None:
-            known = self._fault_texts[id(fault)] = format_fault(fault)
-        return known
 
     def _new_cursor(self) -> Cursor:
         return Cursor(self.rule.chain, *self._injector.key, self.text, self._ordinal)
@@ -949,9 +939,8 @@ class Injector:
         ident, name = self._main  # of the thread that calls, nearly always
         if ident != _this_thread():
             name = threading.current_thread().name
-        text = injection.only_fault or injection.text_of(fault)
         token = injection.token(actor, index)
-        return (injection.text, point.text, text, number, actor, index, elapsed_s, name, token, term)
+        return (injection.text, point.text, fault, number, actor, index, elapsed_s, name, token, term)
 
     def draws(self, activation: Activation) -> Callable[[], float]:
         """Return the draws in [0, 1) of one activation: its jitter, its texts, its choice."""

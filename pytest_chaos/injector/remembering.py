@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_chaos.faults.base import Fault, FaultyCall
+from pytest_chaos.journal import Activation
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,7 @@ class Remember(Fault):
     async def act_async(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True
         return await call.proceed_async()
+
+
+NO_ACTIVATION = Activation("", "", Remember(), 0, "", 0, 0.0, "", "")
+"""Stands in where a call is only watched."""

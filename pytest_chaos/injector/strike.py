@@ -12,7 +12,6 @@ from pytest_chaos.faults.base import Fault, Kind, Limit
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
-from pytest_chaos.notation import format_fault
 
 
 class _Guard(threading.local):
@@ -137,12 +136,12 @@ class Strike:
     def park(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Block in the ward."""
         __tracebackhide__ = True
-        return self._scene.ward.park(self.label, seconds, limit)
+        return self._scene.ward.park(self.activation, seconds, limit)
 
     async def park_async(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait in the ward."""
         __tracebackhide__ = True
-        return await self._scene.ward.park_async(self.label, seconds, limit)
+        return await self._scene.ward.park_async(self.activation, seconds, limit)
 
     def pause(self, seconds: float) -> None:
         """Block for a while, or until the window closes."""
@@ -188,4 +187,4 @@ class Strike:
 
     def chosen(self, fault: Fault) -> None:
         """Say which of several faults acts."""
-        self.activation.fault = format_fault(fault)
+        self.activation.acted(fault)

@@ -16,21 +16,27 @@ class Oracle(Protocol):
         """Return what there is to say; nothing where all is well."""
 
 
-def failing(verdict: Verdict, oracle: str, kind: str, text: str) -> Finding:
+def failing(verdict: Verdict, evidence: Evidence) -> Finding:
     """Return a finding that fails the test."""
-    return Finding(verdict, Evidence(oracle, kind, text), fails=True)
+    return Finding(verdict, evidence, fails=True)
 
 
-def reported(verdict: Verdict, oracle: str, kind: str, text: str) -> Finding:
+def reported(verdict: Verdict, evidence: Evidence) -> Finding:
     """Return a finding that is printed and leaves the outcome alone."""
-    return Finding(verdict, Evidence(oracle, kind, text), fails=False)
+    return Finding(verdict, evidence, fails=False)
 
 
-def note(oracle: str, kind: str, text: str) -> Finding:
+def note(evidence: Evidence) -> Finding:
     """Return a remark that does not worsen the verdict."""
-    return reported(Verdict.RESILIENT, oracle, kind, text)
+    return reported(Verdict.RESILIENT, evidence)
 
 
-def told_times(count: int) -> str:
-    """Return how often, in words."""
-    return "once" if count == 1 else f"{count} times"
+def point_of(seen: Observation) -> str:
+    """Return the injection point on whose calls faults acted; an empty text if there are several, or none."""
+    points = {activation.point for activation in seen.activations}
+    return points.pop() if len(points) == 1 else ""
+
+
+def call_of(seen: Observation) -> int:
+    """Return the number of the call on which a fault acted; 0 if there are several, or none."""
+    return seen.activations[0].number if len(seen.activations) == 1 else 0

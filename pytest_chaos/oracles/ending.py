@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.observation import Failure, Observation
-from pytest_chaos.oracles.base import failing, note, reported
-from pytest_chaos.verdict import Finding, Verdict
-
-_RAISING = ("raise", "lose-reply")
-"""How the texts of faults begin that raise an error of ours."""
+from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
+from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
@@ -20,31 +18,33 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
     if seen.kind == "recovery":
         return
     if seen.teardown_error:
-        yield note("ending", "teardown", f"the injected error came out of the teardown: {seen.teardown_error}")
+        yield note(_evidence("teardown", seen.teardown_error, seen))
     failure = seen.failure
     if failure is None or failure.is_release or seen.recovery:
         return
     if any(parked.was_released for parked in seen.parked):
         # What came after is the answer to our release, and says nothing about the fault.
-        yield note("ending", "after-release", f"after a hang was released, the test ended with {failure.text}")
+        yield note(_evidence("after-release", failure, seen))
         return
     if not seen.fired:
         say = reported if seen.is_compared else failing
-        yield say(
-            Verdict.INCONCLUSIVE, "ending", "unrelated", f"the test failed before any fault fired: {failure.text}"
-        )
+        yield say(Verdict.INCONCLUSIVE, _evidence("unrelated", failure, seen))
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
-    where = f" at {failure.place}" if failure.place else ""
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
-    yield say(verdict, "ending", kind, f"the test ended with {failure.text}{where}")
+    yield say(verdict, _evidence(kind, failure, seen))
+
+
+def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:
+    place = ended.place if isinstance(ended, Failure) else None
+    return Evidence("ending", kind, about=ended, place=place, point=point_of(seen), call=call_of(seen))
 
 
 def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_injected:
         return Verdict.ESCAPED, "injected-error"
     # A hang or a null raises nothing that could be named as the cause.
-    is_silent = any(not activation.fault.startswith(_RAISING) for activation in seen.activations)
+    is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
     if failure.is_declared and (failure.is_caused_by_fault or is_silent or not seen.injected_errors):
         return Verdict.ESCAPED, "declared-error"
     if failure.is_assertion:

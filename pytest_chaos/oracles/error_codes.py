@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from pytest_chaos.observation import Observation
+from pytest_chaos.observation import Answer, Observation
 from pytest_chaos.oracles.base import failing
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.verdict import Evidence, Finding, Verdict
+
+
+@dataclass(frozen=True)
+class Disallowed:
+    """An answer that the contract does not allow.
+
+    Attributes:
+        answer: The answer.
+        allowed: The status codes that the contract allows, and classes of them, such as ``4xx``.
+    """
+
+    answer: Answer
+    allowed: tuple[int | str, ...]
 
 
 def judge_error_codes(seen: Observation) -> Iterator[Finding]:
     """Find answers to the test's own calls whose status the contract does not allow."""
     if seen.contract.status is None:
         return
-    allowed = ", ".join(map(str, seen.contract.status))
     for answer in seen.answers:
         if answer.is_to_driver and not seen.contract.allows(answer.status):
-            yield failing(
-                Verdict.WRONG_ERROR,
-                "error codes",
-                "status",
-                f"{answer.request} was answered {answer.status}; the contract allows {allowed}",
-            )
+            about = Disallowed(answer, seen.contract.status)
+            yield failing(Verdict.WRONG_ERROR, Evidence("error codes", "status", about=about))

@@ -3,52 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 from pytest_chaos.observation import Observation, RuleSeen
 from pytest_chaos.oracles.base import failing, note, reported
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.verdict import Evidence, Finding, Verdict
 
-_NOT_PICKED = "none of which its trigger picked"
-_REFUSED = "its filters refused"
-_NOT_CALLED = "the test never called it"
+Reason = Literal[
+    "matched nothing",  # its target has no points
+    "shadowed",  # another rule acted where its trigger picked a call
+    "not picked",  # its trigger picked none of its calls
+    "refused",  # its filters refused all calls
+    "in a child",  # not called here, and there were child processes
+    "not again",  # called by the plain run, and not by this one
+    "out of reach",  # called by references that are not replaced, maybe
+    "not called",
+]
+_IN_COUNTS: frozenset[Reason] = frozenset({"not picked", "refused", "not called"})
 
 
-def is_all_in_counts(text: str) -> bool:
-    """Tell whether a text of this oracle says no more of a rule than its calls and what its filters refused do."""
-    return text.endswith((f": {_NOT_CALLED}", f", {_NOT_PICKED}")) or f": {_REFUSED} " in text
+@dataclass(frozen=True)
+class NeverFired:
+    """A rule that never fired in a run, and why.
+
+    Attributes:
+        rule: What it did instead.
+        reason: Why.
+        children: Process ids of children in which its target may have been called.
+    """
+
+    rule: RuleSeen
+    reason: Reason
+    children: tuple[int, ...] = ()
+
+    @property
+    def is_in_counts(self) -> bool:
+        """Whether this says no more of the rule than the counts of its calls, and of what its filters refused, do."""
+        return self.reason in _IN_COUNTS
+
+
+@dataclass(frozen=True)
+class Unstable:
+    """What was found under a fault, and is not the fault's, as far as can be told.
+
+    Attributes:
+        verdict: What did not come again when the same faults were injected once more; ``None`` if the test fails
+            without any fault too, in a fresh process.
+    """
+
+    verdict: Verdict | None = None
 
 
 def judge_exercised(seen: Observation) -> Iterator[Finding]:
     """Find rules that never fired; one that had to fire fails the test."""
     for problem in seen.problems:
-        yield failing(Verdict.INCONCLUSIVE, "exercised", "specification", problem)
+        yield failing(Verdict.INCONCLUSIVE, Evidence("exercised", "specification", about=problem))
     for rule in seen.rules:
         if rule.fired:
             continue
-        text = f"rule never fired: {rule.text}{f' ({rule.source})' if rule.source else ''}: {_reason(rule, seen)}"
+        point = rule.points[0] if len(rule.points) == 1 else ""
+        about = NeverFired(rule, _reason(rule, seen), seen.children)
+        evidence = Evidence("exercised", "never-fired", about=about, point=point)
         if rule.is_sure and not seen.is_compared:
-            yield failing(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
+            yield failing(Verdict.INCONCLUSIVE, evidence)
         elif seen.fired:
-            yield note("exercised", "never-fired", text)  # another rule of the scenario did act
+            yield note(evidence)  # another rule of the scenario did act
         else:
-            yield reported(Verdict.INCONCLUSIVE, "exercised", "never-fired", text)
+            yield reported(Verdict.INCONCLUSIVE, evidence)
 
 
-def _reason(rule: RuleSeen, seen: Observation) -> str:
+def _reason(rule: RuleSeen, seen: Observation) -> Reason:
     if not rule.points:
-        return "its target matched nothing"
+        return "matched nothing"
     if rule.calls:
-        calls = "1 matching call" if rule.calls == 1 else f"{rule.calls} matching calls"
-        if rule.shadowed:
-            return f"{calls}, and where its trigger picked one another rule acted"
-        return f"{calls}, {_NOT_PICKED}"
+        return "shadowed" if rule.shadowed else "not picked"
     if rule.filtered:
-        return f"{_REFUSED} {'the only call' if rule.filtered == 1 else f'all {rule.filtered} calls'}"
+        return "refused"
     if seen.children:
-        children = ", ".join(map(str, seen.children))
-        return f"the test never called it in this process; calls may be in child {children}"
+        return "in a child"
     if seen.is_compared:
-        return "the plain run called it, and this run did not: something remembers it from run to run, or calls vary"
-    if rule.unreached:
-        return f"the test never called it by name; it is replaced by name only, not in {', '.join(rule.unreached)}"
-    return _NOT_CALLED
+        return "not again"
+    return "out of reach" if rule.unreached else "not called"

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
 
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.resources.leftovers import LeftKind, Leftover
+from pytest_chaos.verdict import Evidence, Finding, Verdict
+
+KINDS = frozenset[LeftKind](get_args(LeftKind)) - LOST_KINDS
+"""Kinds of leftovers that are leaks."""
+
+
+@dataclass(frozen=True)
+class PreExisting:
+    """Something that the plain run leaves too.
+
+    Attributes:
+        leftover: What the run under the fault left of it.
+    """
+
+    leftover: Leftover
 
 
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
@@ -19,8 +36,12 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
         if leftover.kind in LOST_KINDS:
             continue
         if leftover.is_note and seen.contract.leaks != "strict":
-            yield note("leaks", leftover.kind, leftover.text)
+            yield note(_evidence(leftover, leftover))
         else:
-            yield failing(Verdict.LEAKED, "leaks", leftover.kind, leftover.text)
+            yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
     for leftover in pre_existing:
-        yield note("leaks", leftover.kind, f"pre-existing: {leftover.text}")
+        yield note(_evidence(leftover, PreExisting(leftover)))
+
+
+def _evidence(leftover: Leftover, about: Leftover | PreExisting) -> Evidence:
+    return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pytest_chaos.observation import Answer, Observation
 from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.ending import has_allowed_error
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.resources.leftovers import LeftKind
+from pytest_chaos.verdict import Evidence, Finding, Verdict
 
-KINDS = frozenset({"task-error", "thread-error"})
+KINDS: frozenset[LeftKind] = frozenset({"task-error", "thread-error"})
 """Kinds of leftovers that are lost errors, and no leaks."""
 
 
@@ -21,10 +22,13 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
     for leftover in seen.blamed.caused:
         if leftover.kind not in KINDS:
             continue
+        evidence = Evidence(
+            "lost", leftover.kind, about=leftover, place=leftover.place, fingerprint=leftover.fingerprint
+        )
         if is_aftermath or (leftover.is_note and seen.contract.leaks != "strict"):
-            yield note("lost", leftover.kind, leftover.text)
+            yield note(evidence)
         else:
-            yield failing(Verdict.LOST, "lost", leftover.kind, leftover.text)
+            yield failing(Verdict.LOST, evidence)
 
 
 def judge_swallowed(seen: Observation) -> Iterator[Finding]:
@@ -39,13 +43,8 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
     points = {activation.point for activation in seen.activations}
     was_made_again = any(spot.more for spot in seen.spots if spot.point in points)
     if not was_made_again and differs(seen) and not has_allowed_error(seen):
-        yield reported(
-            Verdict.LOST,
-            "lost",
-            "swallowed",
-            f"{caught[0].text}; it was not tried again, nothing was logged, and what came out is not what the plain "
-            "run gives",
-        )
+        way = caught[0]
+        yield reported(Verdict.LOST, Evidence("lost", "swallowed", about=way, place=way.place, point=way.point))
 
 
 def differs(seen: Observation) -> bool:
@@ -63,9 +62,9 @@ def differs(seen: Observation) -> bool:
     return has_other_calls or received(seen.answers) != received(seen.steady.answers)
 
 
-def received(answers: tuple[Answer, ...]) -> list[tuple[object, ...]]:
+def received(answers: tuple[Answer, ...]) -> list[tuple[str, int]]:
     """Return what the test received, in a form that can be compared from run to run.
 
     Bodies and addresses are not: they hold ids and times that differ without any fault.
     """
-    return [(answer.request.partition(" ")[0], answer.status) for answer in answers if answer.is_to_driver]
+    return [(answer.method, answer.status) for answer in answers if answer.is_to_driver]

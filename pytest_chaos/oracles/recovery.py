@@ -3,72 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from pytest_chaos.observation import Observation
-from pytest_chaos.oracles.base import failing, note, reported, told_times
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.observation import Failure, Fresh, Observation, SpotSeen
+from pytest_chaos.oracles.base import failing, note, reported
+from pytest_chaos.resources.standstill import StandstillSeen
+from pytest_chaos.verdict import Evidence, Finding, Verdict
 
-COSTS = frozenset({"costs-more", "costs-less"})
+TroubleKind = Literal["hangs", "fails", "teardown", "costs-more", "costs-less"]
+COSTS: frozenset[TroubleKind] = frozenset({"costs-more", "costs-less"})
 """Kinds of trouble that are about numbers of calls alone."""
+
+
+class Trouble(NamedTuple):
+    """In which way a run with all faults lifted is not what the plain run was.
+
+    Attributes:
+        kind: In which way.
+        about: The part that did not end, how the body or the teardown ended, or the line whose calls are others.
+    """
+
+    kind: TroubleKind
+    about: StandstillSeen | Failure | SpotSeen | str
+
+
+@dataclass(frozen=True)
+class NotAsBefore:
+    """A recovery run that is not what the plain run was, and whether the faults are to blame.
+
+    Attributes:
+        trouble: In which way it is not.
+        fresh: What a process in which no fault ever acted says of the plain test.
+        polluter: The scenario after which the plain test fails there; empty if none was found.
+    """
+
+    trouble: Trouble
+    fresh: Fresh
+    polluter: str = ""
+
+
+@dataclass(frozen=True)
+class Polluted:
+    """A process that was not what it was any more.
+
+    Attributes:
+        polluter: The earlier scenario that made it so; empty where it is named beside this.
+    """
+
+    polluter: str = ""
 
 
 def judge_recovery(seen: Observation) -> Iterator[Finding]:
     """Find a probe that stayed false, and a recovery run that fails or costs more than the plain run."""
     if seen.recovery:
-        yield failing(Verdict.NOT_RECOVERED, "recovery", "probe", seen.recovery)
+        yield failing(Verdict.NOT_RECOVERED, Evidence("recovery", "probe", about=seen.recovery))
     if seen.kind != "recovery" or seen.steady is None:
         return
     trouble = recovery_trouble(seen)
     if not trouble:
         return
-    kind, text = trouble
+    about = NotAsBefore(trouble, seen.fresh, seen.polluter)
     if seen.fresh == "passes":
-        after = f" after {seen.polluter}" if seen.polluter else " after the scenarios of this test"
-        yield failing(
-            Verdict.NOT_RECOVERED,
-            "recovery",
-            kind,
-            f"with all faults lifted,{after} {text}; in a fresh process it does not",
-        )
+        yield failing(Verdict.NOT_RECOVERED, _evidence(trouble.kind, about))
         if seen.polluter:
-            yield note(
-                "recovery", "polluted", "what was said of scenarios after that one was said of a polluted process"
-            )
-    elif seen.fresh == "varies" and kind == "costs-less":
-        yield note("recovery", "remembers", f"{text}; it does so without any fault too, from its second run on")
-    elif seen.fresh == "unsteady":
-        text = f"unstable: {text}, and not so when it was run once more"
-        yield reported(Verdict.INCONCLUSIVE, "recovery", "unstable", text)
-    elif seen.fresh in ("fails", "varies"):
-        run = "run" if seen.fresh == "fails" else "second run"
-        yield reported(
-            Verdict.INCONCLUSIVE,
-            "recovery",
-            "unstable",
-            f"unstable: {text}, and so it does in a fresh process, where no fault ever acted, in its {run}",
-        )
+            yield note(Evidence("recovery", "polluted", about=Polluted()))
+    elif seen.fresh == "varies" and trouble.kind == "costs-less":
+        yield note(_evidence("remembers", about))
+    elif seen.fresh in ("unsteady", "fails", "varies"):
+        yield reported(Verdict.INCONCLUSIVE, _evidence("unstable", about))
     else:
-        yield reported(
-            Verdict.INCONCLUSIVE,
-            "recovery",
-            kind,
-            f"{text}; whether the faults are to blame was not found out: no fresh process could be asked",
-        )
+        yield reported(Verdict.INCONCLUSIVE, _evidence(trouble.kind, about))
 
 
-def recovery_trouble(seen: Observation) -> tuple[str, str] | None:
+def _evidence(kind: str, about: NotAsBefore) -> Evidence:
+    cause = about.trouble.about
+    place = None if isinstance(cause, str) else cause.place
+    return Evidence(
+        "recovery", kind, about=about, place=place, point=cause.point if isinstance(cause, SpotSeen) else ""
+    )
+
+
+def recovery_trouble(seen: Observation) -> Trouble | None:
     """Return in which way a run with all faults lifted is not what the plain run was, or ``None``."""
     if seen.standstills:
-        return "hangs", seen.standstills[0].text
+        return Trouble("hangs", seen.standstills[0])
     if seen.failure is not None:
-        where = f" at {seen.failure.place}" if seen.failure.place else ""
-        return "fails", f"the test fails with {seen.failure.text}{where}"
+        return Trouble("fails", seen.failure)
     if seen.teardown_error:
-        return "teardown", f"the teardown fails with {seen.teardown_error}"
-    for kind, spots in (
-        ("costs-more", [spot for spot in seen.spots if spot.more]),
-        ("costs-less", [spot for spot in seen.spots if spot.calls < spot.plain_calls]),
-    ):
-        for spot in spots:
-            return kind, f"{spot.place} calls {spot.point} {told_times(spot.calls)} instead of {spot.plain_calls}"
-    return None
+        return Trouble("teardown", seen.teardown_error)
+    more = next((spot for spot in seen.spots if spot.more), None)
+    if more is not None:
+        return Trouble("costs-more", more)
+    less = next((spot for spot in seen.spots if spot.calls < spot.plain_calls), None)
+    return None if less is None else Trouble("costs-less", less)

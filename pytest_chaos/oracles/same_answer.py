@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_chaos.observation import Observation
-from pytest_chaos.oracles.base import reported
+from pytest_chaos.oracles.base import call_of, point_of, reported
 from pytest_chaos.oracles.lost import received
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.verdict import Evidence, Finding, Verdict
+
+
+@dataclass(frozen=True)
+class OtherAnswers:
+    """Answers that a test received, and that are not those of the plain run.
+
+    Attributes:
+        received: Method and status of each.
+        plain: The same of the plain run.
+    """
+
+    received: tuple[tuple[str, int], ...]
+    plain: tuple[tuple[str, int], ...]
 
 
 def judge_same_answer(seen: Observation) -> Iterator[Finding]:
@@ -18,13 +32,6 @@ def judge_same_answer(seen: Observation) -> Iterator[Finding]:
     was_made_again = any(spot.more for spot in seen.spots if spot.point in points)
     mine, plain = received(seen.answers), received(seen.steady.answers)
     if was_made_again and mine != plain:
-        first = next((pair for pair in zip(mine, plain, strict=False) if pair[0] != pair[1]), None)
-        told = f"{len(mine)} answers instead of {len(plain)}"
-        if first is not None:
-            told = " instead of ".join(f"{method} {status}" for method, status in first)
-        yield reported(
-            Verdict.CHANGED,
-            "same answer",
-            "other-answer",
-            f"the call was made again and succeeded, yet the test received another answer than plainly: {told}",
-        )
+        about = OtherAnswers(tuple(mine), tuple(plain))
+        evidence = Evidence("same answer", "other-answer", about=about, point=point_of(seen), call=call_of(seen))
+        yield reported(Verdict.CHANGED, evidence)

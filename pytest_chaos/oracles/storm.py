@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_chaos.observation import Observation, SpotSeen
-from pytest_chaos.oracles.base import failing, note, reported, told_times
-from pytest_chaos.verdict import Finding, Verdict
+from pytest_chaos.oracles.base import failing, note, point_of, reported
+from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 UNCAPPED = 50  # calls more than the plain run made from one line: no sensible cap is that high
 _HASTY = 5  # retries without a pause; three quick attempts are a policy, six are a loop
 _NO_PAUSE_S = 0.001
+
+
+@dataclass(frozen=True)
+class Amplified:
+    """A point that was called more often than the contract allows.
+
+    Attributes:
+        point: The injection point.
+        calls: How often it was called.
+        plain: How often the plain run called it.
+        budget: How many times as often it may be.
+    """
+
+    point: str
+    calls: int
+    plain: int
+    budget: float
 
 
 def judge_storm(seen: Observation) -> Iterator[Finding]:
@@ -21,12 +39,12 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
     if budget is not None:
         yield from _over_budget(seen, budget)
     if seen.let_through:
-        yield note("storm", "let-through", seen.let_through)
+        yield note(Evidence("storm", "let-through", about=seen.let_through, point=point_of(seen)))
     for spot in seen.spots:
         if spot.more >= UNCAPPED:
-            yield _report(budget, "no-cap", f"{_told(spot)}: it tries again without a cap")
+            yield _report(budget, "no-cap", spot)
         elif spot.more >= _HASTY and spot.gap_s is not None and spot.gap_s < _NO_PAUSE_S:
-            yield _report(budget, "no-back-off", f"{_told(spot)}: it tries again without waiting in between")
+            yield _report(budget, "no-back-off", spot)
 
 
 def _over_budget(seen: Observation, budget: float) -> Iterator[Finding]:
@@ -34,13 +52,8 @@ def _over_budget(seen: Observation, budget: float) -> Iterator[Finding]:
     for point, calls in _calls(seen).items():
         plain = seen.steady.calls.get(point, 0)
         if plain and calls / plain > budget:
-            yield failing(
-                Verdict.STORM,
-                "storm",
-                "amplification",
-                f"{point} was called {calls} times, {calls / plain:g} times as often as in the plain run; "
-                f"the contract allows {budget:g}",
-            )
+            about = Amplified(point, calls, plain, budget)
+            yield failing(Verdict.STORM, Evidence("storm", "amplification", about=about, point=point))
 
 
 def _calls(seen: Observation) -> dict[str, int]:
@@ -50,11 +63,7 @@ def _calls(seen: Observation) -> dict[str, int]:
     return calls
 
 
-def _report(budget: float | None, kind: str, text: str) -> Finding:
+def _report(budget: float | None, kind: str, spot: SpotSeen) -> Finding:
+    evidence = Evidence("storm", kind, about=spot, place=spot.place, point=spot.point)
     # With a declared budget the budget decides; what it allows is only told.
-    return note("storm", kind, text) if budget is not None else reported(Verdict.STORM, "storm", kind, text)
-
-
-def _told(spot: SpotSeen) -> str:
-    plain = told_times(spot.plain_calls)
-    return f"{spot.place} called {spot.point} {told_times(spot.calls)}, and {plain} in the plain run"
+    return note(evidence) if budget is not None else reported(Verdict.STORM, evidence)

@@ -73,6 +73,6 @@ def _silent_rules(settings: Settings, results: Results) -> list[str]:
     silent = [rule for rule in settings.rules if rule.is_sure and format_rule(rule) not in fired]
     never = [(told.get((format_rule(rule), rule.source)), rule) for rule in silent]
     return [
-        f"chaos: inconclusive: rule {line or f'never fired: {format_rule(rule)} ({rule.source}): 0 calls'}"
+        lines.never_fired_anywhere(line or f"never fired: {format_rule(rule)} ({rule.source}): 0 calls")
         for line, rule in never
     ]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -14,7 +15,8 @@ from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
-from pytest_chaos.oracles.recovery import COSTS, recovery_trouble
+from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.recovery import COSTS, Polluted, Trouble, recovery_trouble
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan
 from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.candidates import Candidates
@@ -130,7 +132,7 @@ class OneTest:
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
             self._run_silently(scenario, "explored")
-            if self._trouble_without_faults():
+            if self._has_trouble_without_faults():
                 return Answer("passes", number)
         return Answer("passes", None)
 
@@ -252,38 +254,36 @@ class OneTest:
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
             return judgement
-        found = f"unstable: {judgement.verdict} did not come again when the same faults were injected once more"
-        return _doubted(judgement, "exercised", "unstable", found)
+        return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
 
     def _probe(self) -> bool:
         """Tell whether the test still does what its plain run did; else a fresh process says since when."""
-        trouble = self._trouble_without_faults()
-        if not trouble:
+        if not self._has_trouble_without_faults():
             return True
         if self._answer is None:
             self._answer = self._ask_fresh()
         return self._answer.plain == "varies"
 
-    def _trouble_without_faults(self) -> str:
+    def _has_trouble_without_faults(self) -> bool:
         deadline = time.monotonic() + self._plan.mark.recovery_within_s
         pause = _FIRST_PAUSE_S
         while True:
             trouble = self._trouble_of_a_run()
-            if trouble is not None and trouble[0] in COSTS:
+            if isinstance(trouble, Trouble) and trouble.kind in COSTS:
                 # How often a socket is read, say, varies by itself: what is not so twice is no trouble.
                 again = self._trouble_of_a_run()
-                trouble = again if again is not None and again[0] == trouble[0] else None
+                trouble = again if isinstance(again, Trouble) and again.kind == trouble.kind else None
             if trouble is None:
-                return ""
+                return False
             if time.monotonic() + pause > deadline:
-                return trouble[1]
+                return True
             time.sleep(pause)  # what the user allows the system for its recovery
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    def _trouble_of_a_run(self) -> tuple[str, str] | None:
+    def _trouble_of_a_run(self) -> Trouble | Literal["the set-up fails"] | None:
         _, run = self._run_silently(None, "recovery")
         self.explored.tally.checks["probe"] += 1
-        return recovery_trouble(run.seen) if run.seen is not None else ("", "the set-up fails")
+        return recovery_trouble(run.seen) if run.seen is not None else "the set-up fails"
 
     def _ask_fresh(self) -> Answer:
         self.explored.tally.checks["fresh process"] += 1
@@ -298,20 +298,18 @@ class OneTest:
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
         if answer.plain == "fails":
-            found = "unstable: the test fails in a fresh process too, where no fault ever acted"
-            return _doubted(judgement, "exercised", "unstable", found)
+            return _doubted(judgement, "exercised", "unstable", Unstable())
         if answer.plain == "varies":
             return judgement  # it does the same without faults: what it remembers is no pollution
         if answer.polluter is not None and self._ran[answer.polluter] is not scenario:
-            found = f"the process was polluted before, by {self._ran[answer.polluter].label}"
-            return _doubted(judgement, "recovery", "polluted", found)
+            return _doubted(judgement, "recovery", "polluted", Polluted(self._ran[answer.polluter].label))
         return judgement
 
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
         if self._plan.mark.recovery_within_s and self._answer is None:
-            self._trouble_without_faults()
+            self._has_trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         experiment, run = self._new_run(clone, None, "recovery")
         self._run(clone, nextitem, run, experiment)
@@ -319,7 +317,7 @@ class OneTest:
         if seen is not None and judgement is not None:
             trouble = recovery_trouble(seen)
             if trouble is not None and self._answer is None:
-                is_steady = trouble[0] not in COSTS or bool(self._trouble_without_faults())
+                is_steady = trouble.kind not in COSTS or self._has_trouble_without_faults()
                 self._answer = self._ask_fresh() if is_steady else Answer("unsteady", None)
             if trouble is not None and self._answer is not None:
                 polluter = self._answer.polluter
@@ -457,9 +455,9 @@ class OneTest:
         telling.put_verdict_of_scenario(run.reports, record, is_shown=is_shown, is_authors=is_authors)
 
 
-def _doubted(judgement: Judgement, oracle: str, kind: str, text: str) -> Judgement:
+def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Polluted) -> Judgement:
     """Return a judgement that proves nothing any more; its evidence stays."""
-    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, text), fails=False)
+    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, about=about), fails=False)
     return Judgement(Verdict.INCONCLUSIVE, False, (doubt.evidence, *judgement.evidence))
 
 

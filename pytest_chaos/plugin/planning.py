@@ -244,14 +244,14 @@ class Planner:
             for number in seeds_of(settings.seed, settings.runs):
                 draws = stream(number, "swarm")
                 rules = tuple(rule for rule in everything if draws.random() < 0.5) or (draws.choice(everything),)
-                label = unique_label(rule_label(rules, number), known)
+                label = unique_label(rule_label(rules), known, number)
                 yield Scenario(label, rules, "rule", ("", "", label), number, spares_driver=False)
             return
         for rules in plan.scenarios:
             is_repeated = is_random(rules) and settings.runs > 1
             seeds: Iterable[int | None] = seeds_of(settings.seed, settings.runs) if is_repeated else [None]
             for seed in seeds:
-                label = unique_label(rule_label(rules, seed), known)
+                label = unique_label(rule_label(rules), known, seed)
                 yield Scenario(label, rules, "rule", ("", "", label), seed, spares_driver=False)
 
     def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:

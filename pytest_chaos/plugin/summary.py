@@ -47,7 +47,8 @@ def write(
             terminal.write_line(f"ERROR: {error}", red=True)
         return
     # What made the session fail is told as that, and once.
-    never = [line for line in lines.never_fired(records).values() if not any(line in one for one in complaints)]
+    silent = lines.never_fired(records)
+    never = [line for line in silent.values() if lines.never_fired_anywhere(line) not in complaints]
     idle = lines.rate_zero((format_rule(rule), rule.source) for rule in settings.rules if not rule.can_fire)
     explored = lines.exploration(ledger.tallies, only_planned=settings.plans)
     planned = ledger.plan_lines
@@ -70,7 +71,7 @@ def write(
         terminal.write_line(lines.totals(records))
     if leaks_judged or any(record["kind"] == "session" for record in records):
         terminal.write_line(lines.leak_totals(records, leaks_judged))
-    for line in (*lines.doubles_met(records), *lines.reasons(records, [*complaints, *never]), *never, *idle):
+    for line in (*lines.doubles_met(records), *lines.reasons(records, silent), *never, *idle):
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)

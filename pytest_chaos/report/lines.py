@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from pytest_chaos.errors import near_misses
 from pytest_chaos.explorer import EXPLORATION, Tally
-from pytest_chaos.oracles.exercised import is_all_in_counts
-from pytest_chaos.report.record import Record, rules_of, sorted_records, summary_of
+from pytest_chaos.report.record import IN_COUNTS, Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
 _MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
@@ -119,18 +118,17 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     return lines
 
 
-def reasons(records: Iterable[Record], told: Sequence[str] = ()) -> list[str]:
+def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -> list[str]:
     """Return a line for each reason why results are inconclusive and do not fail: no text of a failure says it.
 
     Args:
         records: The results.
-        told: What is said of the whole session, also of rules that never fired, with their calls; it is not said again.
+        told: The rules, by text and source, of which it is said that they never fired in the whole session, with their
+            calls; it is not said again.
     """
 
     def is_told(record: Record) -> bool:
-        text = record["evidence"][0]["text"]
-        heads = [f"never fired: {rule['text']}{_source(rule)}: " for rule in record["rules"]]
-        return is_all_in_counts(text) and any(head in one and head in text for head in heads for one in told)
+        return IN_COUNTS in record and tuple(record[IN_COUNTS]) in told
 
     by_reason: dict[str, list[Record]] = {}
     for record in sorted_records(records):
@@ -183,6 +181,11 @@ def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
         for rule in rules_of(records)
         if not rule["activations"] and rule["source"] != EXPLORATION
     }
+
+
+def never_fired_anywhere(line: str) -> str:
+    """Return what fails a session, from the line of a rule that had to fire and did not in any test."""
+    return f"chaos: inconclusive: rule {line}"
 
 
 def _refused(rule: Record) -> str:

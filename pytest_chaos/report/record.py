@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_chaos.journal import Activation
+from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
+from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.report.sentences import told, told_way
 from pytest_chaos.verdict import Judgement, Verdict
 
 VERSION = 1
 Record = dict[str, Any]
+
+IN_COUNTS = "in_counts"
+"""Key of the text and the source of a rule: its counts say all that the first evidence of a record does.
+
+Only for what the end of a session says; the file does not hold it.
+"""
 
 
 def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
@@ -20,7 +30,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         judgement: What was said of it.
         replay: The command that runs exactly this again.
     """
-    return {
+    record = {
         "test": seen.test,
         "kind": seen.kind,
         "scenario": seen.scenario,
@@ -29,25 +39,35 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
         "calls": sum(rule.calls for rule in seen.rules),
         "activations": seen.fired,
         "evidence": [
-            {"oracle": evidence.oracle, "kind": evidence.kind, "text": evidence.text} for evidence in judgement.evidence
+            {"oracle": evidence.oracle, "kind": evidence.kind, "text": told(evidence)}
+            for evidence in judgement.evidence
         ],
-        "caught": list(seen.caught),
+        "caught": [str(place) for place in seen.caught],
         "duration_s": round(seen.duration_s, 6),
         "replay": replay,
         "seed": seen.seed,
         "rules": [_rule(rule) for rule in seen.rules],
-        "fired": [
-            {
-                "point": activation.point,
-                "fault": activation.fault,
-                "call": activation.number,
-                "actor": activation.actor,
-                "index": activation.index,
-            }
-            for activation in seen.activations
-        ],
-        "ways": [{"text": way.text, "end": way.end, "errors": way.times} for way in seen.absorptions],
+        "fired": _fired(seen.activations),
+        "ways": [{"text": told_way(way), "end": way.end, "errors": way.times} for way in seen.absorptions],
     }
+    first = judgement.evidence[0].about if judgement.evidence else None
+    if isinstance(first, NeverFired) and first.is_in_counts:
+        record[IN_COUNTS] = [first.rule.text, first.rule.source]
+    return record
+
+
+def _fired(activations: Iterable[Activation]) -> list[Record]:
+    texts: dict[int, str] = {}  # of each fault, by identity: a loop that tries again meets the same one each time
+    return [
+        {
+            "point": one.point,
+            "fault": texts.get(id(one.fault)) or texts.setdefault(id(one.fault), format_fault(one.fault)),
+            "call": one.number,
+            "actor": one.actor,
+            "index": one.index,
+        }
+        for one in activations
+    ]
 
 
 def _rule(rule: RuleSeen) -> Record:
@@ -62,7 +82,7 @@ def _rule(rule: RuleSeen) -> Record:
     }
     if rule.refused:  # of rules with filters only
         record["refused"] = {
-            "calls": [{"module": one.module, "place": one.place, "calls": one.calls} for one in rule.refused],
+            "calls": [{"module": one.module, "place": one.place.told, "calls": one.calls} for one in rule.refused],
             "caller": rule.caller,
             "wanted": list(rule.wanted),
             "parameters": list(rule.parameters),
@@ -125,7 +145,7 @@ def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, 
     return {
         "version": VERSION,
         "seed": seed,
-        "results": ordered,
+        "results": [{key: value for key, value in record.items() if key != IN_COUNTS} for record in ordered],
         "rules": rules_of(ordered),
         "summary": summary_of(ordered),
         "exploration": dict(exploration or {}),

@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.by_identity import ByIdentity
 
@@ -165,12 +165,17 @@ class Births:
     def _is_own(self, birth: Birth) -> bool:
         return any(self.provenance.of_file(code.co_filename) in ("project", "test") for code, _ in birth.site)
 
-    def site(self, birth: Birth | None) -> str:
-        """Return where something was made, ``path:line in function``, as the reader knows the place; or nothing."""
+    def place(self, birth: Birth | None) -> Place | None:
+        """Return where something was made, as the reader knows the place; or ``None``."""
         if birth is None:
-            return ""
+            return None
         for wanted in ("project", "test", "installed"):
             for code, offset in birth.site:
                 if self.provenance.of_file(code.co_filename) == wanted:
-                    return stacks.place(code, stacks.line_at(code, offset), self.provenance)
-        return ""
+                    return self.provenance.place(code, stacks.line_at(code, offset))
+        return None
+
+    def site(self, birth: Birth | None) -> str:
+        """Return the same as a text, ``path:line in function``; or nothing."""
+        place = self.place(birth)
+        return "" if place is None else place.told

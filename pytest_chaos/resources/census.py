@@ -20,7 +20,7 @@ from pytest_chaos.resources.coroutines import Coroutines
 from pytest_chaos.resources.deaths import Deaths, described
 from pytest_chaos.resources.descriptors import Descriptors
 from pytest_chaos.resources.kind import Kind
-from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.locks import HeldLock, Locks
 from pytest_chaos.resources.loop_timers import LoopTimers
 from pytest_chaos.resources.loops import Loops
@@ -47,7 +47,7 @@ class _Unjudged:
 
 
 # How a kind is called in evidence, where none of its things can be told.
-_WORDS: dict[type, str] = {
+_WORDS: dict[type, LeftKind] = {
     Threads: "thread",
     Tasks: "task",
     Deaths: "task-error",

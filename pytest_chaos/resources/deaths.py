@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pytest_chaos import compat
 from pytest_chaos.resources import stacks, tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine
-from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.leftovers import GRACE_S, LeftKind, Leftover, leftover, poll
 from pytest_chaos.resources.whose import code_of, is_made_by_own, is_own
 
 # Ends of threads and tasks that are no errors, or are ours: a released hang carries its caller out.
@@ -251,7 +251,7 @@ class Deaths:
         code: CodeType | None,
         life: _Life | None,
         *,
-        kind: str = "task-error",
+        kind: LeftKind = "task-error",
         thread: threading.Thread | None = None,
     ) -> None:
         if not _is_no_error(error) and self._is_ours(birth, code, error):
@@ -259,7 +259,7 @@ class Deaths:
 
     def _note(
         self,
-        kind: str,
+        kind: LeftKind,
         what: str,
         verb: str,
         birth: Birth | None,
@@ -275,7 +275,7 @@ class Deaths:
     def _death(self, told: Leftover, birth: Birth | None, number: int, subject: Any = None) -> _Death:
         return _Death(told, birth, Birth(self._births.owner, ()), number, subject)
 
-    def _leftover(self, kind: str, what: str, verb: str, birth: Birth | None) -> Leftover:
+    def _leftover(self, kind: LeftKind, what: str, verb: str, birth: Birth | None) -> Leftover:
         end = ";" if self._births.site(birth) else ""
         return leftover(self._births, kind, what + end, birth, verb=verb)
 

@@ -7,13 +7,31 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.births import Birth, Births
 
 GRACE_S = 0.5  # with four CPU burners on two cores, 100 ms had no false alarm in 60 runs; only real leaks wait so long
 _FIRST_WAIT_S = 0.0002
 _LONGEST_WAIT_S = 0.05
+
+LeftKind = Literal[
+    "thread",
+    "executor",
+    "timer",
+    "task",
+    "task-error",
+    "thread-error",
+    "coroutine",
+    "async-generator",
+    "child-process",
+    "file-descriptor",
+    "lock",
+    "permit",
+    "transport",
+]
+"""What sort of thing was left, or how an error died that nobody saw."""
 
 Thing = TypeVar("Thing")
 
@@ -23,25 +41,27 @@ class Leftover:
     """Something that a run left behind.
 
     Attributes:
-        kind: Evidence kind, such as ``thread``, ``task`` or ``lock``.
+        kind: Evidence kind.
         text: What it is, who made it where, and where it stands.
         fingerprint: Kind and first project frame of the creation site, equal from run to run.
         is_note: Whether it is only worth a note.
         stack: Where it stands, innermost first; empty for what runs no code.
         made_in: The frames that made it, innermost first.
+        place: Where it was made, or ``None`` if nobody knows.
     """
 
-    kind: str
+    kind: LeftKind
     text: str
     fingerprint: str
     is_note: bool = False
     stack: tuple[CodeType, ...] = ()
     made_in: tuple[CodeType, ...] = ()
+    place: Place | None = None
 
 
 def leftover(
     births: Births,
-    kind: str,
+    kind: LeftKind,
     what: str,
     birth: Birth | None,
     *,
@@ -62,16 +82,17 @@ def leftover(
         is_note: Whether it is only worth a note.
         stack: The code of the frames where it stands, innermost first.
     """
-    site = births.site(birth)
+    place = births.place(birth)
     text = what
-    if birth is not None and site:
-        text += f" {verb} at {site}, by {birth.owner.name}"
+    if birth is not None and place is not None:
+        text += f" {verb} at {place.told}, by {birth.owner.name}"
     elif birth is not None and birth.site:
         text += f" {verb} by {birth.owner.name}"  # its thread runs nothing but the standard library
     if where:
         text += f"{';' if text != what else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
-    return Leftover(kind, text, f"{kind} {site or what}", is_note, tuple(stack), made_in)
+    fingerprint = f"{kind} {what if place is None else place.told}"
+    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place)
 
 
 def poll(left: list[Thing], still: Callable[[Thing], bool], grace_s: float) -> list[Thing]:

@@ -10,12 +10,12 @@ from types import CodeType, FrameType
 from typing import Any
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Origin, Provenance, frames_from
+from pytest_chaos.provenance import Origin, Place, Provenance, frames_from
 
 
 def place(code: CodeType, line: int | None, provenance: Provenance) -> str:
     """Return ``path:line in function`` with the path as reports show it."""
-    return f"{provenance.shorten(code.co_filename)}:{line or code.co_firstlineno} in {code.co_qualname}"
+    return provenance.place(code, line).told
 
 
 def line_at(code: CodeType, offset: int) -> int:
@@ -30,10 +30,8 @@ def place_of(frame: FrameType | None, provenance: Provenance) -> str:
     """Return where a frame stands, as seen from the system under test: its first frame that is not the library's."""
     if frame is None:
         return "no Python frame"
-    for outer in frames_from(frame):
-        if provenance.of_frame(outer) in ("project", "test"):
-            return place(outer.f_code, outer.f_lineno, provenance)
-    return place(frame.f_code, frame.f_lineno, provenance)
+    own = own_place(frames_from(frame), provenance)
+    return place(frame.f_code, frame.f_lineno, provenance) if own is None else own.told
 
 
 def tasks_of(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
@@ -63,22 +61,28 @@ def coroutine_frames(task: asyncio.Task[Any]) -> list[FrameType]:
 def place_of_task(task: asyncio.Task[Any], provenance: Provenance) -> str:
     """Return where a suspended task waits."""
     frames = coroutine_frames(task)
-    for frame in reversed(frames):
+    own = own_place(reversed(frames), provenance)
+    if own is not None:
+        return own.told
+    return place(frames[-1].f_code, frames[-1].f_lineno, provenance) if frames else "not started"
+
+
+def own_place(frames: Iterable[FrameType], provenance: Provenance) -> Place | None:
+    """Return where the first frame of the project or the test stands, if there is one."""
+    for frame in frames:
         if provenance.of_frame(frame) in ("project", "test"):
-            return place(frame.f_code, frame.f_lineno, provenance)
-    if frames:
-        return place(frames[-1].f_code, frames[-1].f_lineno, provenance)
-    return "not started"
+            return provenance.place(frame.f_code, frame.f_lineno)
+    return None
 
 
-def stack_text(frame: FrameType | None, provenance: Provenance, limit: int = 8) -> list[str]:
-    """Return the frames of the test and the project, innermost first, at most ``limit`` lines."""
-    lines = [
-        place(outer.f_code, outer.f_lineno, provenance)
+def places_in(frame: FrameType | None, provenance: Provenance, limit: int = 8) -> list[Place]:
+    """Return where the frames of the test, the project and libraries stand, innermost first, at most ``limit``."""
+    places = [
+        provenance.place(outer.f_code, outer.f_lineno)
         for outer in frames_from(frame)
         if provenance.of_frame(outer) in ("project", "test", "installed")
     ]
-    return lines[:limit]
+    return places[:limit]
 
 
 def pending_timed_waits(

@@ -24,7 +24,7 @@ from types import FrameType
 from typing import Literal
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.provenance import Place, Provenance, frames_from
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.children import listed
 from pytest_chaos.resources.locks import HeldLock
@@ -94,6 +94,11 @@ class StandstillSeen:
     limit_s: float = 0.0
     waits: tuple[Wait, ...] = ()
     held: tuple[HeldLock, ...] = ()
+
+    @property
+    def place(self) -> Place | None:
+        """Where the first of those who wait stands, as far as it is known."""
+        return self.waits[0].places[0] if self.waits else None
 
     @property
     def text(self) -> str:

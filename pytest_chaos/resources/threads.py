@@ -10,7 +10,7 @@ from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import stacks
 from pytest_chaos.resources.births import Births, Mine
 from pytest_chaos.resources.holders import Holders
-from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.leftovers import GRACE_S, LeftKind, Leftover, leftover, poll
 from pytest_chaos.resources.whose import is_made_by_own
 
 
@@ -79,7 +79,7 @@ class Threads:
         return Holders(provenance).singleton_of(thread, compat.given_to(thread))
 
     def _leftover(self, thread: threading.Thread, frame: FrameType | None) -> Leftover:
-        kind = "thread"
+        kind: LeftKind = "thread"
         what = f"thread {thread.name!r}"
         if compat.is_executor_worker(thread):
             kind, what = "executor", f"busy executor worker {thread.name!r}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.provenance import Place, Provenance, frames_from
 from pytest_chaos.resources import stacks
 
 _MOST_PLACES = 4
@@ -23,21 +23,19 @@ class Wait:
 
     Attributes:
         who: Its name.
-        places: Where it stands in the test, the project and libraries, ``path:line in function``, innermost first.
+        places: Where it stands in the test, the project and libraries, innermost first.
         what: What it waits in there: the function that waits, such as ``queue.Queue.get``, or the line that does.
+        is_for_lock: Whether it may be a lock that it waits for.
     """
 
     who: str
-    places: tuple[str, ...]
+    places: tuple[Place, ...]
     what: str = ""
-
-    @property
-    def is_for_lock(self) -> bool:
-        """Whether it may be a lock that it waits for."""
-        return self.what.startswith("`") or "acquire" in self.what
+    is_for_lock: bool = False
 
     def __str__(self) -> str:
-        return f"{self.who} at {' < '.join(self.places)}{f', in {self.what}' if self.what else ''}"
+        places = " < ".join(place.told for place in self.places)
+        return f"{self.who} at {places}{f', in {self.what}' if self.what else ''}"
 
 
 def waits(
@@ -56,33 +54,36 @@ def waits(
         thread = threads.get(ident)
         if ident == threading.get_ident() or (thread is not None and thread.native_id in spared):
             continue
-        places = stacks.stack_text(frame, provenance, limit=_MOST_PLACES)
+        places = stacks.places_in(frame, provenance, limit=_MOST_PLACES)
         if not places and thread is threading.main_thread():
-            places = [stacks.place(frame.f_code, frame.f_lineno, provenance)]  # it is what is waited for
+            places = [provenance.place(frame.f_code, frame.f_lineno)]  # it is what is waited for
         if places:
             name = "a raw thread" if thread is None else thread.name
-            yield Wait(name, tuple(places), _what(frames_from(frame), provenance))
+            yield Wait(name, tuple(places), *_what(frames_from(frame), provenance))
     for loop in loops:
         for task in stacks.tasks_of(loop):
             if not task.done():
                 frames_of_task = stacks.coroutine_frames(task)
-                if any(provenance.of_frame(frame) in ("project", "test") for frame in frames_of_task):
-                    place = stacks.place_of_task(task, provenance)
-                    yield Wait(task.get_name(), (place,), _what(reversed(frames_of_task), provenance))
+                place = stacks.own_place(reversed(frames_of_task), provenance)
+                if place is not None:
+                    yield Wait(task.get_name(), (place,), *_what(reversed(frames_of_task), provenance))
 
 
-def _what(frames: Iterable[FrameType], provenance: Provenance) -> str:
-    """Return what the innermost code of the project or the test waits for."""
+def _what(frames: Iterable[FrameType], provenance: Provenance) -> tuple[str, bool]:
+    """Return what the innermost code of the project or the test waits for, and whether that may be a lock."""
     called: FrameType | None = None
     for frame in frames:
         origin = provenance.of_frame(frame)
         if origin == "chaos":
-            return ""  # the hang itself, which is told
+            return "", False  # the hang itself, which is told
         if origin in ("project", "test"):
-            return _name(called) if called is not None else _line(frame)
+            if called is not None:
+                return _name(called), "acquire" in called.f_code.co_qualname
+            line = _line(frame)
+            return line, bool(line)  # whatever C function waits there, it may be that of a lock
         if origin != "passage":
             called = frame
-    return ""
+    return "", False
 
 
 def _name(frame: FrameType) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos import Hang, LoseReply, Null, Raise
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.experiment import judge
@@ -21,14 +22,17 @@ from pytest_chaos.oracles.lost import judge_lost, judge_swallowed
 from pytest_chaos.oracles.recovery import judge_recovery, recovery_trouble
 from pytest_chaos.oracles.same_answer import judge_same_answer
 from pytest_chaos.oracles.storm import UNCAPPED, judge_storm
+from pytest_chaos.provenance import Place
+from pytest_chaos.report.sentences import told
 from pytest_chaos.resources.leftovers import Leftover
 
 FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
-ACTIVATION = Activation("m:f = raise(E)", "m:f", "raise(E)", 1, "main", 1, 0.0, "MainThread", "abc")
-CAUGHT = Absorption("m:f", (), "except", "shop.py:9 pay", "except E")
+ACTIVATION = Activation("m:f = raise(E)", "m:f", Raise(OSError), 1, "main", 1, 0.0, "MainThread", "abc")
+CAUGHT = Absorption("m:f", (), "except", Place("shop.py", 9, "pay"), "except E")
 ESCAPED = replace(CAUGHT, end="escaped")
+PLACE = Place("shop.py", 8, "pay")
 PLAIN_CALLS = {"m:f": 1, "m:g": 2}
-PLAIN_SPOTS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:12 pay", 2, 2))
+PLAIN_SPOTS = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 1, 1), SpotSeen("m:g", Place("shop.py", 12, "pay"), 2, 2))
 
 
 def answer(status: int, request: str = "GET http://test/", *, is_to_driver: bool = True) -> Answer:
@@ -75,7 +79,7 @@ def said(oracle: Any, seen: Observation) -> list[tuple[str, str, bool]]:
 
 
 def text(oracle: Any, seen: Observation) -> str:
-    return "\n".join(finding.evidence.text for finding in oracle(seen))
+    return "\n".join(told(finding.evidence) for finding in oracle(seen))
 
 
 @pytest.mark.parametrize("seen", [explored(), recovered()], ids=["explored", "recovery"])
@@ -85,7 +89,7 @@ def test_run_like_the_plain_one_leaves_every_oracle_content(seen: Observation) -
 
 @pytest.mark.parametrize("oracle", [judge_storm, judge_swallowed, judge_same_answer])
 def test_without_a_plain_run_there_is_nothing_to_compare(oracle: Any) -> None:
-    spots = (SpotSeen("m:f", "shop.py:8 pay", 500, 1, 0.0),)
+    spots = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 500, 1, 0.0),)
 
     assert [] == said(oracle, explored(steady=None, spots=spots, answers=(answer(500),), is_transient=True))
 
@@ -108,7 +112,7 @@ def test_without_a_plain_run_there_is_nothing_to_compare(oracle: Any) -> None:
 )
 def test_ending_of_an_explored_test_is_an_observation(facts: dict[str, bool], expected: Any) -> None:
     """Its asserts were written for a world without faults: what they say is for review, other errors fail."""
-    seen = explored(failure=Failure("Error: x", "shop.py:3 in f", **facts))
+    seen = explored(failure=Failure("Error: x", Place("shop.py", 3, "f"), **facts))
 
     assert [expected] == said(judge_ending, seen)
 
@@ -158,6 +162,29 @@ def test_failure_before_any_fault_is_reported_and_does_not_fail() -> None:
     assert [("inconclusive", "unrelated", False)] == said(judge_ending, seen)
 
 
+class Named(Raise):
+    """A fault of somebody's own that raises, under a word of its own."""
+
+    word = "named"
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ((Raise(OSError),), ("wrong error", "lost-cause", True)),
+        ((LoseReply(OSError),), ("wrong error", "lost-cause", True)),
+        ((Named(OSError),), ("wrong error", "lost-cause", True)),
+        ((Hang(),), ("escaped", "declared-error", False)),
+        ((Raise(OSError), Null()), ("escaped", "declared-error", False)),
+    ],
+)
+def test_declared_error_needs_a_cause_where_each_fault_that_acted_raises(faults: Any, expected: Any) -> None:
+    activations = tuple(replace(ACTIVATION, fault=fault) for fault in faults)
+    seen = explored(failure=Failure("BankDown: x", is_declared=True), activations=activations)
+
+    assert [expected] == said(judge_ending, seen)
+
+
 def test_ending_of_a_recovery_run_is_the_recovery_oracles() -> None:
     assert [] == said(judge_ending, recovered(failure=Failure("Error: x"), teardown_error="Error: y"))
 
@@ -176,7 +203,7 @@ def test_rule_that_fired_in_the_plain_run_only_is_reported() -> None:
     ("outcome", "expected"), [("hung", ("hung", "hang", True)), ("inconclusive", ("inconclusive", "timed-wait", False))]
 )
 def test_hang_of_an_explored_test(outcome: str, expected: Any) -> None:
-    parked = ParkedSeen("m:f, call 1 [abc]", "MainThread", outcome, "because", (), False)
+    parked = ParkedSeen(ACTIVATION, "MainThread", outcome, "because")
 
     assert [expected] == said(judge_hang, explored(parked=(parked,)))
 
@@ -219,7 +246,7 @@ def test_error_that_dies_in_the_plain_run_too_is_not_lost_by_the_fault(plain: An
 # --- swallowed
 
 SWALLOWED = [("lost", "swallowed", False)]
-OTHER_CALLS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:12 pay", 1, 2))
+OTHER_CALLS = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 1, 1), SpotSeen("m:g", Place("shop.py", 12, "pay"), 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +258,7 @@ OTHER_CALLS = (SpotSeen("m:f", "shop.py:8 pay", 1, 1), SpotSeen("m:g", "shop.py:
         ({"answers": (answer(200, "GET http://test/another"),)}, []),
         ({"answers": (answer(204),)}, SWALLOWED),
         ({"spots": OTHER_CALLS}, SWALLOWED),
-        ({"spots": (*PLAIN_SPOTS, SpotSeen("m:h", "shop.py:20 pay", 1, 0))}, SWALLOWED),
+        ({"spots": (*PLAIN_SPOTS, SpotSeen("m:h", Place("shop.py", 20, "pay"), 1, 0))}, SWALLOWED),
         ({}, []),
     ],
 )
@@ -247,7 +274,7 @@ def test_error_that_was_swallowed_and_changed_what_came_out_is_lost(changes: Any
         {"absorptions": ()},
         {"absorptions": (ESCAPED,)},
         {"absorptions": (CAUGHT, ESCAPED)},
-        {"spots": (SpotSeen("m:f", "shop.py:8 pay", 2, 1), OTHER_CALLS[1])},
+        {"spots": (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1), OTHER_CALLS[1])},
         {"kind": "recovery"},
         {"failure": Failure("KeyError: x")},
         {"failure": Failure("E: x", is_injected=True, is_caused_by_fault=True)},
@@ -274,7 +301,7 @@ def test_error_that_somebody_was_told_of_is_not_lost(changes: Any) -> None:
     ],
 )
 def test_retry_that_succeeds_gives_the_plain_answer(answers: Any, expected: Any) -> None:
-    retried = (SpotSeen("m:f", "shop.py:8 pay", 2, 1), PLAIN_SPOTS[1])
+    retried = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1), PLAIN_SPOTS[1])
     seen = explored(is_transient=True, spots=retried, answers=answers)
 
     assert expected == said(judge_same_answer, seen)
@@ -291,7 +318,7 @@ def test_retry_that_succeeds_gives_the_plain_answer(answers: Any, expected: Any)
 )
 def test_other_answer_is_no_finding_where_nothing_was_tried_again(changes: Any) -> None:
     """Nor where the test noticed."""
-    retried = (SpotSeen("m:f", "shop.py:8 pay", 2, 1), PLAIN_SPOTS[1])
+    retried = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1), PLAIN_SPOTS[1])
     seen = explored(**{"is_transient": True, "spots": retried, "answers": (answer(206),), **changes})
 
     assert [] == said(judge_same_answer, seen)
@@ -301,7 +328,7 @@ def test_other_answer_is_no_finding_where_nothing_was_tried_again(changes: Any) 
 
 
 def spots(calls: int, gap_s: float | None = 0.5, plain: int = 1) -> tuple[SpotSeen, ...]:
-    return (SpotSeen("m:f", "shop.py:8 pay", calls, plain, gap_s),)
+    return (SpotSeen("m:f", Place("shop.py", 8, "pay"), calls, plain, gap_s),)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +342,7 @@ def spots(calls: int, gap_s: float | None = 0.5, plain: int = 1) -> tuple[SpotSe
         (spots(6, 0.1), []),
         (spots(6, None), []),
         (spots(60, 0.0), [("storm", "no-cap", False)]),
-        ((*spots(26), SpotSeen("m:f", "shop.py:9 pay", 26, 1, 0.5)), []),
+        ((*spots(26), SpotSeen("m:f", Place("shop.py", 9, "pay"), 26, 1, 0.5)), []),
     ],
 )
 def test_line_that_tries_again_and_again_is_a_storm(seen: Any, expected: Any) -> None:
@@ -339,7 +366,7 @@ def test_declared_budget_of_calls_decides(calls: int, budget: float, expected: A
 
 
 def test_budget_counts_all_lines_of_a_point() -> None:
-    lines = (*spots(2), SpotSeen("m:f", "shop.py:9 retry", 2, 0))
+    lines = (*spots(2), SpotSeen("m:f", Place("shop.py", 9, "retry"), 2, 0))
     seen = explored(spots=lines, contract=Contract(amplification=3))
 
     assert [("storm", "amplification", True)] == said(judge_storm, seen)
@@ -349,7 +376,7 @@ def test_budget_counts_all_lines_of_a_point() -> None:
 
 
 def test_point_that_the_plain_run_did_not_call_has_no_budget() -> None:
-    seen = explored(spots=(SpotSeen("m:h", "shop.py:9 retry", 9, 0, 0.5),), contract=Contract(amplification=1))
+    seen = explored(spots=(SpotSeen("m:h", PLACE, 9, 0, 0.5),), contract=Contract(amplification=1))
 
     assert [] == said(judge_storm, seen)
 
@@ -366,11 +393,11 @@ def test_storm_without_a_fault_is_not_the_faults(changes: Any) -> None:
 # --- recovery
 
 TROUBLES: list[tuple[dict[str, Any], str]] = [
-    ({"failure": Failure("KeyError: x", "shop.py:3 in f")}, "fails"),
+    ({"failure": Failure("KeyError: x", Place("shop.py", 3, "f"))}, "fails"),
     ({"teardown_error": "OSError: x"}, "teardown"),
-    ({"spots": (SpotSeen("m:f", "shop.py:8 pay", 2, 1),)}, "costs-more"),
-    ({"spots": (SpotSeen("m:f", "shop.py:8 pay", 0, 1),)}, "costs-less"),
-    ({"spots": (SpotSeen("m:f", "a", 0, 1), SpotSeen("m:g", "b", 3, 2))}, "costs-more"),
+    ({"spots": (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1),)}, "costs-more"),
+    ({"spots": (SpotSeen("m:f", Place("shop.py", 8, "pay"), 0, 1),)}, "costs-less"),
+    ({"spots": (SpotSeen("m:f", PLACE, 0, 1), SpotSeen("m:g", PLACE, 3, 2))}, "costs-more"),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import MisuseError, NotRecoveredError, SpecificationError, parse
+from pytest_chaos import MisuseError, NotRecoveredError, Null, SpecificationError, parse
 from pytest_chaos.contract import Contract
 from pytest_chaos.control import Chaos
 from pytest_chaos.injector.injector import Patience
@@ -66,7 +66,7 @@ def test_observation_says_what_was_asked_and_what_happened(shop: Any, lab: Any) 
         (rule.text, rule.calls, rule.fired, rule.is_sure, rule.points) for rule in seen.rules
     ]
     assert (1, True) == (seen.fired, seen.is_sure)
-    assert [("shop:bank", "null", 2)] == [(one.point, one.fault, one.number) for one in seen.activations]
+    assert [("shop:bank", Null(), 2)] == [(one.point, one.fault, one.number) for one in seen.activations]
     assert [("shop:bank", "#2 null"), ("shop:Breaker.call", "50%#9 null")] == [(r.target, r.fault) for r in seen.rules]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import Hang, Null, Raise, parse
+from pytest_chaos import Either, Hang, Null, Raise, Return, Verdict, parse
+from pytest_chaos.contract import Contract
 from pytest_chaos.explorer import (
     Explorer,
     Outcome,
@@ -21,7 +22,11 @@ from pytest_chaos.explorer import (
     unique_label,
 )
 from pytest_chaos.faults.base import Fault
+from pytest_chaos.journal import Activation
+from pytest_chaos.observation import Failure, Observation
+from pytest_chaos.provenance import Place
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
+from pytest_chaos.verdict import Judgement
 
 LATE, BROKEN = Raise(TimeoutError), Raise(OSError)
 
@@ -163,6 +168,35 @@ def test_fault_that_has_the_effect_of_another_has_no_other_shapes() -> None:
     assert [shape for shape, _ in ran] == ["all", "all", "first", "second"]
     assert all("TimeoutError" in text for _, text in ran[2:])
     assert one.pruned == {"another fault has the same effect": 2}
+
+
+def effect_of(fault: Fault = LATE, failure: Failure | None = None) -> tuple[object, ...]:
+    activation = Activation("a rule", "shop:charge", fault, 1, "main", 1, 0.0, "MainThread", "abc")
+    seen = Observation("t.py::test", "explored", 0, "", Contract(), activations=(activation,), failure=failure)
+    return Outcome.of(seen, Judgement(Verdict.CHANGED, False, ()), plain({spot(): made(1)})).effect
+
+
+HERE, THERE = Place("test_shop.py", 3, "test_sale"), Place("test_shop.py", 4, "test_sale")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (Failure("KeyError", HERE, message="a: b"), Failure("KeyError", HERE, message="c: d"), True),
+        (Failure("KeyError", HERE), Failure("KeyError", THERE), False),
+        (Failure("KeyError", HERE), Failure("OSError", HERE), False),
+        (Failure("OSError", HERE, is_injected=True), Failure("TimeoutError", THERE, is_injected=True), True),
+        (Failure("OSError", HERE, is_injected=True), Failure("OSError", HERE), False),
+        (None, Failure("OSError", HERE, is_injected=True), False),
+    ],
+)
+def test_effect_is_which_error_came_out_where_and_not_what_it_says(one: Any, other: Any, is_same: bool) -> None:
+    assert is_same is (effect_of(failure=one) == effect_of(failure=other))
+
+
+def test_errors_may_have_the_same_effect_and_a_hang_has_another() -> None:
+    assert effect_of(LATE) == effect_of(BROKEN) != effect_of(Hang())
+    assert effect_of(Hang()) == effect_of(Hang(2))
 
 
 def test_same_effect_at_another_line_is_no_reason() -> None:
@@ -347,6 +381,8 @@ def test_nothing_to_explore_is_no_error() -> None:
         (Null(), "null"),
         (parse("m:f = return([1, 2])")[0].chain[0].fault, "return [1, 2]"),
         (parse("m:f = lose-reply(OSError)")[0].chain[0].fault, "lose-reply OSError"),
+        (Return("f(x)"), "return 'f(x)'"),
+        (Either(Hang(2), Null), "‹either hang(2), null›"),
     ],
 )
 def test_label_of_a_fault(fault: Fault, label: str) -> None:
@@ -362,12 +398,19 @@ def test_label_of_a_fault(fault: Fault, label: str) -> None:
     ],
 )
 def test_label_of_rules(text: str, seed: int | None, label: str) -> None:
-    assert label == rule_label(parse(text), seed)
+    assert label == unique_label(rule_label(parse(text)), Counter(), seed)
 
 
 def labels_of(texts: Iterable[str]) -> list[str]:
     known: Counter[str] = Counter()
     return [unique_label(text, known) for text in texts]
+
+
+def test_long_label_keeps_its_seed() -> None:
+    label = unique_label(f"m:{'f' * 100} null", Counter(), -12)
+
+    assert (80, True) == (len(label), label.endswith(" seed=-12"))
+    assert label != unique_label(f"m:{'f' * 100} hang", Counter(), -12)
 
 
 def test_equal_labels_are_numbered() -> None:

@@ -32,6 +32,7 @@ import pytest
 
 from pytest_chaos import compat
 from pytest_chaos.hang import HangReleased, released_threads_end_quietly
+from pytest_chaos.injector.remembering import NO_ACTIVATION
 from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import taps
 
@@ -873,7 +874,7 @@ def test_window_that_closed_parks_nobody(shop: Any, lab: Any) -> None:
     experiment = lab.experiment("shop:pay = hang", budget_s=LONG_S)
     experiment.ward.close()
     with pytest.raises(HangReleased):
-        experiment.ward.park("label", None)
+        experiment.ward.park(NO_ACTIVATION, None)
     experiment.ward.close()
     experiment.close()
 

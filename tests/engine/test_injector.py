@@ -966,8 +966,8 @@ def test_activation_names_who_called_what(shop: Any, lab: Any) -> None:
     seen = lab.run(body, "shop:pay = null")
 
     assert [
-        ("shop:pay = null", "shop:pay", "null", 1, "main", 1),
-        ("shop:pay = null", "shop:pay", "null", 2, "main/1", 1),
+        ("shop:pay = null", "shop:pay", Null(), 1, "main", 1),
+        ("shop:pay = null", "shop:pay", Null(), 2, "main/1", 1),
     ] == [(one.rule, one.point, one.fault, one.number, one.actor, one.index) for one in seen.observation.activations]
     assert "worker" == seen.observation.activations[1].thread
     assert seen.observation.activations[1].text.startswith("null at shop:pay, call 2 (main/1, 0.")

@@ -627,3 +627,14 @@ def test_error_of_a_marker_carries_its_place(target: Any, fault: Any, trigger: d
 )
 def test_exception_is_imported_by_name(name: str, expected: type[BaseException]) -> None:
     assert expected is import_exception(name)
+
+
+class Row:
+    """Something of the user's that does not always show itself."""
+
+    def __repr__(self) -> str:
+        raise LookupError("its session is closed")
+
+
+def test_object_that_cannot_show_itself_is_named_by_its_class() -> None:
+    assert "return(‹Row object›)" == format_fault(Return(Row()))

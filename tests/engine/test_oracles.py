@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import Verdict
+from pytest_chaos import Hang, Verdict
 from pytest_chaos.contract import Contract
 from pytest_chaos.experiment import judge
+from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.ending import judge_ending
@@ -18,7 +19,10 @@ from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.recovery import judge_recovery
+from pytest_chaos.provenance import Place
+from pytest_chaos.report.sentences import told
 from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.waits import Wait
 
 FIRED = RuleSeen("m:f = hang", "marker at t.py:3", 5, 2, True, ("m:f",), "m:f", "hang")
 
@@ -101,7 +105,7 @@ def test_rule_that_need_not_fire_is_a_note_beside_one_that_did() -> None:
 def test_reason_why_a_rule_never_fired_is_told(changes: dict[str, Any], children: tuple[int, ...], words: str) -> None:
     (finding,) = judge_exercised(observed(rules=(rule(fired=0, **changes),), children=children))
 
-    assert words in finding.evidence.text
+    assert words in told(finding.evidence)
 
 
 def test_broken_specification_is_inconclusive_and_fails() -> None:
@@ -112,9 +116,9 @@ def test_broken_specification_is_inconclusive_and_fails() -> None:
 
 
 def parked(outcome: str, blocks_loop: bool = False) -> ParkedSeen:
-    return ParkedSeen(
-        "m:f, call 1 [abc]", "MainThread", outcome, "because", ("MainThread at shop.py:3 in f",), blocks_loop
-    )
+    call = Activation("m:f = hang", "m:f", Hang(), 1, "main", 1, 0.0, "MainThread", "abc")
+    waits = (Wait("MainThread", (Place("shop.py", 3, "f"),)),)
+    return ParkedSeen(call, "MainThread", outcome, "because", waits, blocks_loop)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +150,8 @@ def test_blocked_loop_is_noted() -> None:
 def test_hung_call_says_who_waits_where() -> None:
     (finding,) = judge_hang(observed(parked=(parked("hung"),)))
 
-    assert "m:f, call 1 [abc] in thread 'MainThread': because" in finding.evidence.text
-    assert "\n  waiting: MainThread at shop.py:3 in f" in finding.evidence.text
+    assert "m:f, call 1 [abc] in thread 'MainThread': because" in told(finding.evidence)
+    assert "\n  waiting: MainThread at shop.py:3 in f" in told(finding.evidence)
 
 
 def test_body_that_was_released_without_a_judgement_is_hung() -> None:
@@ -185,7 +189,7 @@ def test_answers_to_the_test_keep_the_contract(status: Any, answers: Any, expect
 def test_wrong_answer_is_shown_with_what_is_allowed() -> None:
     (finding,) = judge_error_codes(observed(contract=Contract(status=(200, "4xx")), answers=(answer(500),)))
 
-    assert "GET http://test/ was answered 500; the contract allows 200, 4xx" == finding.evidence.text
+    assert "GET http://test/ was answered 500; the contract allows 200, 4xx" == told(finding.evidence)
 
 
 # --- ending
@@ -205,7 +209,7 @@ def test_wrong_answer_is_shown_with_what_is_allowed() -> None:
     ],
 )
 def test_ending_becomes_a_verdict(facts: dict[str, bool], expected: list[Any]) -> None:
-    seen = observed(failure=Failure("Error: x", "shop.py:3 in f", **facts), injected_errors=1)
+    seen = observed(failure=Failure("Error: x", Place("shop.py", 3, "f"), **facts), injected_errors=1)
 
     assert expected == said(judge_ending, seen)
 

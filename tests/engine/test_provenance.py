@@ -22,7 +22,7 @@ import pytest_chaos
 from pytest_chaos import experiment, hang
 from pytest_chaos.faults import alternating, cancelling, corrupting, delaying, garbage, instances, raising, replying
 from pytest_chaos.injector import passage, strike
-from pytest_chaos.provenance import Provenance, caller_module, frames_from, is_stdlib_module
+from pytest_chaos.provenance import Place, Provenance, caller_module, frames_from, is_stdlib_module
 
 
 @pytest.fixture
@@ -278,3 +278,13 @@ def test_relative_name_is_looked_up_in_the_folder_of_the_moment(
     assert "installed" == Provenance(root).of_file("shop.py")
     monkeypatch.chdir(root)
     assert "project" == Provenance(root).of_file("shop.py")
+
+
+def test_place_is_told_in_three_lengths(tmp_path: Path) -> None:
+    code = compile("def pay():\n    pass\n", str(tmp_path / "shop.py"), "exec").co_consts[0]
+
+    place = Provenance(tmp_path).place(code, 2)
+
+    assert Place("shop.py", 2, "pay") == place
+    assert ("shop.py:2", "shop.py:2 pay", "shop.py:2 in pay") == (place.at, str(place), place.told)
+    assert Place("shop.py", 1, "pay") == Provenance(tmp_path).place(code, None), "of a line that nobody knows"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat
-from pytest_chaos.provenance import Provenance
+from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources import stacks
 
 SHOP = """
@@ -120,5 +120,5 @@ def test_thread_stands_at_its_innermost_frame_of_the_project(shop: Any, provenan
     frame = sys._current_frames()[thread.ident or 0]
 
     assert "shop.py:4 in waits" == stacks.place_of(frame, provenance)
-    assert ["shop.py:4 in waits"] == stacks.stack_text(frame, provenance)
+    assert [Place("shop.py", 4, "waits")] == stacks.places_in(frame, provenance)
     assert "no Python frame" == stacks.place_of(None, provenance)

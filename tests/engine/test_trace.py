@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.notation import parse_target
+from pytest_chaos.provenance import Place
 from pytest_chaos.target import resolve
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
 
@@ -85,7 +86,7 @@ def test_calls_are_noted_by_the_line_of_the_system_that_makes_them(shop: Any, tr
 def test_place_names_file_line_and_function(shop: Any, traced: Any) -> None:
     ((_, site),) = traced(shop.pay).spots
 
-    assert site.place == "shop.py:11 pay"
+    assert site.place == Place("shop.py", 11, "pay")
     assert (site.path, site.line, site.function, site.offset) == ("shop.py", 11, "pay", 1)
     assert not site.is_driver
     assert (site.code, site.module["charge"]) == (shop.pay.__code__, shop.charge)
@@ -103,7 +104,7 @@ def test_calls_of_the_test_itself_are_told_apart(shop: Any, traced: Any) -> None
     assert trace.count("shop:charge") == 1
     assert trace.count("shop:charge", with_driver=True) == 3
     assert trace.counts() == {"shop:charge": 1}
-    assert trace.shape() == {("shop:charge", "shop.py:11 pay"): 1}
+    assert trace.shape() == {("shop:charge", Place("shop.py", 11, "pay")): 1}
 
 
 def test_calls_of_other_threads_say_who_made_them(shop: Any, traced: Any) -> None:
@@ -173,4 +174,4 @@ def test_call_without_a_frame_has_no_place_and_is_not_the_systems() -> None:
     trace.note("m:f", None, "main", None)  # type: ignore[arg-type]  # no timeout is read
 
     ((_, site),) = spots
-    assert (site.place, site.is_driver) == (":0 ", True)
+    assert (site.place, site.is_driver) == (Place("", 0, ""), True)

@@ -1,0 +1,285 @@
+"""Evidence -> one sentence for people: the only place where the facts of an oracle become words.
+
+Each oracle and kind of ours has a function here, from what the evidence is about to its sentence. What an oracle of a
+third party says is told as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pytest_chaos.absorption import Absorption
+from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.error_codes import Disallowed
+from pytest_chaos.oracles.exercised import NeverFired, Unstable
+from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
+from pytest_chaos.oracles.leaks import PreExisting
+from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
+from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
+from pytest_chaos.oracles.same_answer import OtherAnswers
+from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.resources.standstill import StandstillSeen
+from pytest_chaos.verdict import Evidence
+
+_MOST_PASSED = 6  # names of passed functions in a text
+
+
+def told(evidence: Evidence) -> str:
+    """Return the sentence of some evidence."""
+    if evidence.text:
+        return evidence.text
+    make = SENTENCES.get((evidence.oracle, evidence.kind))
+    return evidence.kind if make is None or evidence.about is None else make(evidence.about)
+
+
+def told_way(way: Absorption) -> str:
+    """Return one line that tells the way of an injected error."""
+    steps = [f"raised in {way.point}" if way.point else "raised"]
+    if way.passed:
+        names = list(way.passed)
+        if len(names) > _MOST_PASSED:
+            left_out = len(names) - _MOST_PASSED + 1
+            names[3 : 3 + left_out] = [f"{left_out} more"]
+        steps.append(f"passed {', '.join(names)}")
+    steps.append(_end(way))
+    return " → ".join(steps)
+
+
+def _end(way: Absorption) -> str:
+    at = f" ({way.place})" if way.place else ""
+    match way.end:
+        case "task" | "future":
+            return f"stored in {way.end}{at}"
+        case "thread":
+            return f"uncaught in thread{at}"
+        case "event loop":
+            return f"left to the event loop's exception handler{at}"
+        case "C code":
+            return f"swallowed by C code above {way.place}" if way.place else "swallowed by C code"
+        case "probe":
+            return "taken by chaos.recovers as not yet"
+        case "escaped":
+            return "escaped to the test"
+        case "unseen":
+            return "gone without a trace"
+    return f"caught in {way.place or ''}" + (f" ({way.clause})" if way.clause else "")
+
+
+# --- exercised
+
+
+def _never_fired(about: NeverFired) -> str:
+    rule = about.rule
+    return f"rule never fired: {rule.text}{f' ({rule.source})' if rule.source else ''}: {_reason(about)}"
+
+
+def _reason(about: NeverFired) -> str:
+    rule = about.rule
+    calls = "1 matching call" if rule.calls == 1 else f"{rule.calls} matching calls"
+    match about.reason:
+        case "matched nothing":
+            return "its target matched nothing"
+        case "shadowed":
+            return f"{calls}, and where its trigger picked one another rule acted"
+        case "not picked":
+            return f"{calls}, none of which its trigger picked"
+        case "refused":
+            return f"its filters refused {'the only call' if rule.filtered == 1 else f'all {rule.filtered} calls'}"
+        case "in a child":
+            children = ", ".join(map(str, about.children))
+            return f"the test never called it in this process; calls may be in child {children}"
+        case "not again":
+            return (
+                "the plain run called it, and this run did not: something remembers it from run to run, or calls vary"
+            )
+        case "out of reach":
+            return f"the test never called it by name; it is replaced by name only, not in {', '.join(rule.unreached)}"
+    return "the test never called it"
+
+
+def _unstable(about: Unstable) -> str:
+    if about.verdict is None:
+        return "unstable: the test fails in a fresh process too, where no fault ever acted"
+    return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
+
+
+# --- hang
+
+
+def _standstill(about: StandstillSeen) -> str:
+    return "\n  ".join((about.text, *about.lines))
+
+
+def _hang(about: ParkedSeen | Failure) -> str:
+    if isinstance(about, Failure):
+        return f"the test itself was waiting when released: {about.text}"
+    return _parked(about) + "".join(f"\n  waiting: {wait}" for wait in about.waits)
+
+
+def _parked(about: ParkedSeen) -> str:
+    return f"{about.activation.label} in thread {about.thread!r}: {about.reason}"
+
+
+def _blocked_loop(about: ParkedSeen) -> str:
+    return f"{about.activation.label} blocked the event loop of thread {about.thread!r}"
+
+
+# --- error codes, ending
+
+
+def _status(about: Disallowed) -> str:
+    allowed = ", ".join(map(str, about.allowed))
+    return f"{about.answer.request} was answered {about.answer.status}; the contract allows {allowed}"
+
+
+def _ended(about: Failure) -> str:
+    return f"the test ended with {_with_place(about)}"
+
+
+def _unrelated(about: Failure) -> str:
+    return f"the test failed before any fault fired: {about.text}"
+
+
+def _after_release(about: Failure) -> str:
+    return f"after a hang was released, the test ended with {about.text}"
+
+
+def _out_of_teardown(about: str) -> str:
+    return f"the injected error came out of the teardown: {about}"
+
+
+def _with_place(failure: Failure) -> str:
+    return f"{failure.text} at {failure.place.told}" if failure.place else failure.text
+
+
+# --- recovery
+
+
+def _not_as_before(about: NotAsBefore) -> str:
+    trouble = _trouble(about.trouble)
+    match about.fresh:
+        case "passes":
+            after = about.polluter or "the scenarios of this test"
+            return f"with all faults lifted, after {after} {trouble}; in a fresh process it does not"
+        case "unsteady":
+            return f"unstable: {trouble}, and not so when it was run once more"
+        case "fails" | "varies":
+            run = "run" if about.fresh == "fails" else "second run"
+            return f"unstable: {trouble}, and so it does in a fresh process, where no fault ever acted, in its {run}"
+    return f"{trouble}; whether the faults are to blame was not found out: no fresh process could be asked"
+
+
+def _remembers(about: NotAsBefore) -> str:
+    return f"{_trouble(about.trouble)}; it does so without any fault too, from its second run on"
+
+
+def _trouble(trouble: Trouble) -> str:
+    about = trouble.about
+    if isinstance(about, StandstillSeen):
+        return about.text
+    if isinstance(about, Failure):
+        return f"the test fails with {_with_place(about)}"
+    if isinstance(about, SpotSeen):
+        return f"{about.place} calls {about.point} {_times(about.calls)} instead of {about.plain_calls}"
+    return f"the teardown fails with {about}"
+
+
+def _polluted(about: Polluted) -> str:
+    if about.polluter:
+        return f"the process was polluted before, by {about.polluter}"
+    return "what was said of scenarios after that one was said of a polluted process"
+
+
+# --- lost, same answer, storm
+
+
+def _swallowed(about: Absorption) -> str:
+    return (
+        f"{told_way(about)}; it was not tried again, nothing was logged, and what came out is not what the plain run "
+        "gives"
+    )
+
+
+def _other_answer(about: OtherAnswers) -> str:
+    both = zip(about.received, about.plain, strict=False)
+    found = f"{len(about.received)} answers instead of {len(about.plain)}"
+    for received, plain in both:
+        if received != plain:
+            found = f"{received[0]} {received[1]} instead of {plain[0]} {plain[1]}"
+            break
+    return f"the call was made again and succeeded, yet the test received another answer than plainly: {found}"
+
+
+def _amplified(about: Amplified) -> str:
+    return (
+        f"{about.point} was called {about.calls} times, {about.calls / about.plain:g} times as often as in the plain "
+        f"run; the contract allows {about.budget:g}"
+    )
+
+
+def _without_cap(about: SpotSeen) -> str:
+    return f"{_calls(about)}: it tries again without a cap"
+
+
+def _without_pause(about: SpotSeen) -> str:
+    return f"{_calls(about)}: it tries again without waiting in between"
+
+
+def _calls(spot: SpotSeen) -> str:
+    plain = _times(spot.plain_calls)
+    return f"{spot.place} called {spot.point} {_times(spot.calls)}, and {plain} in the plain run"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+# --- leaks
+
+
+def _left(about: Leftover | PreExisting) -> str:
+    return f"pre-existing: {about.leftover.text}" if isinstance(about, PreExisting) else about.text
+
+
+Sentence = Callable[[Any], str]
+"""From what some evidence is about to the sentence."""
+
+_ENDED = (
+    *("allowed-answer", "injected-error", "declared-error", "assertion", "test-error"),
+    *("error-in-handler", "lost-cause", "no-cause", "other-error"),
+)
+_TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")
+
+SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
+    {
+        ("exercised", "specification"): str,
+        ("exercised", "never-fired"): _never_fired,
+        ("exercised", "unstable"): _unstable,
+        ("hang", "standstill"): _standstill,
+        ("hang", "hang"): _hang,
+        ("hang", "timed-wait"): _hang,
+        ("hang", "abandoned"): _parked,
+        ("hang", "loop-blocked"): _blocked_loop,
+        ("error codes", "status"): _status,
+        **{("ending", kind): _ended for kind in _ENDED},
+        ("ending", "unrelated"): _unrelated,
+        ("ending", "teardown"): _out_of_teardown,
+        ("ending", "after-release"): _after_release,
+        ("recovery", "probe"): str,
+        **{("recovery", kind): _not_as_before for kind in _TROUBLES},
+        ("recovery", "remembers"): _remembers,
+        ("recovery", "polluted"): _polluted,
+        **{("lost", kind): _left for kind in LOST_KINDS},
+        ("lost", "swallowed"): _swallowed,
+        ("same answer", "other-answer"): _other_answer,
+        ("storm", "amplification"): _amplified,
+        ("storm", "let-through"): str,
+        ("storm", "no-cap"): _without_cap,
+        ("storm", "no-back-off"): _without_pause,
+        **{("leaks", kind): _left for kind in LEFT_KINDS},
+    }
+)
+"""Of each oracle of ours and each kind of its evidence: what makes the sentence."""

@@ -1,0 +1,302 @@
+"""Facts and sentences: what each oracle can find, and how it is told; word for word, for other tools read them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any, get_args
+
+import pytest
+
+from pytest_chaos import Evidence, Hang, Verdict
+from pytest_chaos.absorption import Absorption
+from pytest_chaos.contract import Contract
+from pytest_chaos.journal import Activation
+from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
+from pytest_chaos.oracles import ORACLES
+from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.recovery import Polluted
+from pytest_chaos.provenance import Place
+from pytest_chaos.report.sentences import SENTENCES, told
+from pytest_chaos.resources.leftovers import LeftKind, Leftover
+from pytest_chaos.resources.standstill import StandstillSeen
+from pytest_chaos.resources.waits import Wait
+
+HERE, LINE = Place("test_shop.py", 3, "test_sale"), Place("shop.py", 8, "pay")
+FIRED = RuleSeen("m:f = hang", "t.py:3", 1, 1, True, ("m:f",), "m:f", "hang")
+SILENT = replace(FIRED, calls=0, fired=0)
+CALL = Activation("m:f = hang", "m:f", Hang(), 2, "main", 1, 0.0, "MainThread", "abc")
+PARKED = ParkedSeen(CALL, "MainThread", "hung", "why", (Wait("worker", (LINE,), "queue.Queue.get"),), without=LINE)
+FAILED = Failure("KeyError", HERE, message="x")
+STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE, HERE)),))
+CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
+OK, MOVED = Answer("GET http://test/", 200, True, 0.1), Answer("PUT http://test/", 201, True, 0.1)
+STEADY = Steady({"m:f": 1}, (), (OK,))
+AGAIN = SpotSeen("m:f", LINE, 3, 1, 0.5)
+LOST = Leftover("task-error", "task 'x' died", "task-error shop.py:8 in pay", place=LINE)
+
+
+def seen(**facts: Any) -> Observation:
+    given: dict[str, Any] = {"rules": (FIRED,), "activations": (CALL,), "answers": (OK,), "contract": Contract()}
+    return Observation("t.py::test", facts.pop("kind", "fault"), 0, "m:f = hang", **{**given, **facts})
+
+
+def compared(**facts: Any) -> Observation:
+    return seen(**{"kind": "explored", "steady": STEADY, **facts})
+
+
+def recovery(fresh: str, **facts: Any) -> Observation:
+    return seen(**{"kind": "recovery", "rules": (), "activations": (), "steady": STEADY, "fresh": fresh, **facts})
+
+
+def left(kind: LeftKind) -> Leftover:
+    return Leftover(kind, f"{kind} 'x' made at shop.py:8 in pay", f"{kind} shop.py:8 in pay", place=LINE)
+
+
+NEVER = "rule never fired: m:f = hang (t.py:3): "
+WITHOUT_FAULTS = "in a fresh process, where no fault ever acted, in its"
+TOLD: list[tuple[str, Observation, str]] = [
+    ("exercised specification", seen(problems=("when raised",)), "when raised"),
+    ("exercised never-fired", seen(rules=(SILENT,)), NEVER + "the test never called it"),
+    ("exercised never-fired", seen(rules=(replace(SILENT, points=()),)), NEVER + "its target matched nothing"),
+    (
+        "exercised never-fired",
+        seen(rules=(replace(SILENT, unreached=("shop.TABLE",)),)),
+        NEVER + "the test never called it by name; it is replaced by name only, not in shop.TABLE",
+    ),
+    ("hang hang", seen(parked=(PARKED,)), PARKED_TOLD := "m:f, call 2 [abc] in thread 'MainThread': why"),
+    ("hang hang", seen(failure=Failure("E", is_release=True)), "the test itself was waiting when released: E"),
+    ("hang timed-wait", seen(parked=(replace(PARKED, outcome="inconclusive"),)), PARKED_TOLD),
+    ("hang abandoned", seen(parked=(replace(PARKED, outcome="abandoned"),)), PARKED_TOLD),
+    (
+        "hang loop-blocked",
+        seen(parked=(replace(PARKED, outcome="left", blocks_loop=True),)),
+        "m:f, call 2 [abc] blocked the event loop of thread 'MainThread'",
+    ),
+    ("hang standstill", seen(standstills=(STOOD,)), "the body never ends: all wait"),
+    (
+        "error codes status",
+        seen(contract=Contract(status=(201, "4xx"))),
+        "GET http://test/ was answered 200; the contract allows 201, 4xx",
+    ),
+    ("ending other-error", seen(failure=FAILED), "the test ended with KeyError: x at test_shop.py:3 in test_sale"),
+    ("ending injected-error", seen(failure=Failure("E", is_injected=True)), "the test ended with E"),
+    ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
+    (
+        "ending lost-cause",
+        seen(failure=Failure("E", is_declared=True), activations=(), injected_errors=1),
+        "the test ended with E",
+    ),
+    ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
+    ("ending assertion", seen(failure=Failure("E", is_assertion=True)), "the test ended with E"),
+    ("ending no-cause", compared(failure=Failure("E")), "the test ended with E"),
+    ("ending test-error", compared(failure=Failure("E", is_in_test=True)), "the test ended with E"),
+    (
+        "ending allowed-answer",
+        compared(
+            failure=Failure("E", is_assertion=True),
+            answers=(Answer("GET http://test/", 503, True, 0.1),),
+            contract=Contract(status=(200, 503)),
+        ),
+        "the test ended with E",
+    ),
+    (
+        "ending unrelated",
+        seen(failure=FAILED, rules=(replace(FIRED, fired=0),)),
+        "the test failed before any fault fired: KeyError: x",
+    ),
+    ("ending teardown", seen(teardown_error="E: x"), "the injected error came out of the teardown: E: x"),
+    (
+        "ending after-release",
+        seen(failure=FAILED, parked=(PARKED,)),
+        "after a hang was released, the test ended with KeyError: x",
+    ),
+    ("recovery probe", seen(recovery="the probe was not true"), "the probe was not true"),
+    (
+        "recovery fails",
+        recovery("passes", failure=FAILED, polluter="m:f hang all"),
+        "with all faults lifted, after m:f hang all the test fails with KeyError: x at test_shop.py:3 in test_sale; "
+        "in a fresh process it does not",
+    ),
+    (
+        "recovery polluted",
+        recovery("passes", failure=FAILED, polluter="m:f hang all"),
+        "what was said of scenarios after that one was said of a polluted process",
+    ),
+    (
+        "recovery teardown",
+        recovery("passes", teardown_error="E: x"),
+        "with all faults lifted, after the scenarios of this test the teardown fails with E: x; in a fresh process it "
+        "does not",
+    ),
+    (
+        "recovery hangs",
+        recovery("unknown", standstills=(STOOD,)),
+        "the body never ends: all wait; whether the faults are to blame was not found out: no fresh process could be "
+        "asked",
+    ),
+    (
+        "recovery costs-more",
+        recovery("", spots=(AGAIN,)),
+        "shop.py:8 pay calls m:f 3 times instead of 1; whether the faults are to blame was not found out: no fresh "
+        "process could be asked",
+    ),
+    (
+        "recovery costs-less",
+        recovery("", spots=(replace(AGAIN, calls=1, plain_calls=2),)),
+        "shop.py:8 pay calls m:f once instead of 2; whether the faults are to blame was not found out: no fresh "
+        "process could be asked",
+    ),
+    (
+        "recovery remembers",
+        recovery("varies", spots=(replace(AGAIN, calls=0),)),
+        "shop.py:8 pay calls m:f 0 times instead of 1; it does so without any fault too, from its second run on",
+    ),
+    (
+        "recovery unstable",
+        recovery("fails", teardown_error="E"),
+        f"unstable: the teardown fails with E, and so it does {WITHOUT_FAULTS} run",
+    ),
+    (
+        "recovery unstable",
+        recovery("varies", teardown_error="E"),
+        f"unstable: the teardown fails with E, and so it does {WITHOUT_FAULTS} second run",
+    ),
+    (
+        "recovery unstable",
+        recovery("unsteady", spots=(AGAIN,)),
+        "unstable: shop.py:8 pay calls m:f 3 times instead of 1, and not so when it was run once more",
+    ),
+    ("lost task-error", seen(leftovers=(LOST,)), "task 'x' died"),
+    ("lost thread-error", seen(leftovers=(replace(LOST, kind="thread-error"),)), "task 'x' died"),
+    (
+        "lost swallowed",
+        compared(injected_errors=1, absorptions=(CAUGHT,), answers=()),
+        "raised in m:f → passed pay → caught in shop.py:8 pay (except E); it was not tried again, nothing was logged, "
+        "and what came out is not what the plain run gives",
+    ),
+    (
+        "same answer other-answer",
+        compared(is_transient=True, spots=(AGAIN,), answers=(MOVED,)),
+        "the call was made again and succeeded, yet the test received another answer than plainly: PUT 201 instead of "
+        "GET 200",
+    ),
+    (
+        "same answer other-answer",
+        compared(is_transient=True, spots=(AGAIN,), answers=(OK, OK)),
+        "the call was made again and succeeded, yet the test received another answer than plainly: 2 answers instead "
+        "of 1",
+    ),
+    (
+        "storm amplification",
+        compared(spots=(AGAIN,), contract=Contract(amplification=2)),
+        "m:f was called 3 times, 3 times as often as in the plain run; the contract allows 2",
+    ),
+    ("storm let-through", compared(let_through="after 100 activations"), "after 100 activations"),
+    (
+        "storm no-cap",
+        compared(spots=(replace(AGAIN, calls=60),)),
+        "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again without a cap",
+    ),
+    (
+        "storm no-back-off",
+        compared(spots=(replace(AGAIN, calls=7, plain_calls=2, gap_s=0.0),)),
+        "shop.py:8 pay called m:f 7 times, and 2 times in the plain run: it tries again without waiting in between",
+    ),
+    *(
+        (f"leaks {kind}", seen(leftovers=(left(kind),)), f"{kind} 'x' made at shop.py:8 in pay")
+        for kind in get_args(LeftKind)
+        if kind not in ("task-error", "thread-error")
+    ),
+    (
+        "leaks lock",
+        compared(leftovers=(left("lock"),), steady=replace(STEADY, leftovers=(left("lock"),))),
+        "pre-existing: lock 'x' made at shop.py:8 in pay",
+    ),
+]
+# Said by who runs an explored test again and again, and not by an oracle: no single run shows it.
+OF_SEVERAL_RUNS = [
+    (
+        Evidence("exercised", "unstable", about=Unstable(Verdict.NOT_RECOVERED)),
+        "unstable: not recovered did not come again when the same faults were injected once more",
+    ),
+    (
+        Evidence("exercised", "unstable", about=Unstable()),
+        "unstable: the test fails in a fresh process too, where no fault ever acted",
+    ),
+    (
+        Evidence("recovery", "polluted", about=Polluted("m:f hang all")),
+        "the process was polluted before, by m:f hang all",
+    ),
+]
+
+
+def evidence_of(observed: Observation) -> list[Evidence]:
+    return [finding.evidence for oracle in ORACLES for finding in oracle(observed)]
+
+
+@pytest.mark.parametrize(("kind", "observed", "words"), TOLD)
+def test_each_kind_of_evidence_has_its_sentence(kind: str, observed: Observation, words: str) -> None:
+    found = [told(one) for one in evidence_of(observed) if f"{one.oracle} {one.kind}" == kind]
+
+    assert [words] == [sentence.partition("\n")[0] for sentence in found]
+
+
+@pytest.mark.parametrize(("evidence", "words"), OF_SEVERAL_RUNS)
+def test_what_several_runs_show_has_its_sentence(evidence: Evidence, words: str) -> None:
+    assert words == told(evidence)
+
+
+def test_there_is_a_sentence_for_each_kind_of_evidence_and_for_no_other() -> None:
+    said = {(one.oracle, one.kind) for _, observed, _ in TOLD for one in evidence_of(observed)}
+    said |= {(one.oracle, one.kind) for one, _ in OF_SEVERAL_RUNS}
+
+    assert said == set(SENTENCES)
+
+
+def test_no_oracle_of_ours_makes_a_sentence() -> None:
+    assert all(one.text == "" and one.about is not None for _, observed, _ in TOLD for one in evidence_of(observed))
+
+
+def test_who_waits_is_told_line_by_line() -> None:
+    (hang,) = evidence_of(seen(parked=(PARKED,)))
+    (stood,) = evidence_of(seen(standstills=(STOOD,)))
+
+    assert told(hang).endswith("why\n  waiting: worker at shop.py:8 in pay, in queue.Queue.get")
+    assert told(stood).endswith("all wait\n  waiting: worker at shop.py:8 in pay < test_shop.py:3 in test_sale")
+
+
+@pytest.mark.parametrize(
+    ("observed", "facts"),
+    [
+        (seen(rules=(SILENT,)), {"point": "m:f"}),
+        (seen(rules=(replace(SILENT, points=("m:f", "m:g")),)), {}),
+        (seen(parked=(PARKED,)), {"place": LINE, "point": "m:f", "call": 2}),
+        (seen(standstills=(STOOD,)), {"place": LINE}),
+        (seen(failure=FAILED), {"place": HERE, "point": "m:f", "call": 2}),
+        (seen(failure=FAILED, activations=(CALL, replace(CALL, number=3))), {"place": HERE, "point": "m:f"}),
+        (seen(failure=FAILED, activations=(CALL, replace(CALL, point="m:g"))), {"place": HERE}),
+        (recovery("", spots=(AGAIN,)), {"place": LINE, "point": "m:f"}),
+        (recovery("", failure=FAILED), {"place": HERE}),
+        (seen(leftovers=(left("lock"),)), {"place": LINE, "fingerprint": "lock shop.py:8 in pay"}),
+        (seen(leftovers=(LOST,)), {"place": LINE, "fingerprint": "task-error shop.py:8 in pay"}),
+        (compared(injected_errors=1, absorptions=(CAUGHT,), answers=()), {"place": LINE, "point": "m:f"}),
+        (compared(spots=(replace(AGAIN, calls=60),)), {"place": LINE, "point": "m:f"}),
+        (seen(contract=Contract(status=(201,))), {}),
+    ],
+)
+def test_evidence_says_where_at_which_call_and_of_which_leftover(observed: Observation, facts: dict[str, Any]) -> None:
+    (one,) = evidence_of(observed)
+    empty = {field.name: field.default for field in fields(one) if field.name in ("place", "point", "call")}
+
+    assert {**empty, "fingerprint": "", **facts} == {
+        name: getattr(one, name) for name in ("place", "point", "call", "fingerprint")
+    }
+
+
+def test_sentence_of_a_third_party_is_told_as_it_is() -> None:
+    assert "it sighed" == told(Evidence("grumpy", "mood", "it sighed"))
+    assert "it sighed" == told(Evidence("hang", "hang", "it sighed", about=PARKED))
+
+
+def test_evidence_of_a_third_party_without_a_sentence_is_told_by_its_kind() -> None:
+    assert ["mood", "thread"] == [told(Evidence("grumpy", "mood", about=3)), told(Evidence("leaks", "thread"))]
