@@ -1,7 +1,9 @@
 """What the reference says is what the program does."""
 
 import ast
+import itertools
 import json
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -408,3 +410,36 @@ def test_shown_files_exist():
     for path in PAGES:
         for name in re.findall(r"\{literalinclude\} (\S+)", path.read_text(encoding="utf-8")):
             assert (path.parent / name).is_file(), f"{path.name}: {name}"
+
+
+WALKS = re.findall(
+    r"^(.+ to (?:its firing|the report|its verdict)):\n\n((?:\d+\. .+\n)+)",
+    (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+def stops(walk):
+    """Return the stops of a walk: names of ours, as dotted paths below the package."""
+    words = re.findall(r"`([a-z_]+(?:\.\w+)+)`", walk)
+    assert len(words) >= 8
+    return words
+
+
+def test_there_are_three_walks():
+    assert ["A rule text to its firing", "An injected error to the report", "A leaked thread to its verdict"] == [
+        name for name, _ in WALKS
+    ]
+
+
+@pytest.mark.parametrize(("name", "walk"), WALKS)
+def test_every_stop_of_a_walk_is_there(name, walk):
+    for stop in stops(walk):
+        assert pkgutil.resolve_name(f"pytest_chaos.{stop}")
+
+
+@pytest.mark.parametrize(("name", "walk"), WALKS)
+def test_no_stage_is_passed_twice_on_a_walk(name, walk):
+    passed = [stage for stage, _ in itertools.groupby(stop.partition(".")[0] for stop in stops(walk))]
+
+    assert len(set(passed)) == len(passed)
