@@ -163,9 +163,8 @@ class _Leg:
 
     def _complain(self, what: str) -> None:
         point = self._trail.point
-        called = ".".join(point.text.split(".")[: self._depth - len(self._trail.legs)])
         if _HEARERS:
-            _HEARERS[-1](f"target {point.text}: {called} returned {what}")
+            _HEARERS[-1](f"target {point.text}: {point.called_before(self._depth)} returned {what}")
 
 
 def _a(value: Any) -> str:

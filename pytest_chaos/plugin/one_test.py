@@ -315,9 +315,9 @@ class OneTest:
 
     def _ask_fresh(self) -> Answer:
         self._exploring.tally.checks["fresh process"] += 1
-        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
-        if any("‹" in text for text, _, _ in scenarios):
+        if not all(one.has_text for one in self._ran):
             return Answer("unknown", None)
+        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
         return ask(
             self._item.config,
             Question(self._test, self._settings.seed, self._settings.hang_budget_s, scenarios, self._plan_texts()),

@@ -18,7 +18,7 @@ from pytest_chaos import compat
 from pytest_chaos.resources import tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine, Owner, is_fixture
 from pytest_chaos.resources.holders import Holders, live
-from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, made_by, poll
 from pytest_chaos.resources.loops import Loops
 from pytest_chaos.resources.whose import is_made_by_own
 
@@ -246,10 +246,10 @@ class Descriptors:
         birth = self._birth(one)
         verb = "made" if self._opener(one) is None else "opened"
         told = leftover(self._births, "file-descriptor", form, birth, verb=verb)
-        site = told.text.removeprefix(form)
-        fingerprint = told.fingerprint if site else f"file-descriptor {_without_numbers(what)}"
-        text = f"{what}{mode}, descriptor {one.number},{site}" if site else f"{what}{mode}, descriptor {one.number}"
-        if not site and birth is not None:
+        maker = made_by(self._births, birth, verb)
+        fingerprint = told.fingerprint if maker else f"file-descriptor {_without_numbers(what)}"
+        text = f"{what}{mode}, descriptor {one.number},{maker}" if maker else f"{what}{mode}, descriptor {one.number}"
+        if not maker and birth is not None:
             text += f", opened for {birth.owner.name}"
         return dataclasses.replace(told, text=f"{text}; still open", fingerprint=fingerprint)
 
