@@ -107,6 +107,11 @@ class Point:
     adapter: str = ""
     is_described: bool = False
 
+    @property
+    def module(self) -> str:
+        """Name of the module that ``text`` begins with; an empty text if it leads to nothing."""
+        return "" if self.is_described else self.text.partition(":")[0]
+
     def called_before(self, step: int) -> str:
         """Return the text of what is called before one of the names in ``through``."""
         names = self.text.split(".")
@@ -437,8 +442,8 @@ def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
 
 def _owner_of(point: Point) -> Any:
     """Return what the text of a point leads to now, where its owner was."""
-    module, _, path = point.text.partition(":")
-    found: Any = sys.modules.get(module)
+    _, _, path = point.text.partition(":")
+    found: Any = sys.modules.get(point.module)
     names = path.split(".")
     steps = len(point.through) + (point.kind != "constructor")
     for name in names[: len(names) - steps]:

@@ -482,6 +482,7 @@ class Injector:
         found = (
             double_at(
                 point.text,
+                point.module,
                 point.owner if point.kind == "constructor" else point.raw,
                 self._provenance,
                 is_new=id(point) in is_new,
