@@ -46,11 +46,12 @@ def is_awaited(mock: object) -> bool:
     return issubclass(type(mock), sys.modules["unittest.mock"].AsyncMock)
 
 
-def double_at(point: str, raw: Any, provenance: Provenance, *, is_new: bool = False) -> Double | None:
+def double_at(point: str, module: str, raw: Any, provenance: Provenance, *, is_new: bool = False) -> Double | None:
     """Return what is known of the double at an injection point, or ``None`` if what stands there belongs there.
 
     Args:
         point: The injection point, ``module:Qual.name``.
+        module: Name of its module; empty if it has none.
         raw: What stands there, unbound; of a constructor its class.
         provenance: Whose code is whose.
         is_new: Whether something else stood there when the point was looked up.
@@ -61,7 +62,7 @@ def double_at(point: str, raw: Any, provenance: Provenance, *, is_new: bool = Fa
     code = _code_of(raw)
     named = raw if isinstance(raw, BuiltinFunctionType | type) else type(raw)
     file = _file_of_module(named.__module__) if code is None else code.co_filename
-    home = _file_of_module(point.partition(":")[0])
+    home = _file_of_module(module)
     is_tests = bool(file) and provenance.of_file(file) == "test"
     if file == home or not (is_new or is_tests) or (home and provenance.of_file(home) == "test"):
         return None  # a module that is loaded again has new functions; and what the tests' own modules hold is theirs

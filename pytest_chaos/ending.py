@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_chaos.absorption import entries
 from pytest_chaos.hang import HangReleased
-from pytest_chaos.journal import Journal
+from pytest_chaos.journal import Journal, token_in
 from pytest_chaos.observation import Failure
 from pytest_chaos.provenance import Place, Provenance
 
@@ -52,8 +52,8 @@ def is_ours(error: BaseException, journal: Journal) -> bool:
     if type(error) not in journal.injected_types:
         return False
     marks = [mark for mark in (*error.args, *getattr(error, "__notes__", ())) if isinstance(mark, str)]
-    tokens = tuple(f"[{activation.token}]" for activation in journal.activations)
-    return any(mark.startswith("chaos: ") and mark.endswith(tokens) for mark in marks)
+    tokens = {activation.token for activation in journal.activations}
+    return any(token_in(mark) in tokens for mark in marks)
 
 
 def is_caused_by_ours(error: BaseException, journal: Journal) -> bool:

@@ -59,6 +59,7 @@ class NotationError(SpecificationError):
 
     def __init__(self, what: str, *, text: str, column: int, remedy: str = "") -> None:
         super().__init__(f"cannot read the rule text at column {column}: {what}", remedy=remedy)
+        self.complaint = what
         self.text = text
         self.column = column
 

@@ -30,7 +30,7 @@ from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
-from pytest_chaos.hang import Ward, released_threads_end_quietly
+from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
@@ -522,18 +522,7 @@ class Experiment:
             absorptions=self.journal.absorptions,
             failure=self.failure,
             answers=tuple(self._answers),
-            parked=tuple(
-                ParkedSeen(
-                    parked.activation,
-                    parked.thread,
-                    parked.outcome,
-                    parked.reason,
-                    tuple(parked.waits),
-                    parked.blocks_loop,
-                    parked.without,
-                )
-                for parked in self.ward.records
-            ),
+            parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
             leftovers=tuple(leftovers),
             recovery=self._recovery,
@@ -601,6 +590,24 @@ LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
 def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
     """Return what all oracles together say of a run."""
     return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
+
+
+def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:
+    return ParkedSeen(
+        activation=parked.activation,
+        thread=parked.thread,
+        outcome=parked.outcome,
+        blocks_loop=parked.blocks_loop,
+        waits=parked.waits,
+        limit=None if parked.limit is None else replace(parked.limit, code=None),  # which does not travel
+        without=parked.without,
+        budget_s=budget_s,
+        meaning=parked.meaning,
+        timed=parked.timed,
+        still_at=parked.still_at,
+        was_closing=parked.was_closing,
+        ended_by=parked.ended_by,
+    )
 
 
 def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:

@@ -23,6 +23,7 @@ from pytest_chaos.notation import (
     format_chain,
     format_fault,
     format_scenario,
+    has_text,
     is_known,
     parse_target,
 )
@@ -72,6 +73,11 @@ class Scenario:
     def text(self) -> str:
         """The canonical text of its rules."""
         return format_scenario(self.rules)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether that text can be read back, here and in another process."""
+        return all(map(has_text, self.rules))
 
     @property
     def lane(self) -> str:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Literal
 
@@ -34,7 +34,6 @@ _PATIENCE = 10  # budgets that a test may go on beside a parked call, or a call 
 _TRIO_LOOP = "trio._core._run"
 _SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
 
-_RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
 
 Outcome = Literal["parked", "hung", "inconclusive", "left", "abandoned", "interrupted"]
 
@@ -86,9 +85,12 @@ class Parked:
         is_settled: Whether that is a place to compare with; not while the body is still starting a thread.
         went_on: Whether the test's body went on beside it.
         outcome: ``left`` if the system ended the wait itself; else what was decided.
-        reason: The decision in words.
         waits: Who waited where when it was decided.
-        still_waited: Whether the test had to be interrupted after the release.
+        meaning: Where it was proved that nothing would have ended it, what that means in words.
+        timed: The wait with an end of its own that may have ended it.
+        still_at: If the test had to be interrupted after the release, where it stood then, innermost first.
+        was_closing: Whether the event loop whose worker made it was being closed.
+        ended_by: The type of the error with which the system left it, or with which the user did.
     """
 
     activation: Activation
@@ -104,9 +106,12 @@ class Parked:
     is_settled: bool = True
     went_on: bool = False
     outcome: Outcome = "parked"
-    reason: str = ""
-    waits: list[Wait] = field(default_factory=list)
-    still_waited: bool = False
+    waits: tuple[Wait, ...] = ()
+    meaning: str = ""
+    timed: Place | None = None
+    still_at: tuple[Place, ...] | None = None
+    was_closing: bool = False
+    ended_by: str = ""
 
     @property
     def label(self) -> str:
@@ -127,6 +132,7 @@ class Ward:
         clock: Tells the time, in seconds.
 
     Attributes:
+        budget_s: The hang budget, in seconds.
         records: The calls that were parked.
         interrupted: Whether the user pressed Ctrl-C while one was.
         cancelled: What would have been raised in the body, had it not been cancelled instead.
@@ -145,7 +151,7 @@ class Ward:
         self.records: list[Parked] = []
         self.interrupted = False
         self.cancelled: HangReleased | None = None
-        self._budget_s = budget_s
+        self.budget_s = budget_s
         self._provenance = provenance
         self._loops = loops
         self._progress = progress
@@ -212,7 +218,7 @@ class Ward:
         __tracebackhide__ = True
         end = self._end_of(seconds, limit)
         if end is not None:
-            self._note_blocked_loop(activation, end)
+            self._note_blocked_loop(activation)
             self.pause(end)
             return end
         event = threading.Event()
@@ -284,7 +290,6 @@ class Ward:
             for parked in chosen:
                 if parked.outcome == "parked":
                     parked.outcome = "abandoned"
-                    parked.reason = "the test went on without it, and it was still parked"
         for parked in chosen:
             parked.release()
 
@@ -331,9 +336,9 @@ class Ward:
         told = None if limit is None else limit.seconds
         if seconds is not None:
             return seconds if told is None else min(seconds, told)
-        return told if told is not None and told <= _PATIENCE * self._budget_s else None
+        return told if told is not None and told <= _PATIENCE * self.budget_s else None
 
-    def _note_blocked_loop(self, activation: Activation, seconds: float) -> None:
+    def _note_blocked_loop(self, activation: Activation) -> None:
         """Record a wait that ends by itself, if it blocks a loop: that is said of each."""
         if compat.running_loop() is None:
             return
@@ -341,7 +346,7 @@ class Ward:
         name = threading.current_thread().name
         with self._lock:
             parked = Parked(activation, name, now, now, True, 0, lambda: None, None, None, None)
-            parked.outcome, parked.reason = "left", f"ended by itself after {seconds:g} s"
+            parked.outcome = "left"
             self.records.append(parked)
 
     def _place_without(self, limit: Limit | None) -> Place | None:
@@ -391,7 +396,7 @@ class Ward:
                     raise HangReleased(f"chaos: an injected hang was released before this call at {activation.label}")
                 self.records.append(parked)
                 if blocks_thread and self._is_in_closing_executor():
-                    parked.outcome, parked.reason = "abandoned", "the event loop whose worker made it was being closed"
+                    parked.outcome, parked.was_closing = "abandoned", True
                     raise HangReleased(f"chaos: the loop that waited for this call was closed, at {activation.label}")
                 self._parked.append(parked)
                 if self._watchdog is None:
@@ -416,12 +421,11 @@ class Ward:
                 self._parked.remove(parked)
             if error is None or parked.outcome != "parked":
                 return
+            parked.outcome, parked.ended_by = "left", type(error).__name__
             if isinstance(error, KeyboardInterrupt):
                 # Ctrl-C is the user's: it must end the run even if the system swallows it.
-                parked.outcome, parked.reason = "interrupted", "interrupted from the keyboard"
+                parked.outcome = "interrupted"
                 self.interrupted = self._poisoned = True
-            else:
-                parked.outcome, parked.reason = "left", f"ended by {type(error).__name__}"
 
     def _begin_pause(self, go_on: Callable[[], None]) -> None:
         with self._lock:
@@ -457,7 +461,7 @@ class Ward:
             if self._clock() - sampled >= _SAMPLE_S:
                 is_proved = self._is_proved(standstill, parked)
                 sampled = self._clock()
-            due = [one for one in parked if self._clock() - one.since >= self._budget_s]
+            due = [one for one in parked if self._clock() - one.since >= self.budget_s]
             if is_proved:
                 self._prove(parked, standstill.meaning)
             elif due:
@@ -493,12 +497,12 @@ class Ward:
         """Interrupt the body if it still stands where it was at the release: its answer died with the released call."""
         loops = list(self._loops())
         now = self._clock()
-        if now - since < self._budget_s:
+        if now - since < self.budget_s:
             return
         if self._progress.standing(loops) != position:
             self._dead_wait = None
             return
-        if now - since < _PATIENCE * self._budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
+        if now - since < _PATIENCE * self.budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
             return
         places = stacks.places_in(compat.current_frames().get(self._progress.thread), self._provenance, limit=4)
         where = " < ".join(place.told for place in places) or "a place of no known frame"
@@ -506,15 +510,11 @@ class Ward:
             if self._closed:
                 return
             self._interruption = f"chaos: after an injected hang was released, the test still waited at {where}"
-            if not self._interrupt_body():
-                where = ""
+            was_interrupted = self._interrupt_body()
             self._dead_wait = position, now  # a bare except may swallow it
-            for parked in reversed(self.records):
-                if where and parked.outcome in ("hung", "inconclusive"):
-                    if not parked.still_waited:
-                        parked.still_waited = True
-                        parked.reason += f"; after its release the test was interrupted, for it still waited at {where}"
-                    break
+            judged = [parked for parked in self.records if parked.outcome in ("hung", "inconclusive")]
+            if was_interrupted and judged and judged[-1].still_at is None:
+                judged[-1].still_at = tuple(places)
 
     def interrupt(self, why: str, is_meant: Callable[[], bool] = lambda: True) -> None:
         """Raise :class:`HangReleased` in the body, if it runs and can be interrupted.
@@ -548,36 +548,30 @@ class Ward:
                 parked.since = now  # the test sleeps, or waits with a timeout: that ends without this call
             else:
                 waiting.append(parked)
-        self.release(lambda parked: parked not in waiting and now - parked.began >= _PATIENCE * self._budget_s)
+        self.release(lambda parked: parked not in waiting and now - parked.began >= _PATIENCE * self.budget_s)
         if waiting:
             timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
-            self._decide(waiting, f"nothing ended it within the hang budget of {self._budget_s:g} s", timed)
+            self._decide(waiting, timed)
 
     def _prove(self, parked: list[Parked], meaning: str) -> None:
         position = self._progress.position(list(self._loops()))
         # What the test went on from is not what it waits for now, unless there is nothing else.
         waiting = [one for one in parked if one.position is None or position is None or one.position == position]
-        self._decide(waiting or parked, f"proved: {meaning}", ())
+        self._decide(waiting or parked, (), meaning)
         self.release()
 
-    def _decide(self, waiting: list[Parked], why: str, timed: Sequence[str]) -> None:
+    def _decide(self, waiting: list[Parked], timed: Sequence[Place], meaning: str = "") -> None:
         """Say what became of parked calls, and release them."""
-        found = list(waits(self._provenance, self._loops(), frozenset((self._guard(),))))
+        found = tuple(waits(self._provenance, self._loops(), frozenset((self._guard(),))))
         standing = self._progress.standing(list(self._loops()))
         with self._lock:
             for parked in waiting:
                 if parked.outcome != "parked":
                     continue
                 parked.waits = found
-                parked.outcome, parked.reason = "hung", why
-                if parked.limit is not None and parked.limit.seconds is not None:
-                    parked.outcome = "inconclusive"
-                    parked.reason = f"its own {parked.limit.parameter} of {parked.limit.seconds:g} s {_RAISE_BUDGET}"
-                elif timed:
-                    parked.outcome = "inconclusive"
-                    parked.reason = f"a timed wait at {timed[0]} {_RAISE_BUDGET}"
-                if parked.limit is not None and parked.without is not None:
-                    parked.reason += f"; called without a {parked.limit.parameter} at {parked.without.told}"
+                parked.meaning, parked.timed = meaning, next(iter(timed), None)
+                has_limit = parked.limit is not None and parked.limit.seconds is not None
+                parked.outcome = "inconclusive" if has_limit or timed else "hung"
             # Whoever swallows the release and calls again must not park for another budget.
             self._poisoned = True
             if standing is not None:

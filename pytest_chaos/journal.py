@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -58,6 +59,18 @@ class Activation:
 def label_of(point: str, number: int, token: str) -> str:
     """Return the label of an activation."""
     return f"{point}, call {number} [{token}]"
+
+
+def token_in(message: str) -> str:
+    """Return the token with which an activation marked a message; an empty text if none did.
+
+    A message is all that comes through a pickle, so here a text of ours is read on purpose.
+    """
+    match = _MARKED.fullmatch(message)
+    return "" if match is None else match[1]
+
+
+_MARKED = re.compile(r"chaos: .*\[([0-9a-f]+)\]", re.DOTALL)
 
 
 Row = tuple[str, str, Fault, int, str, int, float, str, str, int]

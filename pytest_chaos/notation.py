@@ -6,7 +6,6 @@ and nothing in a text is ever evaluated as code. The grammar is printed in the d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -111,12 +110,21 @@ def format_scenario(rules: tuple[Rule, ...] | list[Rule]) -> str:
 
 def has_text(rule: Rule) -> bool:
     """Tell whether the canonical text of a rule can be parsed back."""
-    return can_be_read(format_rule(rule))
+    return not rule.target.is_object and all(
+        term.trigger.has_text and _fault_has_text(term.fault) for term in rule.chain
+    )
 
 
-def can_be_read(text: str) -> bool:
-    """Tell whether the canonical text of rules can be parsed back."""
-    return "‹" not in text or "‹" not in _unquoted(text)
+def _fault_has_text(fault: Fault) -> bool:
+    args, kwargs = fault.text_arguments()
+    if isinstance(fault, RaisingFault):
+        error, args = args[0], args[1:]
+        if not (isinstance(error, type) and _is_importable(error)):
+            return False
+    return is_known(fault) and all(
+        _fault_has_text(value) if isinstance(value, Fault) else _is_literal(value)
+        for value in (*args, *kwargs.values())
+    )
 
 
 def format_term(term: Term, shown: Callable[[Fault], str] | None = None) -> str:
@@ -190,12 +198,15 @@ def _format_exception(source: object) -> str:
         name = source.__qualname__
         if source.__module__ == "builtins":
             return name
-        if "<" not in name:
-            return f"{source.__module__}:{name}"
-        return f"‹{source.__module__}:{name}›"
+        text = f"{source.__module__}:{name}"
+        return text if _is_importable(source) else f"‹{text}›"
     if isinstance(source, BaseException):
         return f"‹{_shown(source)}›"
     return f"‹{_named(source)}›"
+
+
+def _is_importable(kind: type) -> bool:
+    return "<" not in kind.__qualname__
 
 
 def _format_literal(value: object) -> str:
@@ -229,8 +240,3 @@ def _shown(value: object) -> str:
         return repr(value)
     except Exception:  # noqa: BLE001  # whatever its class raises
         return f"{type(value).__qualname__} object"
-
-
-def _unquoted(text: str) -> str:
-    """Return a rule text without its string literals, which may hold any character."""
-    return re.sub(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", "", text)

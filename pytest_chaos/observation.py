@@ -9,6 +9,7 @@ from typing import Literal
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.doubles import Double
+from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import Leftover
@@ -141,19 +142,31 @@ class ParkedSeen:
         activation: The call.
         thread: Name of the thread.
         outcome: As in :mod:`pytest_chaos.hang`.
-        reason: Why, in words.
-        waits: Who waited where when it was decided.
         blocks_loop: Whether it was sync code on the thread of a running event loop.
+        waits: Who waited where when it was decided.
+        limit: How long the call was told to wait, or could have been told; ``None`` if it takes no such word.
         without: Where it was called without a limit, though it takes one.
+        budget_s: The hang budget, in seconds.
+        meaning: Where it was proved that nothing would have ended it, what that means in words.
+        timed: The wait with an end of its own that may have ended it.
+        still_at: If the test had to be interrupted after the release, where it stood then, innermost first.
+        was_closing: Whether the event loop whose worker made the call was being closed.
+        ended_by: The type of the error with which the system left it, or with which the user did.
     """
 
     activation: Activation
     thread: str
     outcome: str
-    reason: str
-    waits: tuple[Wait, ...] = ()
     blocks_loop: bool = False
+    waits: tuple[Wait, ...] = ()
+    limit: Limit | None = None
     without: Place | None = None
+    budget_s: float = 0.0
+    meaning: str = ""
+    timed: Place | None = None
+    still_at: tuple[Place, ...] | None = None
+    was_closing: bool = False
+    ended_by: str = ""
 
     @property
     def was_released(self) -> bool:

@@ -94,6 +94,7 @@ class Point:
         through: Names that lead on from what the callable returned to the call that is meant; none, if the call of
             the callable itself is meant.
         adapter: Name of the adapter that reaches a method of an immutable C type.
+        is_described: Whether ``text`` only describes an object that the user gave, and leads to nothing.
     """
 
     text: str
@@ -104,6 +105,17 @@ class Point:
     kind: Kind
     through: tuple[str, ...] = ()
     adapter: str = ""
+    is_described: bool = False
+
+    @property
+    def module(self) -> str:
+        """Name of the module that ``text`` begins with; an empty text if it leads to nothing."""
+        return "" if self.is_described else self.text.partition(":")[0]
+
+    def called_before(self, step: int) -> str:
+        """Return the text of what is called before one of the names in ``through``."""
+        names = self.text.split(".")
+        return ".".join(names[: len(names) - len(self.through) + step])
 
     @property
     def is_nameless(self) -> bool:
@@ -199,7 +211,8 @@ def resolve(target: Target) -> list[Point]:
         TargetError: An exact target names nothing that can be replaced.
     """
     if target.is_object:
-        return [_point_of_object(target)]
+        found = _point_of_object(target)
+        return [replace(found, is_described=found.text == target.text)]
     if target.is_glob:
         return _points_of_glob(target)
     exact = canonical(target)
@@ -415,7 +428,7 @@ def _stands_on_instance(point: Point) -> bool:
 def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
     """Tell whether the owner of a point is still what its text leads to; without such a text it is given itself."""
     owner = point.owner
-    if point.text.startswith("‹"):
+    if point.is_described:
         return True
     if issubclass(type(owner), types.ModuleType):
         path = ""
@@ -429,8 +442,8 @@ def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
 
 def _owner_of(point: Point) -> Any:
     """Return what the text of a point leads to now, where its owner was."""
-    module, _, path = point.text.partition(":")
-    found: Any = sys.modules.get(module)
+    _, _, path = point.text.partition(":")
+    found: Any = sys.modules.get(point.module)
     names = path.split(".")
     steps = len(point.through) + (point.kind != "constructor")
     for name in names[: len(names) - steps]:
@@ -446,17 +459,19 @@ def as_it_stands(point: Point) -> Point:
         TargetError: It leads to nothing that can be replaced, or its module is gone.
     """
     owner = point.owner
-    if not point.text.startswith("‹"):
+    if not point.is_described:
         name, _, path = point.text.partition(":")
         module = sys.modules.get(name)
         if module is None:
             raise TargetError(f"target {point.text}: the module {name!r} is no longer in sys.modules")
         return _point_by_name(module, name, path)
     if not issubclass(type(owner), type):
-        return _point_on_instance(point.text, owner, point.name)
-    if point.kind == "constructor":
-        return _constructor(point.text, owner)
-    return _point(point.text, owner, point.name, *raw_attribute(owner, point.name))
+        stands = _point_on_instance(point.text, owner, point.name)
+    elif point.kind == "constructor":
+        stands = _constructor(point.text, owner)
+    else:
+        stands = _point(point.text, owner, point.name, *raw_attribute(owner, point.name))
+    return replace(stands, is_described=True)
 
 
 def standing(owner: Any, name: str) -> tuple[Any, bool]:

@@ -61,6 +61,19 @@ ORDER = (
     "hookspecs",
     "plugin",
 )
+# How our texts are called where they are held. Facts that they tell travel as values.
+TEXTS = frozenset(
+    {"text", "label", "scenario", "reason", "meaning", "what", "fault", "place", "caught", "handler", "request"}
+    | {"point", "source", "message", "remedy", "fingerprint", "let_through", "polluter", "teardown_error", "recovery"}
+)
+TEXT_CUTS = frozenset({"startswith", "endswith", "partition", "rpartition", "split", "rsplit", "splitlines"}) | {
+    *("removeprefix", "removesuffix", "find", "rfind", "index", "rindex", "count", "replace", "translate"),
+}
+TEXT_SEARCHES = frozenset({"match", "fullmatch", "search", "findall", "finditer", "sub", "subn"})
+# Those that are there to read a text: of rules and targets, which are notations.
+TEXT_READERS = frozenset({"grammar", "notation", "target"})
+# Of an answer that a watcher of a third party has told in one text.
+FOREIGN_TEXTS = frozenset({"observation: self.request.partition(' ')"})
 BANNED_WORDS = {"utils", "util", "helpers", "helper", "common", "manager", "monkey", "core", "misc"}
 
 
@@ -195,6 +208,34 @@ def knows_the_sentences(house: House) -> list[str]:
     ]
 
 
+def reads_texts_back(house: House) -> list[str]:
+    """Texts that are ours, by the name of the attribute or key that holds them, and are taken apart or searched."""
+    found: list[str] = []
+    for module in house.modules:
+        if module in TEXT_READERS:
+            continue
+        for node in ast.walk(house.trees[module]):
+            read: list[ast.expr] = []
+            if isinstance(node, ast.Compare):
+                pairs = zip(node.ops, node.comparators, strict=True)
+                read = [text for how, text in pairs if isinstance(how, ast.In | ast.NotIn)]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                is_pattern = node.func.attr in TEXT_SEARCHES
+                read = [*node.args] if is_pattern else [node.func.value] if node.func.attr in TEXT_CUTS else []
+            if any(_held_as(text) in TEXTS for text in read):
+                found.append(f"{module}: {ast.unparse(node)}")
+    return [one for one in found if one not in FOREIGN_TEXTS]
+
+
+def _held_as(node: ast.expr) -> str:
+    """Return under which attribute or key a value is held; nothing for any other value."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return ""
+
+
 def private_names(house: House) -> list[str]:
     """Private names of imported modules, used outside the rooms made for them."""
     found: list[str] = []
@@ -299,7 +340,7 @@ ITS_OWN: dict[str, set[str]] = {
     "custody": {"held", "way"},
     "exception_events": {"flight"},
     "guard": {"part"},
-    "hang": {"parked"},
+    "hang": {"judged[-1]", "parked"},
     "injector/gate": {"gate", "way"},
     "injector/injector": {"GUARD", "site"},
     "injector/strike": {"GUARD"},
@@ -396,6 +437,7 @@ LAWS: dict[str, Callable[[House], list[str]]] = {
     "trio only inside a function": lambda house: outside_functions(house, "trio"),
     "oracles and reports never see the injector": sees_the_injector,
     "only reports and the plugin know the sentences": knows_the_sentences,
+    "no text is read back": reads_texts_back,
     "private names only in compat": private_names,
     "no module globals are rebound": global_statements,
     "no module globals are filled": registries,
@@ -429,6 +471,7 @@ BREAKERS: dict[str, dict[str, str]] = {
         "oracles/a": "if TYPE_CHECKING:\n    from pytest_chaos.report import sentences",
         "report/sentences": "",
     },
+    "no text is read back": {"oracles/a": "if evidence.text.startswith('raise'):\n    pass"},
     "private names only in compat": {"hang": "import sys\nsys._getframe()"},
     "no module globals are rebound": {"hang": "def f():\n    global x\n    x = 1"},
     "no module globals are filled": {"hang": "known = {}\ndef f(x):\n    known[x] = 1"},
@@ -447,6 +490,11 @@ OBEYERS: dict[str, dict[str, str]] = {
         "plugin/a": "def f():\n    import pytest_chaos.report.sentences",
         "report/sentences": "from pytest_chaos.oracles.a import About",
         "oracles/a": "from pytest_chaos.report.sentencesque import other",
+    },
+    "no text is read back": {
+        "grammar": "self.text.startswith('x')",
+        "oracles/a": "name.partition('.'), 'x' in seen.points, f'{one.text} at {one.place}', text == other.text",
+        "injector/a": "pattern.match(name), os.path.split(file), lines.count('x')",
     },
     "private names only in compat": {"compat": "import sys\nsys._getframe()", "hang": "self._lock, x.__dict__"},
     "faker only inside a function": {"faults/texts": "def f():\n    import faker"},
@@ -523,6 +571,24 @@ def test_every_way_to_set_an_attribute_from_outside_is_seen(source: str, tmp_pat
 )
 def test_every_way_to_a_private_name_is_seen(source: str, tmp_path: Path) -> None:
     assert 1 == len(private_names(house_of(tmp_path, {"hang": source})))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "activation.fault.startswith(('raise', 'lose-reply'))",
+        "failure.text.partition(':')[0]",
+        "any('x' in one.text for one in seen)",
+        "_WENT_ON not in parked.reason",
+        "record['evidence'][0]['text'].endswith('x')",
+        "re.search('x', evidence.text)",
+        "_PATTERN.fullmatch(rule['text'])",
+        "injection.text.removeprefix('x')",
+        "point.text.split('.')",
+    ],
+)
+def test_every_way_to_read_a_text_back_is_seen(source: str, tmp_path: Path) -> None:
+    assert 1 == len(reads_texts_back(house_of(tmp_path, {"oracles/a": source})))
 
 
 # --- the public face

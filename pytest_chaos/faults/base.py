@@ -51,6 +51,10 @@ class FaultyCall(Protocol):
         """Where and which call: ``shop.payments:charge, call 3 [c0ffee]``, used as a message."""
 
     @property
+    def point(self) -> str:
+        """The injection point alone, ``shop.payments:charge``."""
+
+    @property
     def function(self) -> Callable[..., Any]:
         """The real callable, whose annotations tell what it answers."""
 
@@ -196,8 +200,7 @@ def give_up(call: FaultyCall, why: str) -> None:
         call: The call on which the fault should have acted.
         why: The reason, without a full stop.
     """
-    point = call.label.partition(", call ")[0]  # without the number, so that a thousand calls make one note
-    call.problem(f"at {point}: {why}")
+    call.problem(f"at {call.point}: {why}")  # without the number, so that a thousand calls make one note
     call.withdraw()
 
 

@@ -503,6 +503,7 @@ class Injector:
         found = (
             double_at(
                 point.text,
+                point.module,
                 point.owner if point.kind == "constructor" else point.raw,
                 self._provenance,
                 is_new=id(point) in is_new,
@@ -516,8 +517,8 @@ class Injector:
 
     def name_of(self, obj: object) -> str:
         """Return the text of the point where this very object stood before it was replaced, or an empty text."""
-        found = next((site.point.text for site in self._sites.values() if site.point.raw is obj), "")
-        return "" if found.startswith("‹") else found
+        found = next((site.point for site in self._sites.values() if site.point.raw is obj), None)
+        return "" if found is None or found.is_described else found.text
 
     def lift(self, injection: Injection) -> None:
         """Lift one rule. Harmless when done twice, and in any order."""

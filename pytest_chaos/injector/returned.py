@@ -178,8 +178,7 @@ class _Leg:
 
     def _complain(self, what: str) -> None:
         point = self._trail.point
-        called = ".".join(point.text.split(".")[: self._depth - len(self._trail.legs)])
-        self._trail.unwatched.tell(f"target {point.text}: {called} returned {what}")
+        self._trail.unwatched.tell(f"target {point.text}: {point.called_before(self._depth)} returned {what}")
 
 
 def _a(value: Any) -> str:

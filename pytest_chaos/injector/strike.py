@@ -79,6 +79,11 @@ class Strike:
         return self.activation.label
 
     @property
+    def point(self) -> str:
+        """The injection point."""
+        return self.activation.point
+
+    @property
     def function(self) -> Callable[..., Any]:
         """The real callable."""
         return self._call.function

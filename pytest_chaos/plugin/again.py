@@ -7,7 +7,6 @@ import shlex
 import pytest
 
 from pytest_chaos.explorer import Scenario
-from pytest_chaos.notation import can_be_read
 from pytest_chaos.observation import Observation
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.clones import split_id
@@ -37,8 +36,8 @@ class Again:
     def scenario(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
         """Return the command for a scenario, or, where there is none, for all that came before a recovery run."""
         test = compat.plain_id(item)
-        if scenario is not None and can_be_read(text := scenario.text):
-            packed = replay_text(test, text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
+        if scenario is not None and scenario.has_text:
+            packed = replay_text(test, scenario.text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
             words = [*self._budget(), f"--chaos-replay={packed}"]
         else:
             words = [f"--chaos-seed={self._settings.seed}", *self._budget(), *exploring_options(self._config)]

@@ -287,9 +287,9 @@ class OneTest:
 
     def _ask_fresh(self) -> Answer:
         self.explored.tally.checks["fresh process"] += 1
-        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
-        if any("‹" in text for text, _, _ in scenarios):
+        if not all(one.has_text for one in self._ran):
             return Answer("unknown", None)
+        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
         targets = [target.text for target, _ in self._plan.watched if not target.is_object]
         settings = self._settings
         question = Question(self._test, settings.seed, settings.hang_budget_s, scenarios, targets)

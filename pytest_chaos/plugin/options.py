@@ -296,9 +296,8 @@ def read_fault(text: str, place: str) -> Fault:
     try:
         rules = parse(prefix + text)
     except NotationError as error:
-        what = error.what.partition(": ")[2]
         column = max(1, error.column - len(prefix))
-        raise NotationError(what, text=text, column=column, remedy=error.remedy).at(place) from None
+        raise NotationError(error.complaint, text=text, column=column, remedy=error.remedy).at(place) from None
     except SpecificationError as error:
         raise error.at(place) from None
     if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger != ALWAYS:

@@ -25,6 +25,7 @@ from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.verdict import Evidence
 
 _MOST_PASSED = 6  # names of passed functions in a text
+_RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
 
 
 def told(evidence: Evidence) -> str:
@@ -120,7 +121,28 @@ def _hang(about: ParkedSeen | Failure) -> str:
 
 
 def _parked(about: ParkedSeen) -> str:
-    return f"{about.activation.label} in thread {about.thread!r}: {about.reason}"
+    return f"{about.activation.label} in thread {about.thread!r}: {_why_parked(about)}"
+
+
+def _why_parked(about: ParkedSeen) -> str:
+    if about.outcome == "abandoned" and about.was_closing:
+        return "the event loop whose worker made it was being closed"
+    if about.outcome == "abandoned":
+        return "the test went on without it, and it was still parked"
+    limit, timed = about.limit, about.timed
+    why = f"nothing ended it within the hang budget of {about.budget_s:g} s"
+    if limit is not None and limit.seconds is not None:
+        why = f"its own {limit.parameter} of {limit.seconds:g} s {_RAISE_BUDGET}"
+    elif timed is not None:
+        why = f"a timed wait at {timed.told} {_RAISE_BUDGET}"
+    elif about.meaning:
+        why = f"proved: {about.meaning}"
+    if limit is not None and about.without is not None:
+        why += f"; called without a {limit.parameter} at {about.without.told}"
+    if about.still_at is not None:
+        places = " < ".join(place.told for place in about.still_at) or "a place of no known frame"
+        why += f"; after its release the test was interrupted, for it still waited at {places}"
+    return why
 
 
 def _blocked_loop(about: ParkedSeen) -> str:

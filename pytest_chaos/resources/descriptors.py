@@ -18,7 +18,7 @@ from pytest_chaos import compat
 from pytest_chaos.resources import tap, taps
 from pytest_chaos.resources.births import Birth, Births, Mine, Owner, is_fixture
 from pytest_chaos.resources.holders import Holders, live
-from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, poll
+from pytest_chaos.resources.leftovers import GRACE_S, Leftover, leftover, made_by, poll
 from pytest_chaos.resources.loops import Loops
 from pytest_chaos.resources.whose import is_made_by_own
 
@@ -242,14 +242,14 @@ class Descriptors:
         return any(holders.is_kept_elsewhere(connection) for connection in connections)
 
     def _leftover(self, one: Descriptor, mode: str) -> Leftover:
-        form, what = _described(one.number)
+        open_ = _described(one.number)
         birth = self._birth(one)
         verb = "made" if self._opener(one) is None else "opened"
-        told = leftover(self._births, "file-descriptor", form, birth, verb=verb)
-        site = told.text.removeprefix(form)
-        fingerprint = told.fingerprint if site else f"file-descriptor {_without_numbers(what)}"
-        text = f"{what}{mode}, descriptor {one.number},{site}" if site else f"{what}{mode}, descriptor {one.number}"
-        if not site and birth is not None:
+        told = leftover(self._births, "file-descriptor", open_.form, birth, verb=verb)
+        maker = made_by(self._births, birth, verb)
+        fingerprint = told.fingerprint if maker else open_.fingerprint
+        text = f"{open_.what}{mode}, descriptor {one.number}{f',{maker}' if maker else ''}"
+        if not maker and birth is not None:
             text += f", opened for {birth.owner.name}"
         return dataclasses.replace(told, text=f"{text}; still open", fingerprint=fingerprint)
 
@@ -264,7 +264,7 @@ class Descriptors:
             return  # the collector came by: neither the place nor the moment tells anything
         what = text.removeprefix("unclosed ")
         number = _SOCKET_NUMBER.search(what)
-        verb = "dropped open"
+        verb, names = "dropped open", (what,)
         if number is not None:
             known = self._sockets.get(int(number[1]))
             if known is None or not self._is_own(known[1]):
@@ -274,6 +274,7 @@ class Descriptors:
         elif what.startswith("file "):
             name = _FILE_NAME.search(what)
             form, what = "file", f"file {name[1]}" if name else what
+            names = (name[1].strip("'\"") if name else what,)
             birth = None if self._is_collecting else self._births.here()
             if birth is not None and not is_made_by_own(birth, self._births.provenance):
                 return
@@ -282,7 +283,7 @@ class Descriptors:
         else:
             return
         told = leftover(self._births, "file-descriptor", what, birth, verb=verb, is_note=True)
-        fingerprint = told.fingerprint if birth is not None else f"file-descriptor {_without_numbers(what)}"
+        fingerprint = told.fingerprint if birth is not None else Described(form, what, names).fingerprint
         self._dropped.append((birth, dataclasses.replace(told, fingerprint=f"{fingerprint} {form} dropped")))
 
 
@@ -351,19 +352,40 @@ def _mode(owner: Any) -> str:
     return {"rb": " open for reading", "wb": " open for writing", "ab": " open for writing"}.get(mode, "")
 
 
-def _described(number: int) -> tuple[str, str]:
-    """Return what a descriptor is, in a word and in more."""
+class Described(NamedTuple):
+    """What a descriptor is.
+
+    Attributes:
+        form: In a word.
+        what: In more, as reports name it.
+        names: What tells it from others of its form: its path, its end, or its addresses and state.
+    """
+
+    form: str
+    what: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """What is equal from run to run, though temporary folders and names and ports are not."""
+        text = " ".join((self.form, *map(os.path.basename, self.names)))
+        return f"file-descriptor {_numbers().sub('*', text)}"
+
+
+def _described(number: int) -> Described:
+    """Return what a descriptor is."""
     target = _target(number)
     if target.startswith("socket:"):
-        return "socket", _described_socket(number)
+        return _described_socket(number)
     if target.startswith("pipe:"):
-        return "pipe", f"{'write' if _is_for_writing(number) else 'read'} end of a pipe"
+        end = "write" if _is_for_writing(number) else "read"
+        return Described("pipe", f"{end} end of a pipe", (end,))
     with_form = {stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFREG: "file"}
     try:
         form = with_form.get(stat.S_IFMT(os.fstat(number).st_mode), "device")
     except OSError:
         form = "file"
-    return form, f"{form} {target!r}"
+    return Described(form, f"{form} {target!r}", (target,))
 
 
 def _is_for_writing(number: int) -> bool:
@@ -375,12 +397,13 @@ def _is_for_writing(number: int) -> bool:
     return int(flags.split()[0], 8) & os.O_ACCMODE == os.O_WRONLY
 
 
-def _described_socket(number: int) -> str:
+def _described_socket(number: int) -> Described:
+    unknown = Described("socket", "socket")
     try:
         # Not the class of Python: its making would be seen.
         copy = compat.plain_socket(os.dup(number))
     except OSError:
-        return "socket"
+        return unknown
     try:
         family = getattr(socket.AddressFamily(copy.family), "name", "") if copy.family else ""
         here, there = _address(copy.getsockname), _address(copy.getpeername)
@@ -389,13 +412,13 @@ def _described_socket(number: int) -> str:
             number_of_state = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
             state = _STATES[number_of_state] if number_of_state < len(_STATES) else ""
     except (OSError, ValueError):
-        return "socket"
+        return unknown
     finally:
         copy.close()
     text = f"socket {here}" if here else "socket"
     if there:
         text += f" to {there}"
-    return f"{text} ({state})" if state else text
+    return Described("socket", f"{text} ({state})" if state else text, (here, there, state))
 
 
 def _address(ask: Any) -> str:
@@ -411,9 +434,3 @@ def _address(ask: Any) -> str:
 @functools.cache
 def _numbers() -> re.Pattern[str]:
     return re.compile(r"tmp\w{8}|\d+")
-
-
-def _without_numbers(text: str) -> str:
-    """Return a text that is equal from run to run, though temporary names and ports are not."""
-    head, slash, name = text.rpartition("/")
-    return _numbers().sub("*", f"{head.partition(' ')[0]} {name}" if slash else text)

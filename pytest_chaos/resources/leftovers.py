@@ -83,16 +83,22 @@ def leftover(
         stack: The code of the frames where it stands, innermost first.
     """
     place = births.place(birth)
-    text = what
-    if birth is not None and place is not None:
-        text += f" {verb} at {place.told}, by {birth.owner.name}"
-    elif birth is not None and birth.site:
-        text += f" {verb} by {birth.owner.name}"  # its thread runs nothing but the standard library
+    maker = made_by(births, birth, verb)
+    text = what + maker
     if where:
-        text += f"{';' if text != what else ''} now at {where}"
+        text += f"{';' if maker else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
     fingerprint = f"{kind} {what if place is None else place.told}"
     return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place)
+
+
+def made_by(births: Births, birth: Birth | None, verb: str) -> str:
+    """Return where something was made, and for whom, as the end of a sentence; nothing where that is not known."""
+    place = births.place(birth)
+    if birth is not None and place is not None:
+        return f" {verb} at {place.told}, by {birth.owner.name}"
+    # Its thread runs nothing but the standard library.
+    return f" {verb} by {birth.owner.name}" if birth is not None and birth.site else ""
 
 
 def poll(left: list[Thing], still: Callable[[Thing], bool], grace_s: float) -> list[Thing]:

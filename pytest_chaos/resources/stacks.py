@@ -87,7 +87,7 @@ def places_in(frame: FrameType | None, provenance: Provenance, limit: int = 8) -
 
 def pending_timed_waits(
     provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], parked: Iterable[int]
-) -> list[str]:
+) -> list[Place]:
     """Return the places of the project's waits that have an end of their own, threads first, then event loops.
 
     Args:
@@ -95,7 +95,7 @@ def pending_timed_waits(
         loops: The event loops in use.
         parked: Idents of threads parked by us; they wait for us and for nothing else.
     """
-    waits: list[str] = []
+    waits: list[Place] = []
     frames = compat.current_frames()
     skipped = {*parked, threading.get_ident()}
     loop_threads = {compat.thread_of_loop(loop) for loop in loops}
@@ -105,7 +105,7 @@ def pending_timed_waits(
             continue
         project = provenance.first_project_frame(frame)
         if project is not None and _is_timed(thread, frame):
-            waits.append(place(project.f_code, project.f_lineno, provenance))
+            waits.append(provenance.place(project.f_code, project.f_lineno))
     for loop in loops:
         # The timers of a loop whose thread is parked cannot fire, nor those of one that does not run.
         if compat.thread_of_loop(loop) not in skipped and loop.is_running():
@@ -127,19 +127,19 @@ def _is_timed(thread: threading.Thread, frame: FrameType) -> bool:
 
 def own_timers(
     loop: asyncio.AbstractEventLoop, provenance: Provenance, whose: tuple[Origin, ...] = ("project", "test")
-) -> Iterator[str]:
+) -> Iterator[Place]:
     """Yield the places of the project, or of the test, that a timer of a loop will wake or call."""
     for handle in compat.scheduled(loop):
         task = compat.task_behind_timer(handle)
         if task is not None:
             for frame in reversed(coroutine_frames(task)):
                 if provenance.of_frame(frame) in whose:
-                    yield place(frame.f_code, frame.f_lineno, provenance)
+                    yield provenance.place(frame.f_code, frame.f_lineno)
                     break
             continue
         code = compat.timer_code(handle)
         if code is not None and provenance.of_file(code.co_filename) in whose:
-            yield place(code, None, provenance)
+            yield provenance.place(code, None)
 
 
 def looks_for_clients(frame: FrameType | None) -> bool:

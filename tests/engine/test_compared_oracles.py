@@ -203,7 +203,7 @@ def test_rule_that_fired_in_the_plain_run_only_is_reported() -> None:
     ("outcome", "expected"), [("hung", ("hung", "hang", True)), ("inconclusive", ("inconclusive", "timed-wait", False))]
 )
 def test_hang_of_an_explored_test(outcome: str, expected: Any) -> None:
-    parked = ParkedSeen(ACTIVATION, "MainThread", outcome, "because")
+    parked = ParkedSeen(ACTIVATION, "MainThread", outcome)
 
     assert [expected] == said(judge_hang, explored(parked=(parked,)))
 
@@ -322,6 +322,10 @@ def test_other_answer_is_no_finding_where_nothing_was_tried_again(changes: Any) 
     seen = explored(**{"is_transient": True, "spots": retried, "answers": (answer(206),), **changes})
 
     assert [] == said(judge_same_answer, seen)
+
+
+def test_method_of_an_answer_is_the_first_word_of_the_request_where_nobody_tells_it() -> None:
+    assert ("GET", "PUT") == (answer(200).method, Answer("a request", 200, True, 0.1, method="PUT").method)
 
 
 # --- storm

@@ -25,6 +25,7 @@ import pytest
 from pytest_chaos.contract import Contract
 from pytest_chaos.resources import tap
 from pytest_chaos.resources.births import Birth, Owner, is_of
+from pytest_chaos.resources.descriptors import Described
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists descriptors")
 
@@ -147,6 +148,39 @@ def test_text_tells_addresses_and_state(shop: Any, lab: Any, name: str, words: s
     assert text.startswith("socket 127.0.0.1:")
     assert words in text
     assert f"in {name}, by the test" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (("file", "/tmp/run-1/orders.db"), ("file", "/tmp/run-2/orders.db"), True),
+        (("file", "/tmp/a/tmpk3j2h1a_"), ("file", "/tmp/a/tmp9x8y7z6w"), True),
+        (("file", "/tmp/a/orders.db"), ("file", "/tmp/a/prices.db"), False),
+        (("file", "/tmp/a/x"), ("directory", "/tmp/a/x"), False),
+        (("socket", "127.0.0.1:41234", "127.0.0.1:80", ""), ("socket", "127.0.0.1:45678", "127.0.0.1:80", ""), True),
+        (("socket", "127.0.0.1:1", "", "listening"), ("socket", "127.0.0.1:1", "", "established"), False),
+        (("socket", "/tmp/run-1/redis", "", ""), ("socket", "/tmp/run-2/redis", "", ""), True),
+        (("pipe", "read"), ("pipe", "write"), False),
+    ],
+)
+def test_fingerprint_of_what_nobody_saw_made_is_its_name(one: Any, other: Any, is_same: bool) -> None:
+    """Without folders, numbers and names that are drawn, which differ from run to run."""
+    prints = [Described(form, "as told", tuple(names)).fingerprint for form, *names in (one, other)]
+
+    assert is_same is (prints[0] == prints[1])
+
+
+def test_files_of_one_name_are_the_same_in_two_runs(shop: Any, lab: Any) -> None:
+    def print_of(folder: str) -> str:
+        path = lab.root / folder / "orders.txt"
+        path.parent.mkdir()
+        seen = lab.run(lambda: (shop.pay(), shop.kept.append(path.open("w"))), "shop:pay = null")
+        shop.kept.pop().close()
+        (one,) = seen.observation.leftovers
+        assert str(path) in one.text
+        return str(one.fingerprint)
+
+    assert "file-descriptor file orders.txt" == print_of("one") == print_of("two")
 
 
 def test_fingerprint_is_the_making_and_no_number(shop: Any, lab: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_chaos.contract import Contract
 from pytest_chaos.ending import chain, describe, is_caused_by_ours
+from pytest_chaos.journal import token_in
 
 SHOP = """
 class BankDown(Exception): ...
@@ -143,6 +144,47 @@ def test_facts_hold_no_frames(shop: Any, lab: Any) -> None:
     seen = lab.run(lambda: shop.wrapped(), "shop:pay = raise(OSError)")
 
     assert seen.observation == pickle.loads(pickle.dumps(seen.observation))
+
+
+def test_facts_about_a_hang_travel_too(lab: Any) -> None:
+    """Without the code of the function whose limit was not given."""
+    shop = lab.module("shop", "def pay(timeout=None): ...")
+    seen = lab.run(lambda: shop.pay(), "shop:pay = hang", budget_s=0.05).observation
+
+    assert ("hung", "timeout") == (seen.parked[0].outcome, seen.parked[0].limit.parameter)
+    assert seen == pickle.loads(pickle.dumps(seen))
+
+
+@pytest.mark.parametrize(
+    ("message", "token"),
+    [
+        ("chaos: injected at m:f, call 1 [c0ffee]", "c0ffee"),
+        ("chaos: the reply was lost\nat m:f, call 1 [c0ffee]", "c0ffee"),
+        ("chaos: injected at ‹a [b]›, call 1 [c0ffee]", "c0ffee"),
+        ("bank: chaos: injected at m:f, call 1 [c0ffee]", ""),
+        ("chaos: injected at m:f, call 1 [c0ffee]!", ""),
+        ("chaos: injected at m:f, call 1 []", ""),
+        ("[c0ffee]", ""),
+        ("", ""),
+    ],
+)
+def test_token_is_read_from_a_message_that_an_activation_marked(message: str, token: str) -> None:
+    assert token == token_in(message)
+
+
+def test_error_of_another_run_is_not_ours(shop: Any, lab: Any) -> None:
+    """It has the type and a mark of ours, and a token that no activation has."""
+    old = OSError("chaos: injected at shop:pay, call 1 [000000]")
+
+    def body() -> None:
+        with pytest.raises(OSError):
+            shop.pay()
+        raise old
+
+    assert ("wrong error", ["other-error"]) == (
+        (seen := lab.run(body, "shop:pay = raise(OSError)")).verdict,
+        seen.kinds,
+    )
 
 
 def test_injected_error_in_a_chain_is_recognised(shop: Any, lab: Any) -> None:

@@ -23,6 +23,7 @@ from pytest_chaos.explorer import (
 )
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.journal import Activation
+from pytest_chaos.notation import rule_from
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.provenance import Place
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
@@ -404,6 +405,23 @@ def test_label_of_rules(text: str, seed: int | None, label: str) -> None:
 def labels_of(texts: Iterable[str]) -> list[str]:
     known: Counter[str] = Counter()
     return [unique_label(text, known) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("fault", "trigger", "has_text"),
+    [
+        (Return("‹x›"), {}, True),
+        (Return([None, {"a": 1.5}]), {"rate": 0.5, "times": 2}, True),
+        (Return(object()), {}, False),
+        (Raise(OSError("x")), {}, False),
+        (Either(Hang, Null), {}, False),
+        (Hang(), {"when": lambda call: True}, False),
+    ],
+)
+def test_scenario_has_a_text_if_each_part_of_its_rules_has(fault: Fault, trigger: Any, has_text: bool) -> None:
+    rules = (parse("m:g = null")[0], rule_from("m:f", fault, **trigger))
+
+    assert has_text is Scenario("x", rules, "rule", ("", "", "")).has_text
 
 
 def test_long_label_keeps_its_seed() -> None:

@@ -31,7 +31,7 @@ from pytest_chaos import (
     Stale,
 )
 from pytest_chaos.faults import raising, replying
-from pytest_chaos.faults.base import FaultyCall, Kind, as_fault
+from pytest_chaos.faults.base import FaultyCall, Kind, as_fault, give_up
 from pytest_chaos.faults.words import FAULT_WORDS
 
 
@@ -351,6 +351,7 @@ class FakeCall:
     unseen_now: bool = False
 
     label = "m:f, call 1 [abc]"
+    point = "m:f"
 
     def proceed(self) -> Any:
         self.made += 1
@@ -403,6 +404,16 @@ def outcome(fault: Fault, call: FakeCall) -> Any:
     """Return what a fault makes of a call, in the async way for a coroutine."""
     given: FaultyCall = call
     return asyncio.run(fault.act_async(given)) if call.kind == "coroutine" else fault.act(given)
+
+
+def test_why_a_fault_was_given_up_names_the_point_and_no_call() -> None:
+    """However the point is called."""
+    call = FakeCall()
+    call.point, call.label = "‹pay, call me›", "‹pay, call me›, call 1 [abc]"
+
+    give_up(call, "no reason")
+
+    assert (["at ‹pay, call me›: no reason"], True) == (call.problems, call.withdrawn)
 
 
 def _ended(fault: Fault, call: FakeCall) -> BaseException:

@@ -350,7 +350,7 @@ def test_scenario_gets_its_verdict_without_the_budget(lab: Any, scenario: Any) -
     assert (scenario.verdict, [scenario.outcome]) == (seen.verdict, outcomes(seen))
     assert list(scenario.kinds) == seen.kinds
     assert ([] if scenario.answer is None else [scenario.answer]) == answers
-    assert scenario.is_proved == seen.observation.parked[0].reason.startswith("proved: ")
+    assert scenario.is_proved == bool(seen.observation.parked[0].meaning)
 
 
 @contextlib.contextmanager
@@ -647,7 +647,7 @@ def test_cancelled_hang_is_a_recovery(shop: Any, lab: Any) -> None:
 
     assert (["gave up"], "resilient", []) == (answers, seen.verdict, seen.kinds)
     assert ["left"] == outcomes(seen)
-    assert "ended by CancelledError" == seen.observation.parked[0].reason
+    assert "CancelledError" == seen.observation.parked[0].ended_by
 
 
 def test_hang_with_seconds_is_a_timeout_and_not_judged(shop: Any, lab: Any) -> None:

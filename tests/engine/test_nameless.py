@@ -11,6 +11,7 @@ import pytest
 from pytest_chaos import Null, Raise, TargetError
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import rule_from
+from pytest_chaos.target import Target, resolve
 
 pytestmark = pytest.mark.usefixtures("nothing_survives")
 
@@ -133,3 +134,13 @@ def test_it_may_be_given_twice_and_its_calls_asked_for(lab: Any, handlers: types
 def test_where_functions_are_replaced_by_name_it_is_refused(lab: Any, handlers: types.ModuleType) -> None:
     with pytest.raises(TargetError, match=r"(?s)cannot be spliced here.*Give it a name in a module"):
         lab.experiment(rule_from(handlers.HANDLERS["lambda"], Raise(OSError)))
+
+
+def test_point_of_an_object_says_whether_its_text_leads_to_it(lab: Any, handlers: types.ModuleType) -> None:
+    def pay() -> None: ...
+
+    (nameless,) = resolve(Target(obj=pay))
+    (named,) = resolve(Target(obj=resolve))
+
+    assert (True, False) == (nameless.is_described, named.is_described)
+    assert ("‹", "pytest_chaos") == (nameless.text[0], named.text[:12])

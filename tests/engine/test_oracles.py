@@ -118,7 +118,7 @@ def test_broken_specification_is_inconclusive_and_fails() -> None:
 def parked(outcome: str, blocks_loop: bool = False) -> ParkedSeen:
     call = Activation("m:f = hang", "m:f", Hang(), 1, "main", 1, 0.0, "MainThread", "abc")
     waits = (Wait("MainThread", (Place("shop.py", 3, "f"),)),)
-    return ParkedSeen(call, "MainThread", outcome, "because", waits, blocks_loop)
+    return ParkedSeen(call, "MainThread", outcome, blocks_loop, waits, budget_s=0.5)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,9 @@ def test_blocked_loop_is_noted() -> None:
 def test_hung_call_says_who_waits_where() -> None:
     (finding,) = judge_hang(observed(parked=(parked("hung"),)))
 
-    assert "m:f, call 1 [abc] in thread 'MainThread': because" in told(finding.evidence)
+    assert "m:f, call 1 [abc] in thread 'MainThread': nothing ended it within the hang budget of 0.5 s" in told(
+        finding.evidence
+    )
     assert "\n  waiting: MainThread at shop.py:3 in f" in told(finding.evidence)
 
 

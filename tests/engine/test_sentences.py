@@ -10,6 +10,7 @@ import pytest
 from pytest_chaos import Evidence, Hang, Verdict
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
+from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
@@ -25,7 +26,15 @@ HERE, LINE = Place("test_shop.py", 3, "test_sale"), Place("shop.py", 8, "pay")
 FIRED = RuleSeen("m:f = hang", "t.py:3", 1, 1, True, ("m:f",), "m:f", "hang")
 SILENT = replace(FIRED, calls=0, fired=0)
 CALL = Activation("m:f = hang", "m:f", Hang(), 2, "main", 1, 0.0, "MainThread", "abc")
-PARKED = ParkedSeen(CALL, "MainThread", "hung", "why", (Wait("worker", (LINE,), "queue.Queue.get"),), without=LINE)
+PARKED = ParkedSeen(
+    CALL,
+    "MainThread",
+    "hung",
+    waits=(Wait("worker", (LINE,), "queue.Queue.get"),),
+    limit=Limit("timeout", None),
+    without=LINE,
+    budget_s=0.5,
+)
 FAILED = Failure("KeyError", HERE, message="x")
 STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE, HERE)),))
 CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
@@ -52,6 +61,8 @@ def left(kind: LeftKind) -> Leftover:
     return Leftover(kind, f"{kind} 'x' made at shop.py:8 in pay", f"{kind} shop.py:8 in pay", place=LINE)
 
 
+IN_THREAD = "m:f, call 2 [abc] in thread 'MainThread': "
+MAY = "may have ended it; raise the budget (--chaos-hang-budget)"
 NEVER = "rule never fired: m:f = hang (t.py:3): "
 WITHOUT_FAULTS = "in a fresh process, where no fault ever acted, in its"
 TOLD: list[tuple[str, Observation, str]] = [
@@ -63,10 +74,44 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(rules=(replace(SILENT, unreached=("shop.TABLE",)),)),
         NEVER + "the test never called it by name; it is replaced by name only, not in shop.TABLE",
     ),
-    ("hang hang", seen(parked=(PARKED,)), PARKED_TOLD := "m:f, call 2 [abc] in thread 'MainThread': why"),
+    (
+        "hang hang",
+        seen(parked=(PARKED,)),
+        f"{IN_THREAD}nothing ended it within the hang budget of 0.5 s; called without a timeout at shop.py:8 in pay",
+    ),
+    (
+        "hang hang",
+        seen(parked=(replace(PARKED, limit=None, without=None, meaning="all wait", still_at=(LINE, HERE)),)),
+        f"{IN_THREAD}proved: all wait; after its release the test was interrupted, for it still waited at shop.py:8 in "
+        "pay < test_shop.py:3 in test_sale",
+    ),
+    (
+        "hang hang",
+        seen(parked=(replace(PARKED, limit=None, without=None, still_at=()),)),
+        f"{IN_THREAD}nothing ended it within the hang budget of 0.5 s; after its release the test was interrupted, for "
+        "it still waited at a place of no known frame",
+    ),
     ("hang hang", seen(failure=Failure("E", is_release=True)), "the test itself was waiting when released: E"),
-    ("hang timed-wait", seen(parked=(replace(PARKED, outcome="inconclusive"),)), PARKED_TOLD),
-    ("hang abandoned", seen(parked=(replace(PARKED, outcome="abandoned"),)), PARKED_TOLD),
+    (
+        "hang timed-wait",
+        seen(parked=(replace(PARKED, outcome="inconclusive", limit=Limit("timeout", 5.0), without=None),)),
+        f"{IN_THREAD}its own timeout of 5 s {MAY}",
+    ),
+    (
+        "hang timed-wait",
+        seen(parked=(replace(PARKED, outcome="inconclusive", limit=None, without=None, timed=LINE),)),
+        f"{IN_THREAD}a timed wait at shop.py:8 in pay {MAY}",
+    ),
+    (
+        "hang abandoned",
+        seen(parked=(replace(PARKED, outcome="abandoned"),)),
+        f"{IN_THREAD}the test went on without it, and it was still parked",
+    ),
+    (
+        "hang abandoned",
+        seen(parked=(replace(PARKED, outcome="abandoned", was_closing=True),)),
+        f"{IN_THREAD}the event loop whose worker made it was being closed",
+    ),
     (
         "hang loop-blocked",
         seen(parked=(replace(PARKED, outcome="left", blocks_loop=True),)),
@@ -261,7 +306,7 @@ def test_who_waits_is_told_line_by_line() -> None:
     (hang,) = evidence_of(seen(parked=(PARKED,)))
     (stood,) = evidence_of(seen(standstills=(STOOD,)))
 
-    assert told(hang).endswith("why\n  waiting: worker at shop.py:8 in pay, in queue.Queue.get")
+    assert told(hang).endswith("in pay\n  waiting: worker at shop.py:8 in pay, in queue.Queue.get")
     assert told(stood).endswith("all wait\n  waiting: worker at shop.py:8 in pay < test_shop.py:3 in test_sale")
 
 

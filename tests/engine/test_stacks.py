@@ -12,6 +12,7 @@ import pytest
 from pytest_chaos import compat
 from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources import stacks
+from pytest_chaos.resources.waits import waits
 
 SHOP = """
 import asyncio, threading, time
@@ -24,6 +25,10 @@ async def has_a_timeout():
         await asyncio.Event().wait()
 async def waits_for_ever(): await asyncio.Event().wait()
 async def outer(inner): await inner
+lock = threading.Lock()
+def joins(thread): thread.join()
+def acquires():
+    with lock: pass
 """
 
 
@@ -54,11 +59,11 @@ def compat_waits(thread: threading.Thread) -> bool:
     return compat.in_timed_wait(thread.native_id) is not None or not sys.platform.startswith("linux")
 
 
-@pytest.mark.parametrize(("name", "expected"), [("waits", []), ("waits_with_a_timeout", ["in waits_with_a_timeout"])])
+@pytest.mark.parametrize(("name", "expected"), [("waits", []), ("waits_with_a_timeout", ["waits_with_a_timeout"])])
 def test_only_a_wait_with_a_timeout_ends_by_itself(shop: Any, provenance: Provenance, name: str, expected: Any) -> None:
     parked_thread(getattr(shop, name))
 
-    assert expected == [text[text.index("in ") :] for text in stacks.pending_timed_waits(provenance, [], [])]
+    assert expected == [one.function for one in stacks.pending_timed_waits(provenance, [], [])]
 
 
 def test_wait_of_a_parked_thread_is_ours(shop: Any, provenance: Provenance) -> None:
@@ -69,7 +74,7 @@ def test_wait_of_a_parked_thread_is_ours(shop: Any, provenance: Provenance) -> N
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("sleeps", ["in sleeps"]), ("has_a_timeout", ["in has_a_timeout"]), ("waits_for_ever", [])],
+    [("sleeps", ["sleeps"]), ("has_a_timeout", ["has_a_timeout"]), ("waits_for_ever", [])],
 )
 def test_only_a_timer_of_the_project_ends_a_task(shop: Any, provenance: Provenance, name: str, expected: Any) -> None:
     async def main() -> list[str]:
@@ -80,7 +85,7 @@ def test_only_a_timer_of_the_project_ends_a_task(shop: Any, provenance: Provenan
         found = await asyncio.to_thread(stacks.pending_timed_waits, provenance, [loop], [])
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        return [text[text.index("in ") :] for text in found]
+        return [one.function for one in found]
 
     assert expected == asyncio.run(main())
 
@@ -122,3 +127,24 @@ def test_thread_stands_at_its_innermost_frame_of_the_project(shop: Any, provenan
     assert "shop.py:4 in waits" == stacks.place_of(frame, provenance)
     assert [Place("shop.py", 4, "waits")] == stacks.places_in(frame, provenance)
     assert "no Python frame" == stacks.place_of(None, provenance)
+
+
+def test_only_who_may_wait_for_a_lock_is_taken_for_that(shop: Any, provenance: Provenance) -> None:
+    """And not who waits for a thread that is called like it."""
+    waiting = parked_thread(shop.waits)
+    waiting.name = "acquirer"
+    joining = threading.Thread(target=shop.joins, args=(waiting,), name="joins")
+    locked = threading.Thread(target=shop.acquires, name="acquires")
+    with shop.lock:
+        joining.start()
+        locked.start()
+        found: dict[str, Any] = {}
+        while {"joins", "acquires"} - found.keys() or not found["joins"].what.endswith("of acquirer"):
+            found = {one.who: one for one in waits(provenance, [])}
+    shop.gate.set()
+    for thread in (waiting, joining, locked):
+        thread.join()
+
+    assert {"joins": False, "acquires": True, "acquirer": False} == {
+        name: found[name].is_for_lock for name in ("joins", "acquires", "acquirer")
+    }
