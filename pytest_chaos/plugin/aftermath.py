@@ -8,6 +8,7 @@ from collections.abc import Generator
 import pytest
 
 from pytest_chaos.guard import Limits, Patrol
+from pytest_chaos.plugin.clones import PROTOCOL
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.running import EXPERIMENT
 from pytest_chaos.resources.standstill import Phase
@@ -31,8 +32,9 @@ class Aftermath:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look after a test; a disturbed run is looked after more closely inside of this."""
-        outer = self._patrol  # an explored test's, inside of which its clones are run
+        """Look after a test; a disturbed run is looked after more closely inside of this, and so is a clone."""
+        if PROTOCOL in item.stash:
+            return (yield)
         laboratory = self._context.laboratory
         census = laboratory.census
         self._patrol = Patrol(
@@ -50,7 +52,7 @@ class Aftermath:
         finally:
             if self._patrol.ended:
                 self._context.running.may_leave_threads(item)
-            self._patrol = outer
+            self._patrol = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -7,11 +7,15 @@ id of the plain test: plugins seed their chances with it, and tests read it, so 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pytest_chaos.plugin import compat
+
+PROTOCOL: pytest.StashKey[Callable[[pytest.Item, pytest.Item | None], None]] = pytest.StashKey()
+"""On a clone of an explored test: what runs it, in the protocol and inside every other plugin's hooks."""
 
 _OPENING = "[chaos: "
 

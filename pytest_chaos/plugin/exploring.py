@@ -9,11 +9,11 @@ import pytest
 from pytest_chaos.plan import Plain
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.candidates import Candidates
-from pytest_chaos.plugin.clones import mask
+from pytest_chaos.plugin.clones import PROTOCOL, mask
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Ledger
-from pytest_chaos.plugin.one_test import PROTOCOL, OneTest
+from pytest_chaos.plugin.one_test import OneTest
 from pytest_chaos.plugin.options import SWEEP_BUDGET_S
 from pytest_chaos.plugin.planning import Planner, TestPlan
 

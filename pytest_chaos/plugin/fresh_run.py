@@ -7,10 +7,11 @@ import pytest
 from pytest_chaos.explorer import Scenario
 from pytest_chaos.notation import parse, parse_target
 from pytest_chaos.plugin import compat
+from pytest_chaos.plugin.clones import PROTOCOL
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.fresh import Question, answer
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
-from pytest_chaos.plugin.one_test import PROTOCOL, OneTest
+from pytest_chaos.plugin.one_test import OneTest
 from pytest_chaos.plugin.planning import Planner, TestPlan
 from pytest_chaos.target import check as check_target
 

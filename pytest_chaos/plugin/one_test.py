@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
@@ -20,7 +19,7 @@ from pytest_chaos.oracles.recovery import COSTS, Polluted, Trouble, recovery_tro
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan
 from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.candidates import Candidates
-from pytest_chaos.plugin.clones import Following, clone_of, split_id
+from pytest_chaos.plugin.clones import PROTOCOL, Following, clone_of, split_id
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.fresh import Answer, Question, ask
 from pytest_chaos.plugin.leaks import LEVEL
@@ -32,9 +31,6 @@ from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
 EXPLORING = "pytest-chaos exploring"
 """Name of the plugin whose hooks explore tests."""
-
-PROTOCOL: pytest.StashKey[Callable[[pytest.Item, pytest.Item | None], None]] = pytest.StashKey()
-"""On a clone: what runs it, in the protocol and inside every other plugin's hooks."""
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
