@@ -405,13 +405,11 @@ def _seed(config: pytest.Config) -> int:
 
 
 def _hang_budget(config: pytest.Config) -> tuple[float, str] | None:
-    pairs = (
-        (config.getoption("chaos_hang_budget"), "--chaos-hang-budget"),
-        (config.getini("chaos_hang_budget"), "ini chaos_hang_budget"),
-    )
-    for value, place in pairs:
-        if value is not None and value != "":
-            return checked_budget(value, place), str(value) if place.startswith("--") else ""
+    typed, written = config.getoption("chaos_hang_budget"), config.getini("chaos_hang_budget")
+    if typed is not None and typed != "":
+        return checked_budget(typed, "--chaos-hang-budget"), str(typed)
+    if written is not None and written != "":
+        return checked_budget(written, "ini chaos_hang_budget"), ""
     return None
 
 
