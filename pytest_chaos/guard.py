@@ -138,13 +138,16 @@ class Patrol:
         self._part: _Part | None = None
         self._due: tuple[_Part, StandstillSeen] | None = None
         self._looking = compat.new_lock()
-        self._interrupt: Callable[[], bool] = lambda: False
+        self._interrupt: Callable[[], bool] = _nobody
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
         """The whole run: in its parts it is looked after."""
-        with compat.interruptible(self._raise) as self._interrupt, self._guard.watching(self):
-            yield
+        try:
+            with compat.interruptible(self._raise) as self._interrupt, self._guard.watching(self):
+                yield
+        finally:
+            self._interrupt = _nobody  # what interrupts leads back here, and would keep all of the run until a collection
 
     @contextlib.contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
@@ -229,6 +232,11 @@ class Patrol:
         due, self._due = self._due, None
         if due is not None and self._note(*due):
             raise WaitEnded(_message(due[1], self._remark))
+
+
+def _nobody() -> bool:
+    """Interrupt nobody."""
+    return False
 
 
 def _message(seen: StandstillSeen, remark: str = "") -> str:

@@ -165,8 +165,8 @@ class Ward:
         self._bystanders = bystanders
         self._guard = guard
         self._clock = clock
-        self._is_signal_read: Callable[[], bool] = lambda: False
-        self._interrupt_body: Callable[[], bool] = lambda: False
+        self._is_signal_read: Callable[[], bool] = _no
+        self._interrupt_body: Callable[[], bool] = _no
         self._interruption = ""
         self._is_meant: Callable[[], bool] = lambda: True
         self._closed = False
@@ -182,11 +182,15 @@ class Ward:
         """
         self._progress = stacks.Progress(code, self._progress.thread)
         interruptible = compat.interruptible(self._raise_in_body)
-        with taps.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
-            try:
-                yield
-            finally:
-                self.close()
+        try:
+            with taps.watched_wakeups() as self._is_signal_read, interruptible as self._interrupt_body:
+                try:
+                    yield
+                finally:
+                    self.close()
+        finally:
+            # What interrupts leads back here, and would keep all of the run until a collection.
+            self._is_signal_read = self._interrupt_body = _no
 
     @property
     def is_parking(self) -> bool:
@@ -578,6 +582,10 @@ class Ward:
                 self._dead_wait = standing, self._clock()
         for parked in waiting:
             parked.release()
+
+
+def _no() -> bool:
+    return False
 
 
 def _async_event() -> tuple[Callable[[float | None], Any], Callable[[], None]]:

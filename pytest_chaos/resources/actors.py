@@ -31,8 +31,8 @@ class Actors:
         self._pools: ByIdentity[int] | None = None
         self._lock = compat.new_lock()
 
-    def tell_before_births(self, before_birth: Callable[[], None]) -> None:
-        """Tell somebody before a thread or task begins."""
+    def tell_before_births(self, before_birth: Callable[[], None] | None) -> None:
+        """Tell somebody before a thread or task begins, or nobody any more."""
         self._before_birth = before_birth
 
     def current(self) -> str:
