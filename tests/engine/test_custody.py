@@ -15,6 +15,7 @@ import pytest
 from pytest_chaos import compat
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.custody import MOST_HELD, MOST_WAYS, Custody
+from pytest_chaos.report.sentences import told_way
 
 SHOP = """
 class Resource: ...
@@ -133,8 +134,8 @@ def test_error_that_is_still_being_handled_is_not_told_early(shop: Any, lab: Any
     seen = lab.run(lambda: shop.outer(None), "shop:pay = raise(OSError)")
 
     first, second = seen.observation.absorptions
-    assert first.text.endswith("passed retried_inside → caught in shop.py:37 outer (except OSError)")
-    assert second.text.endswith("caught in shop.py:32 retried_inside (except OSError)")
+    assert told_way(first).endswith("passed retried_inside → caught in shop.py:37 outer (except OSError)")
+    assert told_way(second).endswith("caught in shop.py:32 retried_inside (except OSError)")
 
 
 def test_error_of_another_thread_is_left_to_it(shop: Any, lab: Any) -> None:
