@@ -68,7 +68,7 @@ def run_once(laboratory: Laboratory, scenario: Any, system: ModuleType) -> tuple
         del error
         seen, judgement = experiment.conclude()
         first = experiment.ward.records[0]
-        how = "proved" if first.reason.startswith("proved: ") else first.outcome
+        how = "proved" if first.meaning else first.outcome
         is_right = (
             judgement.verdict.value == scenario.verdict
             and (how == "proved") == scenario.is_proved

@@ -106,6 +106,16 @@ def test_a_system_that_does_not_recover_is_found_and_its_scenario_blamed(inner, 
     assert done.scenarios[STOCK] == "resilient"
 
 
+def test_a_scenario_is_blamed_whatever_the_strings_in_its_rule_hold(inner):
+    """Marks that stand for what has no text, too: inside a string they are text."""
+    inner.write("shop.py", BEGINNING + BREAKER)
+    inner.write("test_it.py", TEST)
+    done = inner.run_apart("--chaos-rule", "shop:charge = raise(TimeoutError, '‹late›')")
+
+    assert done.scenarios[RECOVERY] == "not recovered"
+    assert "with all faults lifted, after shop:charge raise TimeoutError " in evidence(done, RECOVERY)
+
+
 def test_what_a_polluted_process_shows_is_no_finding(inner):
     """A scenario that fails only because an earlier one left something behind is inconclusive."""
     inner.write(
