@@ -258,7 +258,7 @@ class OneTest:
             if run.seen is not None and run.judgement is not None:
                 if run.judgement.fails:
                     self._confirm(scenario, run)
-                if run.judgement.fails or not run.seen.fired:
+                if run.judgement.fails or (not run.seen.fired and self._session.disturbed_last):
                     is_fit = self._probe()
                     if self._answer is not None:
                         self._blame(scenario, run)
