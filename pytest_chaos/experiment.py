@@ -314,8 +314,7 @@ class Experiment:
         limit_of = None if self.plain is not None else _limit_of
         known = None if self.plain is None else self.plain.trace
         self.trace = Trace(self.laboratory.provenance, callers.caller_of, limit_of, known)
-        for target, points in watched:
-            self.injector.watch(target, self.trace.note, points)
+        self.injector.watch_all(watched, self.trace.note)
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:

@@ -32,6 +32,7 @@ from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import Remember
 from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
+from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import NO_ACTIVATION, Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_fault, format_rule
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module
@@ -117,7 +118,7 @@ class Injection:
         self.covered: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
-        self._injector = injector
+        self._injector: Injector | None = injector
         self._ordinal = ordinal
         self._earlier_calls = 0
         self.filtered = 0
@@ -137,7 +138,7 @@ class Injection:
     @property
     def calls(self) -> int:
         """How many matching calls were counted."""
-        return self._earlier_calls + self._injector.calls_of(self)
+        return self._earlier_calls + self._run.calls_of(self)
 
     @property
     def fired(self) -> int:
@@ -161,7 +162,7 @@ class Injection:
 
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
-        self._injector.lift(self)
+        self._run.lift(self)
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
@@ -179,7 +180,20 @@ class Injection:
     @property
     def doubles(self) -> list[Double]:
         """The test doubles that stood at its points, in front of which or behind which it acted."""
-        return self._injector.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
+        return self._run.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
+
+    def rest(self) -> None:
+        """Belong to no run, and hold nothing of the last one."""
+        self._injector, self.observer = None, _nobody
+
+    def resume(self, injector: Injector, observer: Observer, rank: int) -> None:
+        """Belong to another run, with all that was found out of where it stands."""
+        self._injector, self.observer, self.rank = injector, observer, rank
+
+    @property
+    def _run(self) -> Injector:
+        assert self._injector is not None, "nobody asks a watch between two runs"
+        return self._injector
 
     def retire_gates(self) -> None:
         """Let every call be decided one by one from now on, or until new gates are made."""
@@ -208,7 +222,7 @@ class Injection:
         """Return the token of an activation: six hexadecimal digits, never the same for two calls of one actor."""
         seed = self._token_seeds.get(actor)
         if seed is None:
-            key = repr((self._injector.key, self.text, actor))
+            key = repr((self._run.key, self.text, actor))
             seed = self._token_seeds[actor] = zlib.crc32(key.encode())
         return ((seed + index * _STRIDE) & 0xFFFFFF).to_bytes(3, "big").hex()  # a third of the time of a format
 
@@ -220,7 +234,7 @@ class Injection:
         return known
 
     def _new_cursor(self) -> Cursor:
-        return Cursor(self.rule.chain, *self._injector.key, self.text, self._ordinal)
+        return Cursor(self.rule.chain, *self._run.key, self.text, self._ordinal)
 
     def __enter__(self) -> Self:
         return self
@@ -275,6 +289,23 @@ def _place(point: Point) -> _Key:
     return (*point.identity, 0 if is_made_anew else id(raw))
 
 
+class _Kept(NamedTuple):
+    """The watches of a run that is over, for the next one: of the same targets, at the same points."""
+
+    watched: list[tuple[Target, list[Point]]]
+    watches: list[Injection]
+    sites: dict[_Key, _Site]
+    is_unspliced: bool
+
+
+def _let_pass(place: Any, call: Any, parts: Any, entries: Any) -> None:
+    """Decide over a call between two runs."""
+
+
+def _nobody(point: str, frame: FrameType | None, actor: str, call: AnyCall) -> None:
+    """Hear for a watch between two runs."""
+
+
 _this_thread = threading.get_ident
 
 
@@ -304,6 +335,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
         self.caller_of: Callable[[FrameType | None], tuple[FrameType | None, bool]] | None = None
         self.journal = journal
         self.ward = ward
@@ -312,6 +344,7 @@ class Injector:
         self._armory = armory
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
+        self._standing: list[Mechanism] = []  # that were put in place since the window opened
         self._shadowed: list[Mechanism] = []
         self._lock = compat.new_lock()
         self._is_open = False
@@ -343,7 +376,7 @@ class Injector:
         self._armory.tidy()
         text = format_rule(rule)
         with _collector_paused(rule.target.is_glob):
-            points = rule.points()
+            points = rule.usable(self._armory.globs.points(rule.target))
             if self._covered:
                 points = [uncovered(point, self._covered) for point in points]
             injection = Injection(
@@ -382,8 +415,8 @@ class Injector:
         """
         self._armory.tidy()
         rule = Rule(target, _WATCHING)
-        is_late = not target.is_loaded  # a module that only the test imports is not imported for it
-        points = ([] if is_late else rule.points()) if points is None else points
+        # A module that only the test imports is not imported for it.
+        points = (rule.points() if target.is_loaded else []) if points is None else points
         points = [uncovered(point, self._covered) for point in points]
         watch = Injection(rule, target.text, points, self, 0, self._next_rank(), observer=observer)
         try:
@@ -393,10 +426,67 @@ class Injector:
             self._detach(watch)
             raise
         self.watches.append(watch)
+        self._listen(target)
+        return watch
+
+    def watch_all(self, watched: list[tuple[Target, list[Point]]], observer: Observer) -> None:
+        """Watch targets whose injection points are known, as every run of an explored test does: with the same sites.
+
+        Args:
+            watched: The targets, with their injection points.
+            observer: Who is told.
+
+        Raises:
+            SpecificationError: A target cannot be replaced.
+        """
+        self._armory.tidy()
+        kept: _Kept | None = self._armory.taken()
+        if kept is not None and not self._sites and kept.watched == watched and self._adopt(kept, observer):
+            for watch in self.watches:
+                self._listen(watch.rule.target)
+        else:
+            for target, points in watched:
+                self.watch(target, observer, points)
+        self._watched = [(target, list(points)) for target, points in watched]
+
+    def _adopt(self, kept: _Kept, observer: Observer) -> bool:
+        """Take over the watches of an earlier run, unless functions are replaced in another way now."""
+        if bool(why_not_now()) != kept.is_unspliced:
+            return False
+        for site in kept.sites.values():
+            if not site.mechanism.fits():
+                fresh = mechanism_for(site.point, site.function, self._armory, self._covered)
+                if fresh.is_by_function != site.mechanism.is_by_function:
+                    return False
+                site.mechanism = fresh
+        self._sites = kept.sites
+        self.watches = kept.watches
+        for watch in self.watches:
+            watch.resume(self, observer, self._next_rank())
+        return True
+
+    def _keep_watches(self) -> bool:
+        """Leave the watches to the next run, if they are what they were at first; tell whether that is done."""
+        watched = self._watched
+        if watched is None or self._is_open or [(one.rule.target, one.points) for one in self.watches] != watched:
+            return False
+        if any(site.mechanism.is_shadowed for site in self._sites.values()):
+            return False
+        for site in self._sites.values():
+            if site.passage is not None:
+                site.passage.handed_to(_let_pass)
+            site.answers.clear()
+        for watch in self.watches:
+            watch.rest()
+        self._armory.keep(_Kept(watched, self.watches, self._sites, bool(why_not_now())))
+        self.watches, self._sites, self._watched = [], {}, None
+        return True
+
+    def _listen(self, target: Target) -> None:
+        is_late = not target.is_loaded
         if target.is_glob or is_late:
             names = not_yet_imported(target) if target.is_glob else [target.module]
             self._armory.imports.listen(names, self._module_loaded)
-        return watch
 
     def _next_rank(self, *, below: bool = False) -> int:
         self._ranks[not below] += -1 if below else 1
@@ -445,9 +535,13 @@ class Injector:
             SpecificationError: What stands there now cannot be replaced.
         """
         reached: dict[tuple[int, str], bool] = {}
+        standing: list[list[Point]] = []  # a rule may stand where a watch does
         for injection in (*self.watches, *self.injections):
-            gone = set(map(id, moved(injection.points, reached))) if injection.sites else set()
+            if not injection.sites or injection.points in standing:
+                continue
+            gone = set(map(id, moved(injection.points, reached)))
             if not gone:
+                standing.append(injection.points)
                 continue
             points: list[Point] = []
             for point in injection.points:
@@ -497,9 +591,7 @@ class Injector:
                 is_new=id(point) in is_new,
             )
             for point in points
-            # Of thousands of functions nearly all are where they were written.
-            if type(point.raw) is not FunctionType
-            or point.raw.__globals__ is not getattr(point.owner, "__dict__", None)
+            if not _is_at_home(point)
         )
         return [double for double in found if double is not None]
 
@@ -519,8 +611,10 @@ class Injector:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
         for injection in self.injections:
             injection.is_lifted = True  # at once, so that none is planned anew when another one goes
-        for injection in reversed((*self.watches, *self.injections)):
+        for injection in reversed(self.injections):
             self.lift(injection)
+        if not self._keep_watches():
+            self.lift_watches()
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
             self._armory.left += mechanism.left_behind()
@@ -530,9 +624,10 @@ class Injector:
 
     def lift_watches(self) -> None:
         """End every watch."""
-        for watch in self.watches:
+        for watch in reversed(self.watches):
             self.lift(watch)
         self.watches = []
+        self._watched = None
 
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
@@ -588,6 +683,9 @@ class Injector:
         passage = site.passage
         if passage is None:
             passage = site.passage = Passage(site.point.kind, self._decide, site, _receivers(site))
+        else:
+            passage.handed_to(self._decide)
+        self._standing.append(mechanism)
         mechanism.install(passage)
 
     def _settle_receivers(self, site: _Site) -> None:
@@ -688,8 +786,9 @@ class Injector:
             with _collector_paused(len(self._sites) > 50):
                 self._armory.tidy()
                 self._follow_names()
-                for site in list(self._sites.values()):
-                    self._install(site)
+                with self._armory.aliases.settled():
+                    for site in list(self._sites.values()):
+                        self._install(site)
         except BaseException:
             self.close()
             raise
@@ -700,9 +799,7 @@ class Injector:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         was_open, self._is_open = self._is_open, False
         _INJECTORS.discard(self)
-        with contextlib.ExitStack() as stack:  # one that fails does not keep the others in place
-            for site in self._sites.values():
-                stack.callback(site.mechanism.remove)
+        _remove(self._standing)
         with self._lock:
             for injection in self.injections:
                 injection.retire_gates()
@@ -965,6 +1062,16 @@ class Injector:
             return False
 
 
+def _remove(mechanisms: list[Mechanism]) -> None:
+    """Take all of these away, the last one first; one that fails does not keep the others in place."""
+    try:
+        while mechanisms:
+            mechanisms.pop().remove()
+    finally:
+        if mechanisms:
+            _remove(mechanisms)
+
+
 def _receivers(site: _Site) -> tuple[Callable[[Any], bool], ...]:
     """Return which receivers the rules of a site mean, or nothing if one of them means all."""
     tests: list[Callable[[Any], bool]] = []
@@ -1022,6 +1129,13 @@ def _arguments_match(
     found: dict[str | int, Any] = dict(enumerate(args))
     found.update(named)
     return all(name in found and bool(found[name] == value) for name, value in wanted)
+
+
+def _is_at_home(point: Point) -> bool:
+    """Tell at once that something stands where it was written; of thousands of functions nearly all do."""
+    function = function_behind(point.raw)
+    home = sys.modules.get(point.text.partition(":")[0])
+    return function is not None and function.__globals__ is getattr(home, "__dict__", None)
 
 
 def _has_filter(rule: Rule) -> bool:

@@ -57,6 +57,10 @@ class Passage:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
 
+    def handed_to(self, decide: Decide) -> None:
+        """Let somebody else decide from now on: another run has begun."""
+        self.decide = decide
+
     def means(self, receiver: object) -> bool:
         """Tell whether a call on this receiver is to be decided at all; most others are let go here."""
         for is_meant in self.receivers:  # noqa: SIM110  # nothing is called that a fault may stand on
