@@ -29,7 +29,7 @@ from pytest_chaos.resources.births import Birth, Owner, is_of
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists descriptors")
 
 SHOP = """
-import multiprocessing, os, socket, sqlite3
+import gc, multiprocessing, os, socket, sqlite3
 
 kept = []
 
@@ -89,6 +89,11 @@ def drops_a_cycle(path):
     circle.append(circle)
     del circle
     pay()
+
+def drops_an_old_cycle(path):
+    circle = [open(path, "w")]
+    circle.append(circle)
+    gc.collect()
 
 class Client:
     def __init__(self): self.socket = None
@@ -310,12 +315,7 @@ def test_a_young_cycle_is_looked_for_among_young_objects_alone(
 def test_an_old_cycle_is_found_as_well(
     shop: Any, lab: Any, tmp_path: Path, unclosed_is_no_error: None, collections: list[int]
 ) -> None:
-    def drops_it_late() -> None:
-        circle: list[Any] = []
-        circle += [circle, open(tmp_path / "orders", "w")]
-        gc.collect()  # it is not dropped yet, and has grown old
-
-    ((_, text, _),) = left(lab, drops_it_late)
+    ((_, text, _),) = left(lab, lambda: shop.drops_an_old_cycle(tmp_path / "orders"))
 
     assert text.endswith("dropped open, in a cycle")
     assert collections[-1] == 2
