@@ -359,8 +359,7 @@ class Experiment:
         limit_of = None if plain is not None else _limit_of
         known = None if plain is None else plain.trace
         self.trace = Trace(self.laboratory.provenance, self._callers.caller_of, limit_of, known)
-        for target, points in watched:
-            self.injector.watch(target, self.trace.note, points)
+        self.injector.watch_all(watched, self.trace.note)
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:

@@ -147,7 +147,7 @@ class Patrol:
             with compat.interruptible(self._raise) as self._interrupt, self._guard.watching(self):
                 yield
         finally:
-            self._interrupt = _nobody  # what interrupts leads back here, and would keep all of the run until a collection
+            self._interrupt = _nobody  # it leads back here, and would keep the run until a collection
 
     @contextlib.contextmanager
     def during(self, phase: Phase) -> Iterator[None]:

@@ -11,11 +11,12 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import operator
 import pkgutil
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -383,12 +384,14 @@ def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list
     """
     found: list[Point] = []
     owner: Any = None
-    names: dict[str, Any] = {}
+    path: str | None = None
+    names: Mapping[str, Any] = {}
     for point in points:
-        if point.owner is not owner:
-            owner = point.owner
-            is_module = issubclass(type(owner), types.ModuleType)
-            names = vars(owner) if is_module and _is_reached(point, reached) else {}
+        text = point.text[: -len(point.name)]
+        if point.owner is not owner or text != path:
+            owner, path = point.owner, text
+            is_namespace = issubclass(type(owner), type | types.ModuleType)
+            names = vars(owner) if is_namespace and _is_reached(point, reached) else {}
         # True of most, and of thousands where a glob names them.
         if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):
             found.append(point)
@@ -706,6 +709,97 @@ def _points_of_glob(target: Target) -> list[Point]:
         return is_connections and point.name.startswith("execute") and point.name in cursors
 
     return [point for point in points if not is_shortcut(point)]
+
+
+class Globs:
+    """The points of globs, kept for as long as nothing else stands in the names of their modules and classes.
+
+    A test that is run again and again arms the same glob each time, and nearly always it stands for the same points.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Target, _Kept] = {}
+
+    def keep(self, target: Target) -> list[Point]:
+        """Return what :func:`resolve` returns, and keep it; what a fixture puts in a name would be kept alive too.
+
+        Raises:
+            TargetError: As :func:`resolve` does.
+        """
+        points = resolve(target)
+        if target.is_glob:
+            self._kept[target] = _Kept(target.module, points)
+        return list(points)
+
+    def points(self, target: Target) -> list[Point]:
+        """Return what :func:`resolve` returns.
+
+        Raises:
+            TargetError: As :func:`resolve` does.
+        """
+        kept = self._kept.get(target)
+        if kept is None:
+            return resolve(target)
+        if not kept.stands():
+            points = resolve(target)
+            if not kept.is_same(points):
+                return points
+            self._kept[target] = _Kept(target.module, kept.points)  # a name came that is no point, say for warnings
+        return list(kept.points)
+
+
+class _Kept:
+    """The points of a glob, and what stood in the names of its modules and their classes when they were found."""
+
+    def __init__(self, pattern: str, points: list[Point]) -> None:
+        self.points = points
+        self._pattern = pattern
+        self._loaded = list(sys.modules)
+        self._modules = [(name, sys.modules[name]) for name in _loaded(pattern)]
+        owners = {id(one): one for name, module in self._modules for one in (module, *_own_classes(name, module))}
+        self._owners = list(owners.values())
+        self._looks = list(map(_look, self._owners))
+        self._inherited = [point for point in points if point.inherited]
+
+    def stands(self) -> bool:
+        """Tell whether the glob stands for these points still, as far as that is known without looking it up."""
+        loaded = list(sys.modules)
+        if loaded != self._loaded:
+            if _loaded(self._pattern) != [name for name, _ in self._modules]:
+                return False
+            self._loaded = loaded
+        return (
+            all(sys.modules.get(name) is module for name, module in self._modules)
+            and all(map(operator.eq, map(_look, self._owners), self._looks))
+            and all(raw_attribute(point.owner, point.name)[0] is point.raw for point in self._inherited)
+        )
+
+    def is_same(self, points: list[Point]) -> bool:
+        """Tell whether points are these."""
+        return len(points) == len(self.points) and all(map(_are_one, points, self.points))
+
+
+def _are_one(one: Point, other: Point) -> bool:
+    is_one_place = one.owner is other.owner and one.raw is other.raw
+    return is_one_place and (one.text, one.inherited, one.kind) == (other.text, other.inherited, other.kind)
+
+
+def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:
+    package = name.partition(".")[0]
+    for value in list(vars(module).values()):
+        if issubclass(type(value), type) and str(value.__module__).partition(".")[0] == package:
+            yield value
+
+
+_Look = tuple[list[str], list[type], list[int]]
+_DATA = frozenset({bool, int, float, str, bytes, type(None), list, dict, set, tuple, frozenset})
+
+
+def _look(owner: Any) -> _Look:
+    """Return what stands in the names of a module or class, by identity but for what is data and changes."""
+    names = vars(owner)
+    values = list(names.values())
+    return list(names), list(map(type, values)), [id(value) for value in values if type(value) not in _DATA]
 
 
 def _matching_points(target: Target) -> Iterator[Point]:

@@ -117,7 +117,7 @@ class Trace:
         self._provenance = provenance
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
-        self._sites: dict[tuple[CodeType, int, bool], CallSite] = {} if known is None else known._sites
+        self._sites: dict[tuple[int, int, bool], CallSite] = {} if known is None else known._sites
         self._lock = compat.new_lock()
         self._began = monotonic()
 
@@ -158,7 +158,8 @@ class Trace:
         found, is_systems = self._caller_of(frame)
         if found is None:
             return _NOWHERE
-        key = (found.f_code, found.f_lineno, is_systems)
+        # By identity: a code object's hash is that of all that stands in it. It is kept alive by its site.
+        key = (id(found.f_code), found.f_lineno, is_systems)
         known = self._sites.get(key)
         if known is None:
             code = found.f_code

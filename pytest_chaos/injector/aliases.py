@@ -7,7 +7,9 @@ world, and raise from it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import operator
 import sys
 import types
 from collections.abc import Iterator
@@ -34,10 +36,15 @@ class AliasIndex:
     def __init__(self) -> None:
         self._places: dict[int, list[tuple[Any, str]]] = {}
         self._sizes: dict[int, tuple[types.ModuleType, int]] = {}
+        self._seen: list[types.ModuleType] = []
+        self._lengths: list[int] = []
+        self._is_settled = self._is_fresh = False
 
     def places(self, function: Any) -> list[Place]:
         """Return every known place that holds this object now, directly or inside a ``staticmethod``."""
-        self.refresh()
+        if not self._is_fresh:
+            self.refresh()
+            self._is_fresh = self._is_settled
         found: list[Place] = []
         seen: set[tuple[int, str]] = set()
         for owner, name in self._places.get(id(function), ()):
@@ -47,11 +54,26 @@ class AliasIndex:
                 found.append(Place(owner, name, raw))
         return found
 
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Look once for what is new, and not before each use: nobody else's code runs meanwhile."""
+        before, self._is_settled = self._is_settled, True
+        try:
+            yield
+        finally:
+            self._is_settled = before
+            self._is_fresh = False
+
     def refresh(self) -> None:
         """Read modules that are new or have more or fewer names than when they were read."""
-        for module in list(sys.modules.values()):
-            if not issubclass(type(module), types.ModuleType):
-                continue
+        modules = [module for module in list(sys.modules.values()) if issubclass(type(module), types.ModuleType)]
+        lengths = [len(module.__dict__) for module in modules]
+        if lengths != self._lengths or not all(map(operator.is_, modules, self._seen)):
+            self._read(modules)
+            self._seen, self._lengths = modules, lengths
+
+    def _read(self, modules: list[types.ModuleType]) -> None:
+        for module in modules:
             namespace = module.__dict__
             known = self._sizes.get(id(module))
             if known is not None and known[0] is module and known[1] == len(namespace):

@@ -127,7 +127,7 @@ class AttributeMechanism:
         self._covered = covered
         self._replaced: list[_Replaced] = []
         self._shadowed: list[_Replaced] = []
-        self._modules: frozenset[str] = frozenset()
+        self._modules: list[str] = []
 
     @property
     def installed(self) -> bool:
@@ -154,7 +154,7 @@ class AttributeMechanism:
                 replacement: Any = stand_in.closure
             else:
                 replacement = _replacement(point, passage)
-            self._modules = frozenset(sys.modules)
+            self._modules = list(sys.modules)
             self._replace(point.owner, point.name, point.raw, point.inherited, replacement)
             if not point.inherited and is_plain_callable(point.raw):
                 for place in self._aliases.places(point.raw):
@@ -188,7 +188,7 @@ class AttributeMechanism:
                 del self._covered[key]
             if not _restored(done):
                 self._shadowed.insert(0, done)
-        if replacement is not None and frozenset(sys.modules) != self._modules:
+        if replacement is not None and list(sys.modules) != self._modules:
             # A module imported meanwhile may have taken the wrapper for the function.
             for place in list(holders_of(replacement)):
                 setattr(place.owner, place.name, self._point.raw)

@@ -7,6 +7,7 @@ meet are read from the packages' folders, nothing is imported for that, and a ho
 from __future__ import annotations
 
 import functools
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
@@ -55,12 +56,26 @@ def not_yet_imported(target: Target) -> list[str]:
         return []
     matches = module_matcher(target.module)
     names = _below(literal, [str(path) for path in getattr(package, "__path__", ())])
-    return [name for name in names if matches(name) and name not in sys.modules]
+    return [name for name in names if name not in sys.modules and matches(name)]
 
 
 def _below(package: str, folders: list[str]) -> Iterator[str]:
-    for info in pkgutil.iter_modules(folders):
-        name = f"{package}.{info.name}"
+    for below, is_package in _listed(tuple(folders), tuple(map(_changed_at, folders))):
+        name = f"{package}.{below}"
         yield name
-        if info.ispkg:
-            yield from _below(name, [str(Path(folder, info.name)) for folder in folders])
+        if is_package:
+            yield from _below(name, [str(Path(folder, below)) for folder in folders])
+
+
+@functools.lru_cache(maxsize=1_024)
+def _listed(folders: tuple[str, ...], changed_at: tuple[int, ...]) -> list[tuple[str, bool]]:
+    """Return the modules in some folders and whether they are packages, listed anew when a folder was changed."""
+    return [(info.name, info.ispkg) for info in pkgutil.iter_modules(folders)]
+
+
+def _changed_at(folder: str) -> int:
+    """Return when something was last put into a folder or taken out, in nanoseconds; 0 where there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  # pathlib would double what each run pays
+    except OSError:
+        return 0

@@ -10,7 +10,7 @@ import sys
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import monotonic
 from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
@@ -32,6 +32,7 @@ from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import NO_ACTIVATION, Remember
 from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
+from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_rule
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module
@@ -117,7 +118,11 @@ class Injection:
         self.covered: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
-        self._injector = injector
+        # It lifts this; no longer than that, for each holds the other.
+        self._injector: Injector | None = injector
+        self._key = injector.key
+        self._lock = injector.lock
+        self._provenance = injector.provenance
         self._ordinal = ordinal
         self._earlier_calls = 0
         self.filtered = 0
@@ -135,7 +140,8 @@ class Injection:
     @property
     def calls(self) -> int:
         """How many matching calls were counted."""
-        return self._earlier_calls + self._injector.calls_of(self)
+        with self._lock:
+            return self._earlier_calls + self.cursor.calls + (0 if self.gates is None else self.gates.passed)
 
     @property
     def fired(self) -> int:
@@ -159,7 +165,8 @@ class Injection:
 
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
-        self._injector.lift(self)
+        if self._injector is not None:
+            self._injector.lift(self)
 
     def restart(self) -> None:
         """Count from the first call again; totals go on."""
@@ -177,11 +184,33 @@ class Injection:
     @property
     def doubles(self) -> list[Double]:
         """The test doubles that stood at its points, in front of which or behind which it acted."""
-        return self._injector.doubles_at((*self.points, *self.covered), (*self.moved, *self.covered))
+        is_new = {id(point) for point in (*self.moved, *self.covered)}
+        found = (
+            double_at(
+                point.text,
+                point.module,
+                point.owner if point.kind == "constructor" else point.raw,
+                self._provenance,
+                is_new=id(point) in is_new,
+            )
+            for point in (*self.points, *self.covered)
+            if not _is_at_home(point)
+        )
+        return [double for double in found if double is not None]
+
+    def rest(self) -> None:
+        """Belong to no run, and hold nothing of the last one; for a watch."""
+        self._injector, self.observer = None, _nobody
+
+    def resume(self, injector: Injector, observer: Observer, rank: int) -> None:
+        """Belong to another run, with all that was found out of where it stands; for a watch."""
+        self._injector, self._lock = injector, injector.lock
+        self.observer, self.rank = observer, rank
 
     def end(self) -> None:
         """Let it act no more, wherever it still stands."""
         self.is_lifted = True
+        self._injector = None
 
     def was_outranked(self) -> None:
         """Count a call on which it wanted to act, and another rule did."""
@@ -224,12 +253,12 @@ class Injection:
         """Return the token of an activation: six hexadecimal digits, never the same for two calls of one actor."""
         seed = self._token_seeds.get(actor)
         if seed is None:
-            key = repr((self._injector.key, self.text, actor))
+            key = repr((self._key, self.text, actor))
             seed = self._token_seeds[actor] = zlib.crc32(key.encode())
         return ((seed + index * _STRIDE) & 0xFFFFFF).to_bytes(3, "big").hex()  # a third of the time of a format
 
     def _new_cursor(self) -> Cursor:
-        return Cursor(self.rule.chain, *self._injector.key, self.text, self._ordinal)
+        return Cursor(self.rule.chain, *self._key, self.text, self._ordinal)
 
     def __enter__(self) -> Self:
         return self
@@ -284,6 +313,23 @@ def _place(point: Point) -> _Key:
     return (*point.identity, 0 if is_made_anew else id(raw))
 
 
+class _Kept(NamedTuple):
+    """The watches of a run that is over, for the next one: of the same targets, at the same points."""
+
+    watched: list[tuple[Target, list[Point]]]
+    watches: list[Injection]
+    sites: dict[_Key, _Site]
+    is_unspliced: bool
+
+
+def _let_pass(place: Any, call: Any, parts: Any, entries: Any) -> None:
+    """Decide over a call between two runs."""
+
+
+def _nobody(point: str, frame: FrameType | None, actor: str, call: AnyCall) -> None:
+    """Hear for a watch between two runs."""
+
+
 _this_thread = threading.get_ident
 
 
@@ -299,6 +345,12 @@ class Injector:
         ward: Where hanging calls are parked.
         actors: Names the threads and tasks that call.
         caller_of: Tells the frame that answers for a call, and whether the system makes it.
+
+    Attributes:
+        key: Seed and test.
+        injections: The rules that were armed, in order.
+        watches: The same for who only watches.
+        lock: Taken while a call is counted.
     """
 
     def __init__(
@@ -315,16 +367,18 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
         self.journal = journal
         self.ward = ward
         self.actors = actors
         self._caller_of = caller_of
-        self._provenance = provenance
+        self.provenance = provenance
         self._armory = armory
         self._sites: dict[_Key, _Site] = {}
         self._covered: Covered = {}
+        self._standing: list[Mechanism] = []  # that were put in place since the window opened
         self._shadowed: list[Mechanism] = []
-        self._lock = compat.new_lock()
+        self.lock = compat.new_lock()
         self._is_open = False
         self._suspensions = 0
         self._began = 0.0
@@ -354,7 +408,7 @@ class Injector:
         self._armory.tidy()
         text = format_rule(rule)
         with _collector_paused(rule.target.is_glob):
-            points = rule.points()
+            points = rule.usable(self._armory.globs.points(rule.target))
             if self._covered:
                 points = [uncovered(point, self._covered) for point in points]
             injection = Injection(
@@ -393,8 +447,8 @@ class Injector:
         """
         self._armory.tidy()
         rule = Rule(target, _WATCHING)
-        is_late = not target.is_loaded  # a module that only the test imports is not imported for it
-        points = ([] if is_late else rule.points()) if points is None else points
+        # A module that only the test imports is not imported for it.
+        points = (rule.points() if target.is_loaded else []) if points is None else points
         points = [uncovered(point, self._covered) for point in points]
         watch = Injection(rule, target.text, points, self, 0, self._next_rank(), observer=observer)
         try:
@@ -404,10 +458,67 @@ class Injector:
             self._detach(watch)
             raise
         self.watches.append(watch)
+        self._listen(target)
+        return watch
+
+    def watch_all(self, watched: Sequence[tuple[Target, list[Point]]], observer: Observer) -> None:
+        """Watch targets whose injection points are known, as every run of an explored test does: with the same sites.
+
+        Args:
+            watched: The targets, with their injection points.
+            observer: Who is told.
+
+        Raises:
+            SpecificationError: A target cannot be replaced.
+        """
+        self._armory.tidy()
+        kept: _Kept | None = self._armory.taken()
+        if kept is not None and not self._sites and kept.watched == list(watched) and self._adopt(kept, observer):
+            for watch in self.watches:
+                self._listen(watch.rule.target)
+        else:
+            for target, points in watched:
+                self.watch(target, observer, points)
+        self._watched = [(target, list(points)) for target, points in watched]
+
+    def _adopt(self, kept: _Kept, observer: Observer) -> bool:
+        """Take over the watches of an earlier run, unless functions are replaced in another way now."""
+        if bool(why_not_now()) != kept.is_unspliced:
+            return False
+        for site in kept.sites.values():
+            if not site.mechanism.fits():
+                fresh = mechanism_for(site.point, site.function, self._armory, self._covered)
+                if fresh.is_by_function != site.mechanism.is_by_function:
+                    return False
+                site.mechanism = fresh
+        self._sites = kept.sites
+        self.watches = kept.watches
+        for watch in self.watches:
+            watch.resume(self, observer, self._next_rank())
+        return True
+
+    def _keep_watches(self) -> bool:
+        """Leave the watches to the next run, if they are what they were at first; tell whether that is done."""
+        watched = self._watched
+        if watched is None or self._is_open or [(one.rule.target, one.points) for one in self.watches] != watched:
+            return False
+        if any(site.mechanism.is_shadowed for site in self._sites.values()):
+            return False
+        for site in self._sites.values():
+            if site.passage is not None:
+                site.passage.handed_to(_let_pass)
+            site.answers.clear()
+        for watch in self.watches:
+            watch.rest()
+        self._armory.keep(_Kept(watched, self.watches, self._sites, bool(why_not_now())))
+        self.watches, self._sites, self._watched = [], {}, None
+        return True
+
+    def _listen(self, target: Target) -> None:
+        is_late = not target.is_loaded
         if target.is_glob or is_late:
             names = not_yet_imported(target) if target.is_glob else [target.module]
             self._armory.imports.listen(names, self._module_loaded)
-        return watch
 
     def _next_rank(self, *, below: bool = False) -> int:
         self._ranks[not below] += -1 if below else 1
@@ -456,9 +567,13 @@ class Injector:
             SpecificationError: What stands there now cannot be replaced.
         """
         reached: dict[tuple[int, str], bool] = {}
+        standing: list[list[Point]] = []  # a rule may stand where a watch does
         for injection in (*self.watches, *self.injections):
-            gone = set(map(id, moved(injection.points, reached))) if injection.sites else set()
+            if not injection.sites or injection.points in standing:
+                continue
+            gone = set(map(id, moved(injection.points, reached)))
             if not gone:
+                standing.append(injection.points)
                 continue
             points: list[Point] = []
             for point in injection.points:
@@ -492,29 +607,6 @@ class Injector:
                     if not is_ours(now.raw):
                         injection.covered.append(now)
 
-    def doubles_at(self, points: Iterable[Point], new: Iterable[Point]) -> list[Double]:
-        """Return the test doubles that stand at some points.
-
-        Args:
-            points: The points.
-            new: Those of them where something else stood when the rule was armed.
-        """
-        is_new = set(map(id, new))
-        found = (
-            double_at(
-                point.text,
-                point.module,
-                point.owner if point.kind == "constructor" else point.raw,
-                self._provenance,
-                is_new=id(point) in is_new,
-            )
-            for point in points
-            # Of thousands of functions nearly all are where they were written.
-            if type(point.raw) is not FunctionType
-            or point.raw.__globals__ is not getattr(point.owner, "__dict__", None)
-        )
-        return [double for double in found if double is not None]
-
     def name_of(self, obj: object) -> str:
         """Return the text of the point where this very object stood before it was replaced, or an empty text."""
         found = next((site.point for site in self._sites.values() if site.point.raw is obj), None)
@@ -531,8 +623,10 @@ class Injector:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
         for injection in self.injections:
             injection.end()  # at once, so that none is planned anew when another one goes
-        for injection in reversed((*self.watches, *self.injections)):
+        for injection in reversed(self.injections):
             self.lift(injection)
+        if not self._keep_watches():
+            self.lift_watches()
         for mechanism in reversed(self._shadowed):
             mechanism.remove()
             self._armory.left.extend(mechanism.left_behind())
@@ -542,9 +636,10 @@ class Injector:
 
     def lift_watches(self) -> None:
         """End every watch."""
-        for watch in self.watches:
+        for watch in reversed(self.watches):
             self.lift(watch)
         self.watches = []
+        self._watched = None
 
     def restart(self, actors: Actors) -> None:
         """Count every rule from its first call again, as for another run of the body."""
@@ -552,17 +647,11 @@ class Injector:
         actors.tell_before_births(self._no_more_alone)
         self._main = (_this_thread(), threading.current_thread().name)
         self._began = monotonic()
-        with self._lock:
+        with self.lock:
             for injection in self.injections:
                 injection.retire_gates()
         for injection in self.injections:
             injection.restart()
-
-    def calls_of(self, injection: Injection) -> int:
-        """Return how many matching calls a rule has counted since it was last restarted."""
-        with self._lock:
-            gates = injection.gates
-            return injection.cursor.calls + (gates.passed if gates is not None else 0)
 
     def calls_of_all(self) -> int:
         """Return about how many calls all rules and watches have counted; for who only asks whether there were more.
@@ -600,6 +689,9 @@ class Injector:
         passage = site.passage
         if passage is None:
             passage = site.passage = Passage(site.point.kind, self._decide, site, _receivers(site))
+        else:
+            passage.handed_to(self._decide)
+        self._standing.append(mechanism)
         mechanism.install(passage)
 
     def _settle_receivers(self, site: _Site) -> None:
@@ -627,7 +719,7 @@ class Injector:
         """Settle again which rules' calls pass gates, after the rules at some sites have changed."""
         if not sites:
             return
-        with self._lock:
+        with self.lock:
             touched = {id(entry.injection): entry.injection for site in sites for entry in site.rules}
             touched.update({id(site.planned.injection): site.planned.injection for site in sites if site.planned})
             for injection in touched.values():
@@ -658,7 +750,7 @@ class Injector:
             len(rules) == 1
             and rules[0].is_receiver is None
             and site.mechanism.entries is not None
-            and not self._provenance.may_serve_the_runner(_file_of(site), site.point.name)
+            and not self.provenance.may_serve_the_runner(_file_of(site), site.point.name)
         )
 
     def context_of_child(self) -> Context | None:
@@ -700,8 +792,9 @@ class Injector:
             with _collector_paused(len(self._sites) > 50):
                 self._armory.tidy()
                 self._follow_names()
-                for site in list(self._sites.values()):
-                    self._install(site)
+                with self._armory.aliases.settled():
+                    for site in list(self._sites.values()):
+                        self._install(site)
         except BaseException:
             self.close()
             raise
@@ -712,10 +805,9 @@ class Injector:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         was_open, self._is_open = self._is_open, False
         _INJECTORS.discard(self)
-        with contextlib.ExitStack() as stack:  # one that fails does not keep the others in place
-            for site in self._sites.values():
-                stack.callback(site.mechanism.remove)
-        with self._lock:
+        self.actors.tell_before_births(None)
+        _remove(self._standing)
+        with self.lock:
             for injection in self.injections:
                 injection.retire_gates()
         if was_open:
@@ -730,7 +822,7 @@ class Injector:
         """Let every call pass, uncounted, for a while."""
         self._suspensions += 1
         try:
-            with self._lock:
+            with self.lock:
                 for injection in self.injections:
                     injection.retire_gates()
             yield
@@ -754,7 +846,7 @@ class Injector:
         try:
             # Of the caller, for a spliced function has no complete frame yet; or of a passage of ours.
             frame = compat.get_frame(2)
-            is_ours = self._provenance.is_disturbable(frame)
+            is_ours = self.provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:
                 return self._decide_planned(site, planned, call, parts, entries, is_ours)
@@ -773,7 +865,7 @@ class Injector:
         """Let a call go that asked and is not ours to decide, so that the next one is not taken for it."""
         planned = site.planned
         # Not waiting for the lock: what calls here may run on the thread that holds it.
-        if planned is None or entries is None or not self._lock.acquire(blocking=False):
+        if planned is None or entries is None or not self.lock.acquire(blocking=False):
             return
         try:
             gates = planned.injection.gates
@@ -781,7 +873,7 @@ class Injector:
             if gates is not None and way is not None:
                 gates.decline(way)
         finally:
-            self._lock.release()
+            self.lock.release()
 
     def _decide_planned(
         self,
@@ -794,7 +886,7 @@ class Injector:
     ) -> Decision:
         injection, point, _ = planned
         elapsed_s = monotonic() - self._began
-        lock = self._lock
+        lock = self.lock
         lock.acquire()  # and not by "with", which takes as long as all that is done meanwhile
         try:
             if not injection.is_planned:
@@ -846,7 +938,7 @@ class Injector:
     def _replaced(self, injection: Injection, row: Row) -> Activation:
         """Return the activation of a row that is written down, in its place."""
         activation = Activation(*row)
-        with self._lock:
+        with self.lock:
             for rows in (injection.recorded, self.journal.rows):
                 rows[next(index for index in range(len(rows) - 1, -1, -1) if rows[index] is row)] = activation
         return activation
@@ -890,7 +982,7 @@ class Injector:
                 injection.refuse(frame)
         winner: tuple[Fault, Point, Activation] | None = None
         is_spared = any(entry.injection.spares_driver for entry in matching) and self._is_drivers(frame)
-        with self._lock:
+        with self.lock:
             for injection, point, _ in matching:
                 cursor = injection.cursor
                 fault = cursor.count(point.text, actor, elapsed_s)
@@ -949,7 +1041,7 @@ class Injector:
 
     def withdraw(self, activation: Activation) -> None:
         """Take an activation back that turned out to be none."""
-        with self._lock:
+        with self.lock:
             self.journal.withdrawn(activation)
             for injection in self.injections:
                 injection.withdraw(activation)
@@ -976,6 +1068,16 @@ class Injector:
         except Exception as error:  # noqa: BLE001  # raised into the system it could be swallowed; noted it cannot
             self.journal.failed(f"the when predicate of {injection.text} raised {error!r}")
             return False
+
+
+def _remove(mechanisms: list[Mechanism]) -> None:
+    """Take all of these away, the last one first; one that fails does not keep the others in place."""
+    try:
+        while mechanisms:
+            mechanisms.pop().remove()
+    finally:
+        if mechanisms:
+            _remove(mechanisms)
 
 
 def _receivers(site: _Site) -> tuple[Callable[[Any], bool], ...]:
@@ -1035,6 +1137,13 @@ def _arguments_match(
     found: dict[str | int, Any] = dict(enumerate(args))
     found.update(named)
     return all(name in found and bool(found[name] == value) for name, value in wanted)
+
+
+def _is_at_home(point: Point) -> bool:
+    """Tell at once that something stands where it was written; of thousands of functions nearly all do."""
+    function = function_behind(point.raw)
+    home = sys.modules.get(point.module)
+    return function is not None and function.__globals__ is getattr(home, "__dict__", None)
 
 
 def _has_filter(rule: Rule) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Protocol
+from typing import Any, Protocol
 
 from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
@@ -15,7 +15,7 @@ from pytest_chaos.injector.passage import Passage
 from pytest_chaos.injector.returned import ReturnedMechanism, Unwatched
 from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
-from pytest_chaos.target import Point, irreplaceable, unspliced
+from pytest_chaos.target import Globs, Point, irreplaceable, unspliced
 
 
 class Mechanism(Protocol):
@@ -50,6 +50,9 @@ class Mechanism(Protocol):
     def left_behind(self) -> list[Left]:
         """Return the places where somebody may yet put ours back, and look after them no more."""
 
+    def fits(self) -> bool:
+        """Tell whether it may be put in place in another run, too."""
+
 
 class Armory:
     """What the injectors of a session share, so that it is made once.
@@ -63,6 +66,7 @@ class Armory:
         stand_ins: What stands in for C functions.
         imports: Tells of modules that are imported while a glob is armed.
         unwatched: Answers of functions that cannot be watched.
+        globs: The points of globs, looked up once.
         left: Places where somebody may yet put a replacement back that they found there in an earlier body.
     """
 
@@ -72,7 +76,18 @@ class Armory:
         self.stand_ins = StandIns()
         self.imports = Imports()
         self.unwatched = Unwatched()
+        self.globs = Globs()
         self.left: list[Left] = []
+        self._kept: Any = None
+
+    def keep(self, watches: Any) -> None:
+        """Keep the watches of a run for the next one that looks for the same."""
+        self._kept = watches
+
+    def taken(self) -> Any:
+        """Return the watches that are kept, or ``None``, and keep them no more."""
+        kept, self._kept = self._kept, None
+        return kept
 
     def tidy(self) -> None:
         """Put back what stood where a replacement of an earlier body has turned up again."""

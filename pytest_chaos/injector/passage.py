@@ -61,6 +61,10 @@ class Passage:
         """Decide over calls on these receivers only, from now on; over all if there are none."""
         self.receivers = receivers
 
+    def handed_to(self, decide: Decide) -> None:
+        """Let somebody else decide from now on: another run has begun."""
+        self.decide = decide
+
     def means(self, receiver: object) -> bool:
         """Tell whether a call on this receiver is to be decided at all; most others are let go here."""
         for is_meant in self.receivers:  # noqa: SIM110  # nothing is called that a fault may stand on

@@ -245,6 +245,10 @@ class ReturnedMechanism:
         if self._source is not None:
             self._source.leave(self._take)
 
+    def fits(self) -> bool:
+        """Tell that it belongs to one run: where replacements stand is known to that alone."""
+        return False
+
     def left_behind(self) -> list[Left]:
         """Return the places where somebody may yet put our replacement back, and look after them no more."""
         return self._source.left_behind() if self._source is not None else []

@@ -174,6 +174,10 @@ class JoiningMechanism:
             self._source.leave(passage)
         self._alone.remove()
 
+    def fits(self) -> bool:
+        """Tell that it belongs to one run: where replacements stand is known to that alone."""
+        return False
+
     def left_behind(self) -> list[Left]:
         """Return the places where somebody may yet put our replacement back, and look after them no more."""
         return self._alone.left_behind() + (self._source.left_behind() if self._source is not None else [])

@@ -166,6 +166,10 @@ class SpliceMechanism:
         """Return nothing: no name is replaced."""
         return []
 
+    def fits(self) -> bool:
+        """Tell whether the function still is what it was."""
+        return self._passage is None and self._twin.fits(self._function)
+
 
 def receiver_test(point: Point) -> Callable[[Any], bool] | None:
     """Return a predicate for the receivers that a point means, or ``None`` if it means every call of the function.

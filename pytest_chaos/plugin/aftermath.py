@@ -35,6 +35,7 @@ class Aftermath:
         """Look after a test; a disturbed run is looked after more closely inside of this, and so is a clone."""
         if PROTOCOL in item.stash:
             return (yield)
+        outer = self._patrol  # an explored test's, whose recovery run may be skipped inside of it
         laboratory = self._context.laboratory
         census = laboratory.census
         self._patrol = Patrol(
@@ -52,7 +53,7 @@ class Aftermath:
         finally:
             if self._patrol.ended:
                 self._context.running.may_leave_threads(item)
-            self._patrol = None
+            self._patrol = outer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

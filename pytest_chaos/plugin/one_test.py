@@ -230,7 +230,7 @@ class OneTest:
             if seen is not None and judgement is not None:
                 if judgement.fails:
                     judgement = self._confirmed(scenario, seen, judgement)
-                if judgement.fails or not seen.fired:
+                if judgement.fails or (not seen.fired and self._context.running.disturbed_last):
                     is_fit = self._probe()
                     if self._answer is not None:
                         judgement = self._blamed(scenario, judgement, self._answer)
@@ -405,7 +405,10 @@ class OneTest:
                 run.go(phases)
 
         clone.stash[PROTOCOL] = in_protocol
-        self._run_plainly(clone, nextitem)
+        try:
+            self._run_plainly(clone, nextitem)
+        finally:
+            del clone.stash[PROTOCOL]  # it leads back here, and would keep the run until a collection
 
     def _run_silently(
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None

@@ -24,7 +24,7 @@ from pytest_chaos.plugin.marker import Exploration, exploration_of, specificatio
 from pytest_chaos.plugin.options import Settings, checked_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import stream
-from pytest_chaos.target import Point, Target
+from pytest_chaos.target import Globs, Point, Target
 from pytest_chaos.target import resolve as resolve_target
 from pytest_chaos.trace import Calls, Spot
 
@@ -61,6 +61,7 @@ class Planner:
     Args:
         settings: What this session runs with.
         sources: Syntax trees of files.
+        globs: The points of globs, looked up once.
 
     Attributes:
         plans: How each explored test is explored.
@@ -68,12 +69,13 @@ class Planner:
         is_sweep: Whether well-known boundaries are swept because nobody asked for anything else.
     """
 
-    def __init__(self, settings: Settings, sources: Sources) -> None:
+    def __init__(self, settings: Settings, sources: Sources, globs: Globs) -> None:
         self.plans: dict[pytest.Item, TestPlan] = {}
         self.complaints: list[str] = []
         self.is_sweep = False
         self._settings = settings
         self._sources = sources
+        self._globs = globs
         self._points: dict[Target, list[Point]] = {}
         self._by_text: dict[str, Point] = {}
         self._objects: dict[str, Target] = {}
@@ -198,7 +200,7 @@ class Planner:
         """Return the injection points of a target; none yet, if only a test imports its module."""
         points = self._points.get(target)
         if points is None and target.is_loaded:
-            points = self._points[target] = resolve_target(self._told_apart(target))
+            points = self._points[target] = self._globs.keep(self._told_apart(target))
             self._by_text.update({point.text: point for point in points})
         return points or []
 

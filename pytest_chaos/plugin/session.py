@@ -186,7 +186,7 @@ class ChaosSession:
         if question is None:
             self._settings, errors = self._settings.checked()
         context = self._new_context(session.items)
-        planner = self._planner = Planner(self._settings, context.laboratory.sources)
+        planner = self._planner = Planner(self._settings, context.laboratory.sources, context.laboratory.armory.globs)
         if question is not None:
             self._is_asked = True
             answer_question(context, planner, question, session.items)

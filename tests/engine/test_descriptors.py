@@ -30,7 +30,7 @@ from pytest_chaos.resources.descriptors import Described
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists descriptors")
 
 SHOP = """
-import multiprocessing, os, socket, sqlite3
+import gc, multiprocessing, os, socket, sqlite3
 
 kept = []
 
@@ -90,6 +90,11 @@ def drops_a_cycle(path):
     circle.append(circle)
     del circle
     pay()
+
+def drops_an_old_cycle(path):
+    circle = [open(path, "w")]
+    circle.append(circle)
+    gc.collect()
 
 class Client:
     def __init__(self): self.socket = None
@@ -314,6 +319,41 @@ def test_file_that_is_dropped_in_a_cycle_is_a_note(
 
     assert is_note
     assert text == f"file '{tmp_path / 'orders'}' dropped open, in a cycle"
+
+
+@pytest.fixture
+def collections() -> Iterator[list[int]]:
+    """The generations that the collector has searched, without those that it chose by itself."""
+    generations: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            generations.append(info["generation"])
+
+    gc.collect()
+    gc.disable()
+    gc.callbacks.append(note)
+    yield generations
+    gc.callbacks.remove(note)
+    gc.enable()
+
+
+def test_a_young_cycle_is_looked_for_among_young_objects_alone(
+    shop: Any, lab: Any, tmp_path: Path, unclosed_is_no_error: None, collections: list[int]
+) -> None:
+    ((_, text, _),) = left(lab, lambda: shop.drops_a_cycle(tmp_path / "orders"))
+
+    assert text.endswith("dropped open, in a cycle")
+    assert collections == [1]
+
+
+def test_an_old_cycle_is_found_as_well(
+    shop: Any, lab: Any, tmp_path: Path, unclosed_is_no_error: None, collections: list[int]
+) -> None:
+    ((_, text, _),) = left(lab, lambda: shop.drops_an_old_cycle(tmp_path / "orders"))
+
+    assert text.endswith("dropped open, in a cycle")
+    assert collections[-1] == 2
 
 
 def test_strict_contract_makes_it_a_leak(shop: Any, lab: Any, tmp_path: Path, unclosed_is_no_error: None) -> None:

@@ -30,6 +30,14 @@ def test_a_glob_reaches_a_module_imported_in_the_body(shop: Any, lab: Any) -> No
     assert ("paid", "paid") == (shop.pay(), inner.pay())
 
 
+def test_a_module_that_was_written_after_the_last_body_is_reached(shop: Any, lab: Any) -> None:
+    for number in range(2):
+        with lab.window("late.**:pay = null"):
+            name = lab.write(f"late.inner.new{number}", LATE)
+        with lab.window("late.**:pay = null"):
+            assert importlib.import_module(name).pay() is None
+
+
 def test_a_module_that_does_not_match_is_left_alone(shop: Any, lab: Any) -> None:
     with lab.window("late.i*.*:pay = null"):
         assert "paid" == importlib.import_module("late.other").pay()

@@ -744,6 +744,30 @@ def test_rule_armed_after_a_patch_acts_on_what_the_patch_put_there(shop: Any, la
             assert "patched" == shop.pay()
 
 
+def test_what_cannot_be_put_back_does_not_keep_the_rest_in_place(
+    shop: Any, lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stock(shop)
+    experiment = lab.experiment("shop:pay = null", "shop:cached = null", "shop:use = null")
+    second = experiment.injector.injections[1].sites[0].mechanism
+    remove = type(second).remove
+    told: list[str] = []
+
+    def fails_once(mechanism: Any) -> None:
+        remove(mechanism)
+        if mechanism is second and not told:
+            told.append("failed")
+            raise OSError("stuck")
+
+    monkeypatch.setattr(type(second), "remove", fails_once)
+    experiment.injector.open()
+    assert (shop.pay(), shop.use("pay")) == (None, None)
+    with pytest.raises(OSError, match="stuck"):
+        experiment.injector.close()
+    assert before == stock(shop)
+    experiment.close()
+
+
 def test_everything_is_put_back_when_the_body_raises(shop: Any, lab: Any) -> None:
     before = stock(shop)
     for error in (ValueError, KeyboardInterrupt, SystemExit, GeneratorExit):

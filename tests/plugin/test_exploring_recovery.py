@@ -545,3 +545,22 @@ def test_a_fresh_process_gets_the_files_that_options_of_other_plugins_name(inner
 
     for given in (("--notes", "notes.txt", "test_it.py"), ("test_it.py", "--notes", "notes.txt")):
         assert "in a fresh process it does not" in evidence(inner.run_apart(*sweep, *given), RECOVERY)
+
+
+FIRES = "--chaos-rule=shop:stock = raise(TimeoutError)"
+NEVER = "--chaos-rule=shop:stock = #100 raise(TimeoutError)"
+
+
+@pytest.mark.parametrize(
+    ("rules", "runs"), [((NEVER,), 3), ((FIRES, NEVER), 5)], ids=["before any fault", "after a fault"]
+)
+def test_a_rule_that_did_not_fire_lets_the_process_be_probed_only_if_a_fault_has_acted_in_it(inner, rules, runs):
+    """The plain run, each scenario, the probe after the one that did not fire, and the recovery run."""
+    inner.write("shop.py", BEGINNING)
+    inner.write("counted.py", "runs = []\n")
+    inner.write("test_it.py", "import counted, shop\n\ndef test_it():\n    counted.runs.append(shop.look())\n")
+    inner.write("test_later.py", "import counted\n\ndef test_all():\n    print('runs:', len(counted.runs))\n")
+    done = inner.run(*rules, "-s", "-p", "no:randomly")
+
+    assert f"runs: {runs}\n" in done.text
+    assert ("1 probe" in done.text) == (runs > 3)

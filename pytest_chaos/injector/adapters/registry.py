@@ -65,6 +65,10 @@ class AdapterMechanism:
             reach.remove()
             self._adapter.release()
 
+    def fits(self) -> bool:
+        """Tell that it belongs to one run: where replacements stand is known to that alone."""
+        return False
+
     def left_behind(self) -> list[Left]:
         """Return nothing: what is replaced for a rule belongs to us."""
         return []
