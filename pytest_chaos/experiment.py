@@ -34,7 +34,6 @@ from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
-from pytest_chaos.notation import format_chain
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -619,7 +618,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         is_sure=injection.rule.is_sure,
         points=tuple(point.text for point in injection.points),
         target=injection.rule.target.text,
-        fault=format_chain(injection.rule),
+        fault=injection.faults,
         filtered=injection.filtered,
         shadowed=injection.shadowed,
         unreached=() if injection.calls else tuple(injection.unreached),

@@ -6,6 +6,7 @@ of a run under a fault says what the system did about it: called again, called s
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class CallSite:
     code: CodeType | None = field(default=None, compare=False, repr=False)
     module: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @functools.cached_property
     def place(self) -> Place:
         """The line."""
         return Place(self.path, self.line, self.function)

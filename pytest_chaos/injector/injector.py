@@ -34,7 +34,7 @@ from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
 from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
-from pytest_chaos.notation import format_rule
+from pytest_chaos.notation import format_chain
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
@@ -76,6 +76,7 @@ class Injection:
     Attributes:
         rule: What was asked for.
         text: Canonical text of the rule.
+        faults: The part of it that tells its faults and triggers.
         points: The injection points it acts on.
         moved: Those of them where something else stood when it was armed.
         covered: What stood over some of them when the body ended: the test put it there meanwhile, past the fault.
@@ -102,6 +103,7 @@ class Injection:
         ordinal: int,
         rank: int,
         *,
+        faults: str = "",
         observer: Observer | None = None,
         spares_driver: bool = False,
         patience: Patience | None = None,
@@ -113,6 +115,7 @@ class Injection:
         self.let_through = ""
         self.rule = rule
         self.text = text
+        self.faults = faults
         self.points = list(points)
         self.moved: list[Point] = []
         self.covered: list[Point] = []
@@ -406,7 +409,8 @@ class Injector:
             SpecificationError: Its target cannot be resolved or replaced; then nothing has changed.
         """
         self._armory.tidy()
-        text = format_rule(rule)
+        faults = format_chain(rule)
+        text = f"{rule.target.text} = {faults}"
         with _collector_paused(rule.target.is_glob):
             points = rule.usable(self._armory.globs.points(rule.target))
             if self._covered:
@@ -418,6 +422,7 @@ class Injector:
                 self,
                 self._texts[text],
                 self._next_rank(below=below),
+                faults=faults,
                 spares_driver=spares_driver,
                 patience=patience,
             )
