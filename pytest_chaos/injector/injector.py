@@ -477,8 +477,13 @@ class Injector:
             SpecificationError: A target cannot be replaced.
         """
         self._armory.tidy()
-        kept: _Kept | None = self._armory.taken()
-        if kept is not None and not self._sites and kept.watched == list(watched) and self._adopt(kept, observer):
+        kept = self._armory.taken()
+        if (
+            isinstance(kept, _Kept)
+            and not self._sites
+            and kept.watched == list(watched)
+            and self._adopt(kept, observer)
+        ):
             for watch in self.watches:
                 self._listen(watch.rule.target)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Protocol
 
 from pytest_chaos.injector.adapters.registry import AdapterMechanism
 from pytest_chaos.injector.aliases import AliasIndex
@@ -78,14 +78,14 @@ class Armory:
         self.unwatched = Unwatched()
         self.globs = Globs()
         self.left: list[Left] = []
-        self._kept: Any = None
+        self._kept: object = None
 
-    def keep(self, watches: Any) -> None:
-        """Keep the watches of a run for the next one that looks for the same."""
+    def keep(self, watches: object) -> None:
+        """Keep what an injector has found out of its watches, for the next one that watches the same."""
         self._kept = watches
 
-    def taken(self) -> Any:
-        """Return the watches that are kept, or ``None``, and keep them no more."""
+    def taken(self) -> object:
+        """Return what is kept, or ``None``, and keep it no more."""
         kept, self._kept = self._kept, None
         return kept
 
