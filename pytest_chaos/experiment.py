@@ -31,7 +31,7 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
-from pytest_chaos.injector.injector import Injection, Injector
+from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
 from pytest_chaos.observation import (
@@ -79,6 +79,7 @@ class Laboratory:
         sources: Syntax trees of the files in which injected errors were absorbed.
         filters: Leftovers that the user does not want to be told of.
         guard: Ends parts of disturbed runs that never end by themselves.
+        kept_watches: The watches that one run of an explored test leaves to the next one.
     """
 
     provenance: Provenance
@@ -89,6 +90,10 @@ class Laboratory:
     sources: Sources = field(default_factory=Sources)
     filters: Filters = field(default_factory=Filters)
     guard: Guard = field(default_factory=lambda: Guard(bystanders()))
+    kept_watches: KeptWatches = field(default_factory=KeptWatches)
+
+
+_NOTHING = contextlib.nullcontext()
 
 
 class Inventory:
@@ -182,9 +187,24 @@ class Watch:
         """Whether nothing is said of a test whose body was not reached: its set-up may have left something."""
         return False
 
-    def took(self, seconds: float) -> None:
-        """Say how long the body took."""
+    def looked_after(self) -> contextlib.AbstractContextManager[None]:
+        """The whole run, which nobody looks after."""
+        return _NOTHING
+
+    def suspended(self) -> contextlib.AbstractContextManager[None]:
+        """A while in which no fault acts, as always."""
+        return _NOTHING
+
+    def interrupted(self, name: str, error: BaseException) -> list[str]:
+        """Return what to say of a run that the user has interrupted: nothing."""
+        return []
+
+    def body_took(self, seconds: float) -> None:
+        """Say how long pytest says that the body took."""
         self._duration_s = seconds
+
+    def teardown_ended_with(self, error: BaseException) -> None:
+        """Say what came out of the teardown, which is none of ours."""
 
     def begin(self) -> None:
         """Take the baseline: what is alive before the test sets anything up."""
@@ -210,9 +230,6 @@ class Watch:
     def close(self) -> None:
         """Let go, whatever happened; harmless when done twice."""
         self.inventory.close()
-
-
-_NOTHING = contextlib.nullcontext()
 
 
 class _Listener:
@@ -298,6 +315,7 @@ class Experiment:
             self.ward,
             Actors(self._main),
             self._callers.caller_of,
+            laboratory.kept_watches,
         )
         self._listener = _Listener(self.injector, self.ward)
         self.patrol = (
@@ -339,9 +357,9 @@ class Experiment:
             except SpecificationError as error:
                 raise error.at(rule.source) from None
 
-    def arm(self, rule: Rule, *, below: bool = False) -> Injection:
-        """Arm a rule; it acts inside :meth:`body`, ``below`` those that are armed already."""
-        return self.injector.arm(rule, below=below)
+    def arm(self, rule: Rule) -> Injection:
+        """Arm a rule by hand; it acts inside :meth:`body`."""
+        return self.injector.arm(rule)
 
     def expect(self, keys: Mapping[str, Any]) -> None:
         """Replace keys of the contract for the rest of the run.
@@ -428,12 +446,27 @@ class Experiment:
         if ending.is_caused_by_ours(error, self.journal):
             self._teardown_error = ending.describe(error)
 
-    def standing(self, error: BaseException) -> list[str]:
-        """Return where a run stands that an error has cut short, line by line; for who presses Ctrl-C.
+    def suspended(self) -> contextlib.AbstractContextManager[None]:
+        """A while in which no fault acts, and no call is counted."""
+        return self.injector.suspended()
+
+    def body_took(self, seconds: float) -> None:
+        """Say how long pytest says that the body took; our own clock leaves out pytest's part."""
+
+    def interrupted(self, name: str, error: BaseException) -> list[str]:
+        """Return what to say of a run that the user has interrupted, line by line.
 
         Args:
+            name: The run's id.
             error: What came out of it.
         """
+        lines = [f"interrupted in {name}"]
+        # Objects of the system's are asked, and Ctrl-C ends the run all the same.
+        with contextlib.suppress(Exception):
+            lines += self._standing(error)
+        return lines
+
+    def _standing(self, error: BaseException) -> list[str]:
         provenance, census = self.laboratory.provenance, self.laboratory.census
         rules = "; ".join(injection.text for injection in self.injector.injections)
         own = [

@@ -41,7 +41,7 @@ class Activation:
     token: str
     term: int = 0
 
-    def acted(self, fault: Fault) -> None:
+    def choose(self, fault: Fault) -> None:
         """Say which of several faults acts."""
         self.fault = fault
 

@@ -718,7 +718,7 @@ class Globs:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Target, _Kept] = {}
+        self._kept: dict[Target, _KeptGlob] = {}
 
     def keep(self, target: Target) -> list[Point]:
         """Return what :func:`resolve` returns, and keep it; what a fixture puts in a name would be kept alive too.
@@ -728,7 +728,7 @@ class Globs:
         """
         points = resolve(target)
         if target.is_glob:
-            self._kept[target] = _Kept(target.module, points)
+            self._kept[target] = _KeptGlob(target.module, points)
         return list(points)
 
     def points(self, target: Target) -> list[Point]:
@@ -744,11 +744,11 @@ class Globs:
             points = resolve(target)
             if not kept.is_same(points):
                 return points
-            self._kept[target] = _Kept(target.module, kept.points)  # a name came that is no point, say for warnings
+            self._kept[target] = _KeptGlob(target.module, kept.points)  # a name came that is no point, say for warnings
         return list(kept.points)
 
 
-class _Kept:
+class _KeptGlob:
     """The points of a glob, and what stood in the names of its modules and their classes when they were found."""
 
     def __init__(self, pattern: str, points: list[Point]) -> None:

@@ -324,11 +324,7 @@ def registries(house: House) -> list[str]:
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
             for node in ast.walk(function):
-                filled: ast.expr | None = None
-                if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-                    filled = node.value
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FILL:
-                    filled = node.func.value
+                filled = _changed(node)
                 if isinstance(filled, ast.Name) and filled.id in names:
                     found[f"{module}: {filled.id}"] = None
     return [name for name in found if name not in KEPT]
@@ -350,6 +346,7 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
     # What is made here, and handed out when it is complete.
+    "faults/garbage": {"twin"},
     "faults/instances": {"twin"},
     "injector/adapters/twins": {"made", "ours"},
     "injector/passage": {"made"},
@@ -390,21 +387,40 @@ ITS_OWN: dict[str, set[str]] = {
 """What a module may set attributes of, beside ``self``."""
 
 
+RUNS = {"experiment", "injection", "injector", "plan", "run", "watch"}
+"""What the things are called that nobody changes from outside, not even a list that they have."""
+
+
 def set_from_outside(house: House) -> list[str]:
-    """Attributes that are set on an object by another one."""
+    """Attributes that are set on an object by another one, and lists of a run that others change."""
     found = []
     for module in house.modules:
         own = {"self", "cls", *ITS_OWN.get(module, ())}
         for node in ast.walk(house.trees[module]):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
                 owner = ast.unparse(node.value)
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr", "object.__setattr__"):
                 owner = ast.unparse(node.args[0])
+            elif (
+                isinstance(changed := _changed(node), ast.Attribute)
+                and ast.unparse(changed.value) in RUNS
+                and ast.unparse(changed) != "injection.recorded"  # a call of a method would be felt: it fires there
+            ):
+                owner = ast.unparse(changed.value)
             else:
                 continue
             if owner not in own:
                 found.append(f"{module}:{node.lineno}: {ast.unparse(node)}")
     return found
+
+
+def _changed(node: ast.AST) -> ast.expr | None:
+    """Return what an expression puts something into, or takes something out of."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FILL:
+        return node.func.value
+    return None
 
 
 def chance_and_clock(house: House) -> list[str]:
@@ -552,6 +568,9 @@ def test_every_way_to_fill_a_global_is_seen(source: str, tmp_path: Path) -> None
         "self.run.plan = 1",
         "a, run.plan = 1, 2",
         "setattr(run, name, 1)",
+        "object.__setattr__(run, name, 1)",
+        "injection.points[:] = points",
+        "injection.moved.extend(points)",
     ],
 )
 def test_every_way_to_set_an_attribute_from_outside_is_seen(source: str, tmp_path: Path) -> None:

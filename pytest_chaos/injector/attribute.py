@@ -150,7 +150,7 @@ class AttributeMechanism:
         stand_in = self.stand_in
         try:
             if stand_in is not None:
-                stand_in.lead_to(passage)
+                stand_in.attach(passage)
                 replacement: Any = stand_in.closure
             else:
                 replacement = _replacement(point, passage)
@@ -178,7 +178,7 @@ class AttributeMechanism:
         replacement = self._replaced[0].replacement if self._replaced else None
         if self.stand_in is not None:
             self.stand_in.ask_each()
-            self.stand_in.lead_to(None)
+            self.stand_in.attach(None)
         ours = [*self._shadowed, *self._replaced]
         self._replaced.clear()
         self._shadowed.clear()

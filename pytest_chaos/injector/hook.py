@@ -112,7 +112,7 @@ class Hook(ABC):
         self.has_receiver = False
         self.held: Any = None
 
-    def lead_to(self, passage: Passage | None) -> None:
+    def attach(self, passage: Passage | None) -> None:
         """Let a passage decide over calls from now on, or nobody."""
         self.passage = passage
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import monotonic
 from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
@@ -166,6 +166,10 @@ class Injection:
             if made in self.refused or len(self.refused) < MOST_CALLERS:
                 self.refused[made] += 1
 
+    def note_parameters(self, names: Iterable[str]) -> None:
+        """Note the names under which arguments of a refused call were looked for."""
+        self.parameters.update(dict.fromkeys(names))
+
     def lift(self) -> None:
         """End the fault. Harmless when done twice."""
         if self._injector is not None:
@@ -210,6 +214,30 @@ class Injection:
         self._injector, self._lock = injector, injector.lock
         self.observer, self.rank = observer, rank
 
+    def reach(self, points: Iterable[Point]) -> None:
+        """Act at more points, too."""
+        self.points.extend(points)
+
+    def move_to(self, points: list[Point]) -> None:
+        """Act at other points."""
+        self.points = points
+
+    def note_moved(self, points: Iterable[Point]) -> None:
+        """Note points where something else stood when it was armed."""
+        self.moved.extend(points)
+
+    def note_covered(self, point: Point) -> None:
+        """Note what the test put over it, past the fault."""
+        self.covered.append(point)
+
+    def stands_at(self, site: _Site) -> None:
+        """Note a place where it stands."""
+        self.sites.append(site)
+
+    def stands_nowhere(self) -> None:
+        """Note that it was taken away everywhere."""
+        self.sites = []
+
     def end(self) -> None:
         """Let it act no more, wherever it still stands."""
         self.is_lifted = True
@@ -219,7 +247,7 @@ class Injection:
         """Count a call on which it wanted to act, and another rule did."""
         self.shadowed += 1
 
-    def plan(self, is_planned: bool) -> None:
+    def use_gates(self, is_planned: bool) -> None:
         """Say whether its calls pass gates from now on; those that it has are of no use any more."""
         self.retire_gates()
         self.is_planned = is_planned
@@ -316,13 +344,29 @@ def _place(point: Point) -> _Key:
     return (*point.identity, 0 if is_made_anew else id(raw))
 
 
-class _Kept(NamedTuple):
-    """The watches of a run that is over, for the next one: of the same targets, at the same points."""
+class _Watches(NamedTuple):
+    """The watches of a run that is over."""
 
     watched: list[tuple[Target, list[Point]]]
     watches: list[Injection]
     sites: dict[_Key, _Site]
     is_unspliced: bool
+
+
+class KeptWatches:
+    """The watches that one run leaves to the next one, if that watches the same targets at the same points."""
+
+    def __init__(self) -> None:
+        self._kept: _Watches | None = None
+
+    def keep(self, watches: _Watches) -> None:
+        """Keep these until they are taken."""
+        self._kept = watches
+
+    def taken(self, watched: Sequence[tuple[Target, list[Point]]]) -> _Watches | None:
+        """Return the watches of these targets, or ``None``; what is kept is so no more."""
+        kept, self._kept = self._kept, None
+        return kept if kept is not None and kept.watched == list(watched) else None
 
 
 def _let_pass(place: Any, call: Any, parts: Any, entries: Any) -> None:
@@ -348,6 +392,7 @@ class Injector:
         ward: Where hanging calls are parked.
         actors: Names the threads and tasks that call.
         caller_of: Tells the frame that answers for a call, and whether the system makes it.
+        kept: The watches that one run leaves to the next one.
 
     Attributes:
         key: Seed and test.
@@ -366,6 +411,7 @@ class Injector:
         ward: Ward,
         actors: Actors,
         caller_of: CallerOf,
+        kept: KeptWatches,
     ) -> None:
         self.key = (seed, test)
         self.injections: list[Injection] = []
@@ -375,6 +421,7 @@ class Injector:
         self.ward = ward
         self.actors = actors
         self._caller_of = caller_of
+        self._kept = kept
         self.provenance = provenance
         self._armory = armory
         self._sites: dict[_Key, _Site] = {}
@@ -477,13 +524,8 @@ class Injector:
             SpecificationError: A target cannot be replaced.
         """
         self._armory.tidy()
-        kept = self._armory.taken()
-        if (
-            isinstance(kept, _Kept)
-            and not self._sites
-            and kept.watched == list(watched)
-            and self._adopt(kept, observer)
-        ):
+        kept = self._kept.taken(watched)
+        if kept is not None and not self._sites and self._adopt(kept, observer):
             for watch in self.watches:
                 self._listen(watch.rule.target)
         else:
@@ -491,7 +533,7 @@ class Injector:
                 self.watch(target, observer, points)
         self._watched = [(target, list(points)) for target, points in watched]
 
-    def _adopt(self, kept: _Kept, observer: Observer) -> bool:
+    def _adopt(self, kept: _Watches, observer: Observer) -> bool:
         """Take over the watches of an earlier run, unless functions are replaced in another way now."""
         if bool(why_not_now()) != kept.is_unspliced:
             return False
@@ -520,7 +562,7 @@ class Injector:
             site.answers.clear()
         for watch in self.watches:
             watch.rest()
-        self._armory.keep(_Kept(watched, self.watches, self._sites, bool(why_not_now())))
+        self._kept.keep(_Watches(watched, self.watches, self._sites, bool(why_not_now())))
         self.watches, self._sites, self._watched = [], {}, None
         return True
 
@@ -543,9 +585,9 @@ class Injector:
                 if any(known.is_receiver is None for known in mine):
                     continue  # a function under another name, which is met by the same rule: one call is one call
                 if not mine:
-                    injection.sites.append(site)
+                    injection.stands_at(site)
             else:
-                injection.sites.append(site)
+                injection.stands_at(site)
             site.rules.append(entry)
             if len(site.rules) > 1:
                 site.rules.sort(key=_rank)
@@ -565,7 +607,7 @@ class Injector:
             known = {(id(point.owner), point.name) for point in injection.points}
             try:
                 found = [point for point in injection.rule.points() if (id(point.owner), point.name) not in known]
-                injection.points.extend(found)
+                injection.reach(found)
                 self._attach(injection, found)
             except Exception as error:  # noqa: BLE001  # the import is the user's; noted, the run is inconclusive
                 self.journal.failed(f"{injection.text} could not be put into {name}: {error}")
@@ -589,7 +631,7 @@ class Injector:
             for point in injection.points:
                 points += self._as_it_stands(injection, point) if id(point) in gone else [point]
             self._detach(injection)
-            injection.points[:] = points
+            injection.move_to(points)
             self._attach(injection, points)
 
     def _as_it_stands(self, injection: Injection, point: Point) -> list[Point]:
@@ -602,7 +644,7 @@ class Injector:
             return []
         if any(is_ours(new.raw) for new in found):
             return [point]  # an experiment runs inside the window of another one
-        injection.moved.extend(found)
+        injection.note_moved(found)
         return found
 
     def _note_covered(self) -> None:
@@ -615,7 +657,7 @@ class Injector:
                 with contextlib.suppress(Exception):
                     now = as_it_stands(point)
                     if not is_ours(now.raw):
-                        injection.covered.append(now)
+                        injection.note_covered(now)
 
     def name_of(self, obj: object) -> str:
         """Return the text of the point where this very object stood before it was replaced, or an empty text."""
@@ -706,7 +748,7 @@ class Injector:
 
     def _settle_receivers(self, site: _Site) -> None:
         if site.passage is not None:
-            site.passage.mean(_receivers(site))
+            site.passage.set_receivers(_receivers(site))
 
     def _detach(self, injection: Injection) -> None:
         changed = []
@@ -720,7 +762,7 @@ class Injector:
                     self._shadowed.append(site.mechanism)
                 site.passage = None  # it leads back here
                 del self._sites[site.key]
-        injection.sites.clear()
+        injection.stands_nowhere()
         self._plan(changed)
 
     # --- planning ahead
@@ -743,7 +785,7 @@ class Injector:
                 able = []  # calls that pass a gate and calls that are decided have one count
             for site in injection.sites:
                 site.planned = None
-        injection.plan(bool(able))
+        injection.use_gates(bool(able))
         for site in able:
             site.planned = site.rules[0]
 
@@ -970,7 +1012,7 @@ class Injector:
             self._alone.pop().ask_each()
 
     def _decide_one_by_one(self, injection: Injection) -> None:
-        injection.plan(False)
+        injection.use_gates(False)
         for site in injection.sites:
             site.planned = None
 
@@ -1068,7 +1110,7 @@ class Injector:
             return True
         args, named = call.shown()
         if trigger.args and not _arguments_match(trigger.args, args, named):
-            injection.parameters.update(dict.fromkeys(named))
+            injection.note_parameters(named)
             return False
         if trigger.when is None:
             return True

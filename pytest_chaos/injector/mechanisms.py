@@ -78,16 +78,6 @@ class Armory:
         self.unwatched = Unwatched()
         self.globs = Globs()
         self.left: list[Left] = []
-        self._kept: object = None
-
-    def keep(self, watches: object) -> None:
-        """Keep what an injector has found out of its watches, for the next one that watches the same."""
-        self._kept = watches
-
-    def taken(self) -> object:
-        """Return what is kept, or ``None``, and keep it no more."""
-        kept, self._kept = self._kept, None
-        return kept
 
     def tidy(self) -> None:
         """Put back what stood where a replacement of an earlier body has turned up again."""

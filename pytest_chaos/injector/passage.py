@@ -57,7 +57,7 @@ class Passage:
             return wrapped(*args, **kwargs)
         return self._shape(strike)
 
-    def mean(self, receivers: tuple[Callable[[Any], bool], ...]) -> None:
+    def set_receivers(self, receivers: tuple[Callable[[Any], bool], ...]) -> None:
         """Decide over calls on these receivers only, from now on; over all if there are none."""
         self.receivers = receivers
 

@@ -171,7 +171,7 @@ class _Leg:
                 )
                 strike.withdraw()
                 return None
-            strike.meets(kind)
+            strike.set_kind(kind)
             return strike
 
         return Passage(kind, decide_as, passage.place)

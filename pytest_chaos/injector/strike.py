@@ -178,7 +178,7 @@ class Strike:
         finally:
             GUARD.inside = before
 
-    def meets(self, kind: Kind) -> None:
+    def set_kind(self, kind: Kind) -> None:
         """Say what sort of callable it has met, where that is known only from an answer."""
         self.kind = kind
 
@@ -192,4 +192,4 @@ class Strike:
 
     def chosen(self, fault: Fault) -> None:
         """Say which of several faults acts."""
-        self.activation.acted(fault)
+        self.activation.choose(fault)

@@ -7,10 +7,10 @@ from collections.abc import Generator
 
 import pytest
 
+from pytest_chaos.experiment import Experiment
 from pytest_chaos.guard import Limits, Patrol
 from pytest_chaos.plugin.clones import PROTOCOL
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.running import EXPERIMENT
 from pytest_chaos.resources.standstill import Phase
 
 
@@ -56,24 +56,24 @@ class Aftermath:
             self._patrol = outer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """The set-up is a part."""
-        with self._during(item, "set-up"):
+        with self._during("set-up"):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
         """The body is a part."""
-        with self._during(item, "body"):
+        with self._during("body"):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """The teardown is a part."""
-        with self._during(item, "teardown"):
+        with self._during("teardown"):
             return (yield)
 
-    def _during(self, item: pytest.Item, phase: Phase) -> contextlib.AbstractContextManager[None]:
-        if self._patrol is None or EXPERIMENT in item.stash:
+    def _during(self, phase: Phase) -> contextlib.AbstractContextManager[None]:
+        if self._patrol is None or isinstance(self._context.running.current, Experiment):
             return contextlib.nullcontext()
         return self._patrol.during(phase)

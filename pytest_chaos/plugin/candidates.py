@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ class Candidates:
         for target, points in self._of_project():
             if len(points) <= left:
                 left -= len(points)
-                found.append(Observed(target, points, self._note))
+                found.append(Observed(target, points, functools.partial(self._note, target.module)))
         return found
 
     def _of_project(self) -> list[tuple[Target, list[Point]]]:
@@ -57,10 +58,10 @@ class Candidates:
                     continue  # a module that cannot be looked into names no candidates
         return found
 
-    def _note(self, point: str, frame: FrameType | None, actor: str, call: Any) -> None:
+    def _note(self, module: str, point: str, frame: FrameType | None, actor: str, call: Any) -> None:
         caller = self._provenance.first_project_frame(frame)
         if caller is not None and not self._provenance.is_driver_call(frame):
-            self._calls.count(point, str(caller.f_globals.get("__name__", "")))
+            self._calls.count(point, module, str(caller.f_globals.get("__name__", "")))
 
 
 class CandidateCalls:
@@ -69,25 +70,29 @@ class CandidateCalls:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._callers: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
 
-    def count(self, point: str, caller: str) -> None:
+    def count(self, point: str, module: str, caller: str) -> None:
         """Count a call.
 
         Args:
             point: The injection point.
+            module: The module that it is in.
             caller: The module that makes it.
         """
         self._counts[point] += 1
         self._callers.setdefault(point, caller)
+        self._modules[point] = module
 
     def told(self) -> dict[str, Any]:
         """Return what a worker tells the controller, in plain values."""
-        return {"counts": dict(self._counts), "callers": self._callers}
+        return {"counts": dict(self._counts), "callers": self._callers, "modules": self._modules}
 
     def hear(self, told: dict[str, Any]) -> None:
         """Take what a worker says."""
         self._counts.update(told["counts"])
         self._callers.update(told["callers"])
+        self._modules.update(told["modules"])
 
     def lines(self, libraries: Sequence[str]) -> list[str]:
         """Return what to say where nothing was explored.
@@ -106,7 +111,7 @@ class CandidateCalls:
         # What another module calls is more of a dependency than what a module calls inside itself.
         ordered = sorted(
             self._counts,
-            key=lambda point: (self._callers[point] == point.partition(":")[0], -self._counts[point], point),
+            key=lambda point: (self._callers[point] == self._modules[point], -self._counts[point], point),
         )
         lines.append("calls that could fail, and the option to explore them:")
         lines += [

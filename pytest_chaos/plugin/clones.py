@@ -18,6 +18,7 @@ PROTOCOL: pytest.StashKey[Callable[[pytest.Item, pytest.Item | None], None]] = p
 """On a clone of an explored test: what runs it, in the protocol and inside every other plugin's hooks."""
 
 _OPENING = "[chaos: "
+_SEED = "seed="
 
 
 def clone_of(item: pytest.Item, label: str = "", *, is_silent: bool = False) -> pytest.Item:
@@ -36,6 +37,16 @@ def clone_of(item: pytest.Item, label: str = "", *, is_silent: bool = False) -> 
     twin.chaos_is_silent = is_silent
     result: pytest.Item = twin
     return result
+
+
+def seed_label(seed: int) -> str:
+    """Return the label of a run of a fault test with one of several seeds."""
+    return f"{_SEED}{seed}"
+
+
+def is_seed_label(label: str) -> bool:
+    """Tell whether a label, as it stands in an id, is that of a fault test's run with one of several seeds."""
+    return label.startswith(_SEED)
 
 
 def scenario_id(nodeid: str, label: str) -> str:

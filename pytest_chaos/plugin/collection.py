@@ -11,16 +11,18 @@ import pytest
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.plugin import fresh
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.exploring import Exploring
+from pytest_chaos.plugin.exploring import EXPLORING, Exploring
 from pytest_chaos.plugin.fault_test import SPECIFICATION, FaultTests
 from pytest_chaos.plugin.fresh_run import FreshRun
 from pytest_chaos.plugin.leaks import LEVEL, LeakHooks
 from pytest_chaos.plugin.ledger import Ledger
 from pytest_chaos.plugin.marker import leak_level_of, specification_of
-from pytest_chaos.plugin.one_test import EXPLORING
 from pytest_chaos.plugin.planning import Planner
 from pytest_chaos.plugin.selection import is_fault_test, shares_switch
 from pytest_chaos.scenario import Rule, check_all
+
+_LEAKS = "pytest-chaos leaks"
+_FAULT_TESTS = "pytest-chaos fault tests"
 
 
 class ChaosWarning(pytest.PytestWarning):
@@ -111,16 +113,19 @@ class Collected:
         """
         context = self._context
         plugins = context.config.pluginmanager
-        hooks: dict[str, object] = {}  # pytest asks the last one first
+        hooks: dict[str, object] = {}
         if self.are_judged_alone:
-            hooks["pytest-chaos leaks"] = LeakHooks(context)
+            hooks[_LEAKS] = LeakHooks(context)
         if any(SPECIFICATION in item.stash for item in self._items):
-            hooks["pytest-chaos fault tests"] = FaultTests(context)
+            hooks[_FAULT_TESTS] = FaultTests(context)
         if self._planner.plans or context.settings.runs > 1:
             hooks[EXPLORING] = Exploring(context, self._planner, ledger)
-        for name, plugin in hooks.items():
-            if not plugins.hasplugin(name):  # tests may be collected twice in a session
-                plugins.register(plugin, name)
+        # pytest asks the last one first: a fault test is judged by its own hooks alone.
+        for name in (_LEAKS, _FAULT_TESTS, EXPLORING):  # tests may be collected twice in a session
+            if plugins.hasplugin(name):
+                plugins.unregister(name=name)
+            if name in hooks:
+                plugins.register(hooks[name], name)
 
 
 def may_be_disturbed(item: pytest.Item) -> bool:

@@ -192,9 +192,10 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
 
     See :class:`pytest_chaos.Chaos`. Without ``--chaos`` tests that ask for it are skipped.
     """
-    session = request.config.stash.get(SESSION_KEY, None)
-    if session is not None:
-        return session.chaos_of(request.node)
+    if SESSION_KEY in request.config.stash:
+        from pytest_chaos.plugin.window import chaos_of
+
+        return chaos_of(request.node)
     from pytest_chaos.plugin.selection import is_fault_test
 
     if "chaos" not in request.node.fixturenames or is_fault_test(request.node):

@@ -20,24 +20,22 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
         asked: Ids of scenarios that were asked for.
         is_part: Whether only some scenarios of some tests were asked for.
     """
-    ledger, complaints = results.ledger, results.complaints
+    ledger = results.ledger
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     if session.exitstatus not in ended:
         return
     if ledger.late_errors:
-        complaints += sorted(ledger.late_errors)
+        results.complain(sorted(ledger.late_errors))
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif settings.plans:
         session.exitstatus = pytest.ExitCode.OK
     elif settings.only and not ledger.matched and not ledger.is_cut_short:
         globs = ", ".join(settings.only)
-        complaints.append(f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels")
+        results.complain([f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels"])
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif asked and not ledger.matched and session.exitstatus == pytest.ExitCode.OK:
-        complaints.append(
-            f"no scenario has the id {asked[0]!r}: give the targets or rules of the run in which it was, "
-            "or the line 'run again' of its failure"
-        )
+        what = f"no scenario has the id {asked[0]!r}: give the targets or rules of the run in which it was"
+        results.complain([f"{what}, or the line 'run again' of its failure"])
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif (
         session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -45,7 +43,7 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
         and _ran_whole(settings, results, session)
     ):
         silent = _silent_rules(settings, results)
-        complaints += silent
+        results.complain(silent)
         if silent and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

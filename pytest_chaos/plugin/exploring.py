@@ -17,6 +17,9 @@ from pytest_chaos.plugin.one_test import OneTest
 from pytest_chaos.plugin.options import SWEEP_BUDGET_S
 from pytest_chaos.plugin.planning import Planner, TestPlan
 
+EXPLORING = "pytest-chaos exploring"
+"""Name of the plugin whose hooks explore tests."""
+
 
 class Exploring:
     """The hooks.
@@ -69,8 +72,9 @@ class Exploring:
             item,
             plan,
             left_s=left_s,
-            polluted=self._ledger.polluted,
+            polluted=tuple(self._ledger.polluted),
             candidates=self._candidates,
+            is_run_by_another=lambda item, following: compat.is_run_by_another(item, following, self),
         )
         try:
             if plain is None:

@@ -9,7 +9,7 @@ from pytest_chaos.explorer import is_random, seeds_of
 from pytest_chaos.guard import LATE, QUIET_S, Limits
 from pytest_chaos.plan import PlannedRule, RunPlan
 from pytest_chaos.plugin import compat, telling
-from pytest_chaos.plugin.clones import clone_of, split_id
+from pytest_chaos.plugin.clones import clone_of, seed_label, split_id
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.marker import Specification
@@ -49,7 +49,7 @@ class FaultTests:
         """Run a fault test in which chance decides with several seeds, each as a test of its own."""
         settings = self._context.settings
         seeds = list(seeds_of(settings.seed, settings.runs))
-        clones = [clone_of(item, f"seed={seed}") for seed in seeds]
+        clones = [clone_of(item, seed_label(seed)) for seed in seeds]
         compat.cancel_timer(item)
         for seed, clone, following in zip(seeds, clones, [*clones[1:], nextitem], strict=True):
             clone.stash[SPECIFICATION] = found
@@ -64,7 +64,9 @@ class FaultTests:
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None, found: Specification) -> None:
         experiment = Experiment(self._context.laboratory, self._plan(item, found))
 
-        def tell(run: OneRun) -> None:
+        run = OneRun(self._context, item, experiment)
+
+        def tell() -> None:
             seen, judgement = run.seen, run.judgement
             if seen is None or judgement is None or experiment.is_plain:
                 return
@@ -79,7 +81,7 @@ class FaultTests:
             record = record_of(seen, judgement, self._context.again.test(item, seen))
             telling.put_verdict(item, run.reports, record, is_authors=not is_ours)
 
-        OneRun(self._context, item, experiment).whole(nextitem, tell)
+        run.run_and_report(nextitem, tell)
 
     def _plan(self, item: pytest.Item, found: Specification) -> RunPlan:
         settings = self._context.settings

@@ -30,7 +30,7 @@ class LeakHooks:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._is_others = False
-        self._attempt: OneRun | None = None
+        self._attempt: OneRun[Watch] | None = None
         self._end_of_attempt = ExitStack()
         self._told: list[pytest.TestReport] = []
 
@@ -51,7 +51,7 @@ class LeakHooks:
             self._is_others = False
             self._told.clear()
             self._end()
-        self._new_run(item).whole(nextitem)
+        self._new_run(item).run_and_report(nextitem)
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -70,7 +70,7 @@ class LeakHooks:
         """An attempt of another plugin's ends."""
         report = yield
         if self._is_others and self._attempt is not None:
-            self._attempt.reports.append(report)
+            self._attempt.add(report)
             if call.when == "teardown":
                 compat.forget_arguments(item)
                 self._attempt.judge(self._told)
@@ -82,7 +82,7 @@ class LeakHooks:
         if self._is_others:
             self._told.append(report)
 
-    def _new_run(self, item: pytest.Item) -> OneRun:
+    def _new_run(self, item: pytest.Item) -> OneRun[Watch]:
         context = self._context
         watch = Watch(context.laboratory, compat.plain_id(item), item.stash[LEVEL], context.settings.seed)
         return OneRun(context, item, watch)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
 
 import pytest
 
 from pytest_chaos.ending import leaves
-from pytest_chaos.experiment import Experiment, Watch
+from pytest_chaos.experiment import Experiment
 from pytest_chaos.guard import WaitEnded
 from pytest_chaos.observation import Observation
 from pytest_chaos.plugin import compat, telling
@@ -22,8 +23,10 @@ from pytest_chaos.plugin.running import Subject
 from pytest_chaos.report.record import record_of
 from pytest_chaos.verdict import Judgement
 
+S = TypeVar("S", bound=Subject)
 
-class OneRun:
+
+class OneRun(Generic[S]):
     """One run of one item, and what came of it.
 
     Args:
@@ -33,6 +36,7 @@ class OneRun:
         forgets_errors: Whether what the errors keep alive with which its parts end is let go before it is judged.
 
     Attributes:
+        subject: What is judged in it.
         reports: pytest's reports, not logged yet.
         seen: What was seen; ``None`` where the test itself is not judged, because it was skipped or not reached.
         judgement: What was said of it.
@@ -44,10 +48,11 @@ class OneRun:
         self,
         context: Context,
         item: pytest.Item,
-        subject: Subject,
+        subject: S,
         *,
         forgets_errors: bool = False,
     ) -> None:
+        self.subject = subject
         self.reports: list[pytest.TestReport] = []
         self.seen: Observation | None = None
         self.judgement: Judgement | None = None
@@ -56,7 +61,6 @@ class OneRun:
         self._errors: list[BaseException] = []
         self._context = context
         self._item = item
-        self._subject = subject
         self._forgets_errors = forgets_errors
 
     @property
@@ -65,7 +69,7 @@ class OneRun:
         report = telling.body_of(self.reports)
         return None if report is None or report.skipped else report
 
-    def go(self, protocol: Callable[[], list[pytest.TestReport]]) -> None:
+    def run(self, protocol: Callable[[], list[pytest.TestReport]]) -> None:
         """Take the item through its phases, and judge; inside :meth:`begun`.
 
         Args:
@@ -80,7 +84,7 @@ class OneRun:
         """Be the run that is going on, from the baseline to the judgement."""
         self._item.stash[RUN] = self
         try:
-            with self._context.running.begun(self._item, self._subject):
+            with self._context.running.begun(self._item, self.subject):
                 yield
         finally:
             del self._item.stash[RUN]
@@ -97,8 +101,12 @@ class OneRun:
             return
         if all(isinstance(one, WaitEnded) for one in leaves(error)):
             self.was_ended = True
-        elif isinstance(self._subject, Experiment):
-            self._subject.teardown_ended_with(error)
+        else:
+            self.subject.teardown_ended_with(error)
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take in a report of a run that somebody else takes through its phases."""
+        self.reports.append(report)
 
     def judge(self, told: list[pytest.TestReport] | None = None) -> None:
         """Judge the run, once its teardown is over; what it leaves where no fault acted is told at once.
@@ -106,12 +114,12 @@ class OneRun:
         Args:
             told: Reports to which nothing can be added any more.
         """
-        context, reports, subject = self._context, self.reports, self._subject
+        context, reports, subject = self._context, self.reports, self.subject
         # A test that was skipped has no result of its own; what a wider fixture leaves is told wherever that ends.
         body = telling.body_of(reports)
         ran = not telling.is_skipped(reports) and (body is not None or not subject.needs_body)
-        if isinstance(subject, Watch) and body is not None:
-            subject.took(body.duration)  # it sees no body, and so no time of its own
+        if body is not None:
+            subject.body_took(body.duration)
         seen, judgement = subject.conclude(with_tests=ran)
         if context.running.saw(seen):
             look_after_others(context)
@@ -123,7 +131,7 @@ class OneRun:
             record = record_of(seen, judgement, context.again.test(self._item, seen))
             telling.put_what_was_left(self._item, reports, record, told or [])
 
-    def whole(self, nextitem: pytest.Item | None, tell: Callable[[OneRun], None] = lambda run: None) -> None:
+    def run_and_report(self, nextitem: pytest.Item | None, tell: Callable[[], None] = lambda: None) -> None:
         """Run the item as pytest does, judge it, and report once that is done.
 
         The report of the body has to wait for the teardown: only then is it known what the test leaves behind.
@@ -135,12 +143,18 @@ class OneRun:
         item = self._item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         with self.begun():
-            self.go(lambda: compat.runtestprotocol(item, nextitem=nextitem, log=False))
-            tell(self)
+            self.run(lambda: compat.runtestprotocol(item, nextitem=nextitem, log=False))
+            tell()
         for report in self.reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-RUN: pytest.StashKey[OneRun] = pytest.StashKey()
+RUN: pytest.StashKey[OneRun[Any]] = pytest.StashKey()
 """On an item: the run that is going on."""
+
+
+def experiment_of(item: pytest.Item) -> Experiment | None:
+    """Return the experiment of the run that is going on, or ``None`` where nothing disturbs or watches the item."""
+    run = item.stash.get(RUN, None)
+    return run.subject if run is not None and isinstance(run.subject, Experiment) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
@@ -15,7 +16,7 @@ from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
 from pytest_chaos.oracles.exercised import Unstable
-from pytest_chaos.oracles.recovery import COSTS, Polluted, Trouble, recovery_trouble
+from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan
 from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.candidates import Candidates
@@ -28,9 +29,6 @@ from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.plugin.planning import RECOVERY, Planner, TestPlan
 from pytest_chaos.report.record import record_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
-
-EXPLORING = "pytest-chaos exploring"
-"""Name of the plugin whose hooks explore tests."""
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
@@ -56,6 +54,8 @@ class OneTest:
         left_s: For how long it may be explored, in seconds; ``None`` sets no end.
         polluted: Tests whose scenarios this process has not recovered from.
         candidates: Has calls of plain runs counted that could be named as targets, if somebody wants to know.
+        is_run_by_another: Lets other plugins run an item in a way of their own, given the one that follows, and tells
+            whether one did.
 
     Attributes:
         explored: What has come of it so far.
@@ -69,8 +69,9 @@ class OneTest:
         plan: TestPlan,
         *,
         left_s: float | None = None,
-        polluted: list[str] | None = None,
+        polluted: Sequence[str] = (),
         candidates: Candidates | None = None,
+        is_run_by_another: Callable[[pytest.Item, pytest.Item | None], bool] = lambda item, nextitem: False,
     ) -> None:
         self.explored = Explored()
         self._context = context
@@ -79,8 +80,9 @@ class OneTest:
         self._item = item
         self._plan = plan
         self._left_s = left_s
-        self._polluted = polluted or []
+        self._polluted = polluted
         self._candidates = candidates
+        self._is_run_by_another = is_run_by_another
         self._plain: Plain | None = None
         self._recovery = clone_of(item, RECOVERY)
         self._test = compat.plain_id(item)
@@ -96,11 +98,11 @@ class OneTest:
     def explore(self, nextitem: pytest.Item | None) -> None:
         """Run the test plainly; if it passed, run it under each scenario, and once more without."""
         clone = clone_of(self._item)
-        experiment, run = self._new_run(clone, None, "session")
-        after = Following(lambda: self._decide(experiment, run, nextitem))
-        self._run(clone, after, run, experiment)  # type: ignore[arg-type]  # it stands for the item that follows
-        if run.seen is not None and experiment.trace is not None:
-            self._plain = Plain.of(run.seen, experiment.trace)
+        run = self._new_run(clone, None, "session")
+        after = Following(lambda: self._decide(run, nextitem))
+        self._run(clone, after, run)  # type: ignore[arg-type]  # it stands for the item that follows
+        if run.seen is not None and run.subject.trace is not None:
+            self._plain = Plain.of(run.seen, run.subject.trace)
         self._say_polluted(run)
         if run.reports:  # else a plugin that runs tests again has told of it
             self._log(clone, run)
@@ -120,10 +122,10 @@ class OneTest:
 
     def search(self, scenarios: list[Scenario]) -> Answer:
         """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
-        experiment, run = self._run_silently(None, "session")
-        if run.seen is None or experiment.trace is None or not run.passed:
+        run = self._run_silently(None, "session")
+        if run.seen is None or run.subject.trace is None or not run.passed:
             return Answer("fails", None)
-        self._plain = Plain.of(run.seen, experiment.trace)
+        self._plain = Plain.of(run.seen, run.subject.trace)
         if any(self._trouble_of_a_run() for _ in range(_LOOKS)):
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
@@ -132,19 +134,19 @@ class OneTest:
                 return Answer("passes", number)
         return Answer("passes", None)
 
-    def _decide(self, experiment: Experiment, run: OneRun, nextitem: pytest.Item | None) -> pytest.Item | None:
+    def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
         """Return what follows the plain run, at its teardown: the first scenario, or the next test."""
-        trace = experiment.trace
+        trace = run.subject.trace
         if not run.passed or trace is None or self._is_stopping():
             return nextitem
-        self._seconds_of_plain = experiment.duration_s
-        plain = Plain(Steady(trace.counts(), duration_s=experiment.duration_s), trace)
+        self._seconds_of_plain = run.subject.duration_s
+        plain = Plain(Steady(trace.counts(), duration_s=run.subject.duration_s), trace)
         if self._settings.scope == "suite" and not self._settings.plans:
             self._is_deferred = True
             return nextitem
         return self._recovery if self._begin(plain) else nextitem
 
-    def _say_polluted(self, run: OneRun) -> None:
+    def _say_polluted(self, run: OneRun[Experiment]) -> None:
         """Say of a plain run that fails that faults on an earlier test may be the reason."""
         body = next((report for report in run.reports if report.failed), None)
         if body is not None and self._polluted:
@@ -222,8 +224,8 @@ class OneTest:
         clone = clone_of(self._item, scenario.label)
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         self._ran.append(scenario)
-        experiment, run = self._new_run(clone, scenario, "explored")
-        self._run(clone, self._recovery, run, experiment)
+        run = self._new_run(clone, scenario, "explored")
+        self._run(clone, self._recovery, run)
         seen, judgement = run.seen, run.judgement
         is_fit = True
         try:
@@ -234,8 +236,8 @@ class OneTest:
                     is_fit = self._probe()
                     if self._answer is not None:
                         judgement = self._blamed(scenario, judgement, self._answer)
-                assert experiment.trace is not None, "its calls were watched"
-                explorer.saw(scenario, Outcome.of(seen, judgement, experiment.trace))
+                assert run.subject.trace is not None, "its calls were watched"
+                explorer.saw(scenario, Outcome.of(seen, judgement, run.subject.trace))
         finally:  # Ctrl-C may come while it is confirmed, and what was found is told all the same
             if seen is not None and judgement is not None:
                 self._tell(clone, run, seen, judgement, scenario)
@@ -246,7 +248,7 @@ class OneTest:
         """Run a scenario that fails once more; what does not come again is unstable."""
         if judgement.verdict is Verdict.LEAKED and judgement.evidence[0].kind in _LASTING:
             return judgement
-        _, again = self._run_silently(scenario, "explored", seen)
+        again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
             return judgement
@@ -265,10 +267,10 @@ class OneTest:
         pause = _FIRST_PAUSE_S
         while True:
             trouble = self._trouble_of_a_run()
-            if isinstance(trouble, Trouble) and trouble.kind in COSTS:
+            if trouble in COSTS:
                 # How often a socket is read, say, varies by itself: what is not so twice is no trouble.
                 again = self._trouble_of_a_run()
-                trouble = again if isinstance(again, Trouble) and again.kind == trouble.kind else None
+                trouble = again if again == trouble else None
             if trouble is None:
                 return False
             if time.monotonic() + pause > deadline:
@@ -276,10 +278,13 @@ class OneTest:
             time.sleep(pause)  # what the user allows the system for its recovery
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    def _trouble_of_a_run(self) -> Trouble | Literal["the set-up fails"] | None:
-        _, run = self._run_silently(None, "recovery")
+    def _trouble_of_a_run(self) -> TroubleKind | Literal["set-up"] | None:
+        run = self._run_silently(None, "recovery")
         self.explored.tally.checks["probe"] += 1
-        return recovery_trouble(run.seen) if run.seen is not None else "the set-up fails"
+        if run.seen is None:
+            return "set-up"
+        trouble = recovery_trouble(run.seen)
+        return None if trouble is None else trouble.kind
 
     def _ask_fresh(self) -> Answer:
         self.explored.tally.checks["fresh process"] += 1
@@ -307,8 +312,8 @@ class OneTest:
         if self._plan.mark.recovery_within_s and self._answer is None:
             self._has_trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
-        experiment, run = self._new_run(clone, None, "recovery")
-        self._run(clone, nextitem, run, experiment)
+        run = self._new_run(clone, None, "recovery")
+        self._run(clone, nextitem, run)
         seen, judgement = run.seen, run.judgement
         if seen is not None and judgement is not None:
             trouble = recovery_trouble(seen)
@@ -374,35 +379,33 @@ class OneTest:
 
     def _new_run(
         self, clone: pytest.Item, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
-    ) -> tuple[Experiment, OneRun]:
+    ) -> OneRun[Experiment]:
         experiment = Experiment(self._context.laboratory, self._plan_of(scenario, kind, first))
         # The plain run has passed, and keeps nothing either.
-        return experiment, OneRun(self._context, clone, experiment, forgets_errors=kind != "session")
+        return OneRun(self._context, clone, experiment, forgets_errors=kind != "session")
 
     def _run(
         self,
         clone: pytest.Item,
         nextitem: pytest.Item | None,
-        run: OneRun,
-        experiment: Experiment,
+        run: OneRun[Experiment],
         *,
         is_silent: bool = False,
     ) -> None:
         """Run a clone through the protocol, so that every other plugin's hooks see it."""
-        is_plain = experiment.plan.kind == "session"
+        is_plain = run.subject.plan.kind == "session"
 
         def in_protocol(item: pytest.Item, following: pytest.Item | None) -> None:
             def phases() -> list[pytest.TestReport]:
                 # A plugin that runs tests again does so with the plain run, and tells of it itself.
-                ours = item.config.pluginmanager.get_plugin(EXPLORING)
-                if is_plain and compat.is_run_by_another(item, following, ours):
+                if is_plain and self._is_run_by_another(item, following):
                     return []
                 if is_plain and not is_silent:
                     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
                 return compat.runtestprotocol(item, nextitem=following, log=False)
 
             with run.begun(), compat.same_examples(item, None if is_plain else _MOST_EXAMPLES):
-                run.go(phases)
+                run.run(phases)
 
         clone.stash[PROTOCOL] = in_protocol
         try:
@@ -412,12 +415,12 @@ class OneTest:
 
     def _run_silently(
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
-    ) -> tuple[Experiment, OneRun]:
+    ) -> OneRun[Experiment]:
         """Run a clone of which nobody is told."""
         clone = clone_of(self._item, "probe", is_silent=True)
-        experiment, run = self._new_run(clone, scenario, kind, first)
-        self._run(clone, self._recovery, run, experiment, is_silent=True)
-        return experiment, run
+        run = self._new_run(clone, scenario, kind, first)
+        self._run(clone, self._recovery, run, is_silent=True)
+        return run
 
     def _run_plainly(self, clone: pytest.Item, nextitem: pytest.Item | None) -> None:
         with compat.in_place(clone.session, clone):
@@ -425,7 +428,7 @@ class OneTest:
 
     # --- reports
 
-    def _log(self, clone: pytest.Item, run: OneRun) -> None:
+    def _log(self, clone: pytest.Item, run: OneRun[Experiment]) -> None:
         with compat.in_place(clone.session, clone):
             for report in run.reports:
                 clone.ihook.pytest_runtest_logreport(report=report)
@@ -436,7 +439,7 @@ class OneTest:
     def _tell(
         self,
         clone: pytest.Item,
-        run: OneRun,
+        run: OneRun[Experiment],
         seen: Observation,
         judgement: Judgement,
         scenario: Scenario | None,

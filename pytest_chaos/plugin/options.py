@@ -150,9 +150,10 @@ def read_settings(config: pytest.Config) -> Settings:
             errors.append(error)
             return None
 
+    seed = collect(_seed, config) or 0
     budget_s, budget_given = collect(_hang_budget, config) or (BUDGET_S, "")
     settings = Settings(
-        collect(_seed, config) or 0,
+        seed,
         budget_s,
         budget_given,
         leaks=collect(checked_leaks, config.getini("chaos_leaks") or "off", "ini chaos_leaks") or "off",
@@ -194,6 +195,8 @@ def _with_exploration(config: pytest.Config, settings: Settings, collect: Any) -
         changes["faults"] = [
             fault for text in texts if (fault := collect(read_fault, text, "--chaos-fault")) is not None
         ]
+    changes["runs"] = collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1
+    changes["most"] = collect(_count, config.getoption("chaos_max"), "--chaos-max", None)
     if (budget := config.getoption("chaos_budget")) is not None:
         changes["budget_s"] = collect(checked_duration, budget, "--chaos-budget")
     scope = config.getoption("chaos_scope")
@@ -202,11 +205,9 @@ def _with_exploration(config: pytest.Config, settings: Settings, collect: Any) -
     replays = [collect(read_replay, text, "--chaos-replay") for text in config.getoption("chaos_replay")]
     return replace(
         settings,
-        runs=collect(_count, config.getoption("chaos_runs"), "--chaos-runs", 1) or 1,
         swarm=config.getoption("chaos_swarm"),
         only=tuple(config.getoption("chaos_only")),
         plans=config.getoption("chaos_plan"),
-        most=collect(_count, config.getoption("chaos_max"), "--chaos-max", None),
         scope=scope,
         replay=[found for found in replays if found],
         **changes,

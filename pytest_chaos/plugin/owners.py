@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.experiment import Experiment
 from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.plugin.running import Running
 from pytest_chaos.resources.births import NOBODY, Owner
@@ -62,7 +61,7 @@ class Owners:
             if self._wider is not None:
                 self._wider.begins(fixturedef, owner)
         try:
-            with current.injector.suspended() if isinstance(current, Experiment) else contextlib.nullcontext():
+            with current.suspended() if current is not None else contextlib.nullcontext():
                 return (yield)
         finally:
             census.work_for(before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_chaos.plugin import compat
-from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.clones import is_seed_label, split_id
 
 
 class Progress:
@@ -33,7 +33,7 @@ class Progress:
             return
         self._counted.add(nodeid)
         # The first of several seeds stands where the test itself was counted.
-        is_first = label.startswith("seed=") and plain not in self._repeated
+        is_first = is_seed_label(label) and plain not in self._repeated
         if is_first:
             self._repeated.add(plain)
         session = self._config.pluginmanager.get_plugin("session")

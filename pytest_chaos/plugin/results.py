@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from pytest_chaos.plugin.ledger import Ledger
@@ -31,6 +33,10 @@ class Results:
         self.deselected = 0
         self.complaints: list[str] = []
         self.usage_errors: list[str] = []
+
+    def complain(self, lines: Iterable[str]) -> None:
+        """Add to what is said at the end."""
+        self.complaints.extend(lines)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that not every test is run."""

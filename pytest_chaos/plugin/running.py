@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pytest
 
 from pytest_chaos.contract import LeakLevel
-from pytest_chaos.experiment import Experiment, Inventory
+from pytest_chaos.experiment import Inventory
 from pytest_chaos.observation import Observation
 from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.resources.births import Births
 from pytest_chaos.verdict import Judgement
 
-EXPERIMENT: pytest.StashKey[Experiment] = pytest.StashKey()
-"""On an item, while it runs disturbed or is watched: the experiment of the run that is going on."""
-
 
 class Subject(Protocol):
     """What is judged in one run: an experiment, or, where nothing disturbs the run, only what it leaves behind."""
 
-    inventory: Inventory
+    @property
+    def inventory(self) -> Inventory:
+        """What is there before the test, and what is left of it."""
 
     @property
     def leaks(self) -> LeakLevel:
@@ -39,6 +39,21 @@ class Subject(Protocol):
 
     def begin(self) -> None:
         """Look at what is alive before the test sets anything up."""
+
+    def looked_after(self) -> AbstractContextManager[None]:
+        """The whole run: its parts are ended if they never end."""
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """A while in which no fault acts."""
+
+    def interrupted(self, name: str, error: BaseException) -> list[str]:
+        """Return what to say of a run that the user has interrupted, line by line."""
+
+    def body_took(self, seconds: float) -> None:
+        """Say how long pytest says that the body took."""
+
+    def teardown_ended_with(self, error: BaseException) -> None:
+        """Say what came out of the teardown."""
 
     def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge."""
@@ -73,29 +88,14 @@ class Running:
         self.current = subject
         try:
             subject.begin()
-            if isinstance(subject, Experiment):
-                with self._disturbing(item, subject):
-                    yield
-            else:
+            with subject.looked_after():
                 yield
+        except KeyboardInterrupt as error:
+            self.interrupted = subject.interrupted(item.nodeid, error)
+            raise
         finally:
             subject.close()
             self.current = None
-
-    @contextlib.contextmanager
-    def _disturbing(self, item: pytest.Item, experiment: Experiment) -> Iterator[None]:
-        item.stash[EXPERIMENT] = experiment
-        try:
-            with experiment.looked_after():
-                yield
-        except KeyboardInterrupt as error:
-            self.interrupted = [f"interrupted in {item.nodeid}"]
-            # It asks objects of the system's, and Ctrl-C ends the run all the same.
-            with contextlib.suppress(Exception):
-                self.interrupted += experiment.standing(error)
-            raise
-        finally:
-            del item.stash[EXPERIMENT]
 
     def saw(self, seen: Observation) -> bool:
         """Note a run that is over, and tell whether a fault acted in it for the first time in this process."""

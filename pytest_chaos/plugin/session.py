@@ -11,7 +11,6 @@ import pytest
 
 from pytest_chaos import compat as python
 from pytest_chaos.answers import watched_answers
-from pytest_chaos.control import Chaos
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Laboratory
 from pytest_chaos.guard import Guard
@@ -21,7 +20,7 @@ from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, summary, xdist
 from pytest_chaos.plugin.again import Again
-from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.clones import is_seed_label, split_id
 from pytest_chaos.plugin.collection import Collected, answer_question, may_be_disturbed
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.options import Settings, read_settings
@@ -30,7 +29,7 @@ from pytest_chaos.plugin.planning import RECOVERY, Planner
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.plugin.running import Running
-from pytest_chaos.plugin.window import Window, chaos_of
+from pytest_chaos.plugin.window import Window
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
@@ -45,7 +44,9 @@ def start(config: pytest.Config) -> ChaosSession:
     """
     _refuse_unsupported(config)
     settings = read_settings(config)
-    provenance = Provenance(config.rootpath, packages=config.getini("chaos_packages"))
+    provenance = Provenance(
+        config.rootpath, packages=config.getini("chaos_packages"), plugin_files=_plugin_files(config)
+    )
     laboratory = Laboratory(
         provenance, Census(provenance), Armory(), filters=Filters(settings.filters), guard=Guard(bystanders())
     )
@@ -131,23 +132,13 @@ class ChaosSession:
         self._judges_leaks = False
         self._exit_code: int | None = None
 
-    def chaos_of(self, item: pytest.Item) -> Chaos:
-        """Return the object of the ``chaos`` fixture.
-
-        Raises:
-            MisuseError: The test is never disturbed, or asked for the fixture too late to be judged.
-        """
-        return chaos_of(item)
-
     # --- its start
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
         labels = {one: split_id(one)[1] for one in self._config.args}
-        self._asked = [
-            one for one, label in labels.items() if label and label != RECOVERY and not label.startswith("seed=")
-        ]
+        self._asked = [one for one, label in labels.items() if label and label != RECOVERY and not is_seed_label(label)]
         self._wanted = wanted_scenarios(self._config)
 
     def pytest_report_header(self) -> list[str]:
@@ -193,7 +184,7 @@ class ChaosSession:
             return
         collected = Collected(context, planner, session.items, errors)
         collected.read(self._wanted)
-        self._results.complaints.extend(planner.complaints)
+        self._results.complain(planner.complaints)
         if collected.errors:
             # One wrong marker on a parametrised test is one error.
             xdist.refuse(session, sorted(set(map(str, collected.errors))))
@@ -206,10 +197,8 @@ class ChaosSession:
     def _new_context(self, items: list[pytest.Item]) -> Context:
         """Return what all rooms share, now that every plugin and test is known."""
         config = self._config
-        modules = [sys.modules.get(getattr(plugin, "__name__", "")) for plugin in config.pluginmanager.get_plugins()]
-        files = [getattr(module, "__file__", None) for module in modules if module is not None]
         self._laboratory.provenance.learn(
-            test_files={str(item.path) for item in items}, plugin_files=[name for name in files if name]
+            test_files={str(item.path) for item in items}, plugin_files=_plugin_files(config)
         )
         laboratory = replace(
             self._laboratory,
@@ -271,6 +260,13 @@ class ChaosSession:
         laboratory.armory.tidy()
         laboratory.guard.close()
         laboratory.census.close()
+
+
+def _plugin_files(config: pytest.Config) -> list[str]:
+    """Return the files of the plugins that are there now."""
+    modules = [sys.modules.get(getattr(plugin, "__name__", "")) for plugin in config.pluginmanager.get_plugins()]
+    files = [getattr(module, "__file__", None) for module in modules if module is not None]
+    return [name for name in files if name]
 
 
 def _flat(lists: list[Any]) -> list[Any]:

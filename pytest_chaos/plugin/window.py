@@ -15,8 +15,8 @@ from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.guard import Guard
 from pytest_chaos.plugin import compat
-from pytest_chaos.plugin.one_run import RUN
-from pytest_chaos.plugin.running import EXPERIMENT, Running
+from pytest_chaos.plugin.one_run import RUN, experiment_of
+from pytest_chaos.plugin.running import Running
 
 
 class Window:
@@ -34,7 +34,7 @@ class Window:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Put what is planned in place once the fixtures are set up; an unknown attribute is an error of the set-up."""
-        experiment = item.stash.get(EXPERIMENT, None)
+        experiment = experiment_of(item)
         if experiment is None:
             return (yield)
         with experiment.during("set-up"):
@@ -50,7 +50,7 @@ class Window:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Faults act in the body, and in nothing around it."""
         __tracebackhide__ = True
-        experiment = pyfuncitem.stash.get(EXPERIMENT, None)
+        experiment = experiment_of(pyfuncitem)
         if experiment is None:
             return (yield)
         with _body(pyfuncitem, experiment):
@@ -61,7 +61,7 @@ class Window:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """The body of a ``TestCase``, whose setUp and tearDown run inside the call."""
-        experiment = item.stash.get(EXPERIMENT, None)
+        experiment = experiment_of(item)
         case = compat.unittest_case(item)
         if experiment is None or case is None:
             return (yield)
@@ -80,7 +80,7 @@ class Window:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """What a fault has left may keep a fixture's teardown waiting."""
-        experiment = item.stash.get(EXPERIMENT, None)
+        experiment = experiment_of(item)
         with contextlib.nullcontext() if experiment is None else experiment.during("teardown"):
             return (yield)
 
@@ -102,7 +102,7 @@ class Window:
         run = item.stash.get(RUN, None)
         if run is not None:
             run.ended_a_part(report, error)
-        experiment = item.stash.get(EXPERIMENT, None)
+        experiment = experiment_of(item)
         if experiment is not None and experiment.injector.is_open and report.failed and error is not None:
             # A subtest, reported while the body runs; like the body's own failure, a clone's is an observation.
             if experiment.failure is None:
@@ -118,7 +118,7 @@ def chaos_of(item: pytest.Item) -> Chaos:
     Raises:
         MisuseError: The test is never disturbed, or asked for the fixture too late to be judged.
     """
-    experiment = item.stash.get(EXPERIMENT, None)
+    experiment = experiment_of(item)
     if experiment is None and item.get_closest_marker("no_chaos") is not None:
         raise MisuseError("this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away")
     if experiment is None or experiment.plan.kind != "fault":

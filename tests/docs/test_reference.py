@@ -412,6 +412,15 @@ def test_shown_files_exist():
             assert (path.parent / name).is_file(), f"{path.name}: {name}"
 
 
+def test_every_room_of_the_plugin_is_in_the_table_of_the_architecture():
+    text = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section(text, "## The plugin"), re.MULTILINE)
+    told = [name.strip("`") for row in rows for name in row.split(", ")]
+    rooms = Path(pytest_chaos.__file__).parent / "plugin"
+
+    assert sorted(told) == sorted(path.stem for path in rooms.glob("*.py") if path.stem != "__init__")
+
+
 WALKS = re.findall(
     r"^(.+ to (?:its firing|the report|its verdict)):\n\n((?:\d+\. .+\n)+)",
     (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8"),

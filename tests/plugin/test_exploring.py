@@ -763,3 +763,23 @@ def test_a_module_that_is_imported_in_the_body_is_swept_too(shop):
     done = shop.run("--chaos-target=till:*", LATE)
 
     assert "test_it[chaos: till:fee raise TimeoutError all]" in done.scenarios
+
+
+def test_tests_that_are_collected_twice_are_explored(shop):
+    shop.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_collection(session):
+            result = yield
+            session.perform_collect()
+            return result
+        """,
+    )
+    shop.write("test_it.py", "import shop\n\ndef test_it(): shop.checkout()\n")
+
+    done = shop.run(*SWEEP, "test_it.py", "-v")
+
+    assert "test_it[chaos: recovery]" in done.text

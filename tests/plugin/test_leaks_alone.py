@@ -241,6 +241,26 @@ def test_marker_and_fault_are_no_contradiction(shop):
     assert "leaks without a fault: 2 tests judged; 2 failing" in done.lines
 
 
+def test_a_fault_test_is_judged_for_leaks_once_and_by_its_contract(shop):
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+        from pytest_chaos import Null
+
+        @pytest.mark.chaos_contract(leaks="off")
+        @pytest.mark.chaos("shop:poll", Null)
+        def test_disturbed():
+            shop.poll()
+            shop.go_on.clear()
+            shop.threading.Thread(target=shop.go_on.wait).start()
+        """,
+    )
+    done = shop.run("-o", "chaos_leaks=on")
+
+    assert {"passed": 1} == done.outcomes
+
+
 @pytest.mark.parametrize(
     ("mark", "words"),
     [

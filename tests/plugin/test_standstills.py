@@ -454,3 +454,24 @@ def test_nobody_is_ended_at_the_prompt_of_a_debugger(inner):
     done = inner.run()
 
     assert done.verdicts == {"test_it": "resilient"}
+
+
+def test_runs_of_one_fault_test_with_several_seeds_are_looked_after_after_a_fault(inner):
+    """They run inside of the protocol of their test, which is looked after too."""
+    inner.write("shop.py", "def pay(): return 1\n")
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.mark.chaos("shop:pay = null")
+        def test_first(): shop.pay()
+
+        @pytest.mark.chaos("shop:pay = 50%null")
+        def test_second():
+            for _ in range(20): shop.pay()
+        """,
+    )
+    done = inner.run("--chaos-runs=3")
+
+    assert {"passed": 4} == done.outcomes
