@@ -866,7 +866,7 @@ def test_inner_injection_gives_way_when_it_is_lifted(shop: Any, lab: Any) -> Non
 
 def test_rule_armed_below_gives_way(shop: Any, lab: Any) -> None:
     experiment = lab.experiment("shop:pay = return('above')")
-    experiment.arm(rule("shop:pay", Return("below")), below=True)
+    experiment.injector.arm(rule("shop:pay", Return("below")), below=True)
     with experiment.body():
         assert "above" == shop.pay()
     experiment.close()
