@@ -298,7 +298,7 @@ def test_a_glob_does_not_mean_a_mock_of_what_its_module_imported(lab, bank):
 def test_rules_act_in_the_order_of_their_arming_though_they_move_to_a_double(lab, bank):
     experiment = lab.experiment("bank:rate = raise(OSError)")
     experiment.arm(parse("bank:rate = raise(KeyError)")[0])
-    experiment.arm(parse("bank:rate = raise(ValueError)")[0], below=True)
+    experiment.injector.arm(parse("bank:rate = raise(ValueError)")[0], below=True)
     with mock.patch("bank.rate"), experiment.body(), pytest.raises(KeyError, match="injected"):
         bank.rate()
     experiment.close()
