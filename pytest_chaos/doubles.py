@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from dataclasses import dataclass
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_chaos.provenance import Provenance
@@ -88,4 +88,6 @@ def _code_of(raw: Any) -> CodeType | None:
 
 def _file_of_module(name: str | None) -> str:
     module = sys.modules.get(name or "")
+    if type(module) is ModuleType:
+        return module.__dict__.get("__file__") or ""  # as below, for most
     return inspect.getattr_static(module, "__file__", None) or "" if module is not None else ""

@@ -11,14 +11,13 @@ import functools
 import importlib
 import importlib.util
 import inspect
-import operator
 import pkgutil
 import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pytest_chaos import compat, immutable
@@ -572,6 +571,15 @@ def _point_of_object(target: Target) -> Point:
     return Point(target.text, obj, function.__name__, obj, False, kind)
 
 
+def is_at_home(point: Point) -> bool:
+    """Tell at once that what stands at a point belongs there; of thousands nearly all does."""
+    home = point.module
+    if point.kind == "constructor":
+        return bool(point.owner.__module__ == home)
+    function = function_behind(point.raw)
+    return function is not None and function.__globals__ is getattr(sys.modules.get(home), "__dict__", None)
+
+
 def function_behind(raw: Any) -> types.FunctionType | None:
     """Return the Python function whose code runs when an attribute is called, or ``None`` if it has none of its own."""
     if type(raw) is types.FunctionType:
@@ -712,24 +720,13 @@ def _points_of_glob(target: Target) -> list[Point]:
 
 
 class Globs:
-    """The points of globs, kept for as long as nothing else stands in the names of their modules and classes.
+    """The points of globs, known for as long as nothing else stands in the names of their modules and classes.
 
     A test that is run again and again arms the same glob each time, and nearly always it stands for the same points.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Target, _KeptGlob] = {}
-
-    def keep(self, target: Target) -> list[Point]:
-        """Return what :func:`resolve` returns, and keep it; what a fixture puts in a name would be kept alive too.
-
-        Raises:
-            TargetError: As :func:`resolve` does.
-        """
-        points = resolve(target)
-        if target.is_glob:
-            self._kept[target] = _KeptGlob(target.module, points)
-        return list(points)
+        self._known: dict[Target, _Known] = {}
 
     def points(self, target: Target) -> list[Point]:
         """Return what :func:`resolve` returns.
@@ -737,32 +734,50 @@ class Globs:
         Raises:
             TargetError: As :func:`resolve` does.
         """
-        kept = self._kept.get(target)
-        if kept is None:
+        if not target.is_glob:
             return resolve(target)
-        if not kept.stands():
-            points = resolve(target)
-            if not kept.is_same(points):
-                return points
-            self._kept[target] = _KeptGlob(target.module, kept.points)  # a name came that is no point, say for warnings
-        return list(kept.points)
+        known = self._known.get(target)
+        if known is None or not known.stands():
+            points = resolve(target) if known is None else known.still(resolve(target))
+            known = self._known[target] = _Known(target.module, points)
+            return points
+        return known.points()
 
 
-class _KeptGlob:
-    """The points of a glob, and what stood in the names of its modules and their classes when they were found."""
+class _Place(NamedTuple):
+    """Where a point is of which more is not remembered."""
+
+    text: str
+    owner: Any
+    name: str
+
+
+class _Known:
+    """The points of a glob, and what stood in the names of its modules and their classes when they were found.
+
+    What does not belong where it stands, as a test double, is looked at each time, and so it is not kept alive.
+    """
 
     def __init__(self, pattern: str, points: list[Point]) -> None:
-        self.points = points
         self._pattern = pattern
+        self._points = [
+            point if is_written_there(point) else _Place(point.text, point.owner, point.name) for point in points
+        ]
         self._loaded = list(sys.modules)
         self._modules = [(name, sys.modules[name]) for name in _loaded(pattern)]
         owners = {id(one): one for name, module in self._modules for one in (module, *_own_classes(name, module))}
-        self._owners = list(owners.values())
-        self._looks = list(map(_look, self._owners))
-        self._inherited = [point for point in points if point.inherited]
+        self._looks = [_Look(owner) for owner in owners.values()]
+        self._inherited = [(point.owner, point.name, id(point.raw)) for point in points if point.inherited]
+
+    def points(self) -> list[Point]:
+        """Return them."""
+        return [
+            _point(*point, *raw_attribute(point.owner, point.name)) if isinstance(point, _Place) else point
+            for point in self._points
+        ]
 
     def stands(self) -> bool:
-        """Tell whether the glob stands for these points still, as far as that is known without looking it up."""
+        """Tell whether the glob stands for these points still."""
         loaded = list(sys.modules)
         if loaded != self._loaded:
             if _loaded(self._pattern) != [name for name, _ in self._modules]:
@@ -770,18 +785,29 @@ class _KeptGlob:
             self._loaded = loaded
         return (
             all(sys.modules.get(name) is module for name, module in self._modules)
-            and all(map(operator.eq, map(_look, self._owners), self._looks))
-            and all(raw_attribute(point.owner, point.name)[0] is point.raw for point in self._inherited)
+            and all(look.stands() for look in self._looks)
+            and all(id(raw_attribute(owner, name)[0]) == raw for owner, name, raw in self._inherited)
         )
 
-    def is_same(self, points: list[Point]) -> bool:
-        """Tell whether points are these."""
-        return len(points) == len(self.points) and all(map(_are_one, points, self.points))
+    def still(self, points: list[Point]) -> list[Point]:
+        """Return points, those that were known as the same objects: that way they are told at once elsewhere."""
+        mine = {point.text: point for point in self._points if isinstance(point, Point)}
+        return [known if (known := mine.get(point.text)) and _are_one(known, point) else point for point in points]
+
+
+def is_written_there(point: Point) -> bool:
+    """Tell whether a point's callable is what its module or class wrote, or a base wrote for it."""
+    function = function_behind(point.raw)
+    if function is None:
+        return isinstance(point.raw, types.WrapperDescriptorType | types.MethodDescriptorType)
+    owner = point.owner
+    homes = [base.__module__ for base in owner.__mro__] if issubclass(type(owner), type) else [owner.__name__]
+    return any(function.__globals__ is getattr(sys.modules.get(home), "__dict__", None) for home in homes)
 
 
 def _are_one(one: Point, other: Point) -> bool:
     is_one_place = one.owner is other.owner and one.raw is other.raw
-    return is_one_place and (one.text, one.inherited, one.kind) == (other.text, other.inherited, other.kind)
+    return is_one_place and (one.inherited, one.kind) == (other.inherited, other.kind)
 
 
 def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:
@@ -791,15 +817,33 @@ def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:
             yield value
 
 
-_Look = tuple[list[str], list[type], list[int]]
 _DATA = frozenset({bool, int, float, str, bytes, type(None), list, dict, set, tuple, frozenset})
 
 
-def _look(owner: Any) -> _Look:
-    """Return what stands in the names of a module or class, by identity but for what is data and changes."""
-    names = vars(owner)
-    values = list(names.values())
-    return list(names), list(map(type, values)), [id(value) for value in values if type(value) not in _DATA]
+class _Look:
+    """What stands in the names of a module or class: by identity, for it is not kept alive."""
+
+    __slots__ = ("_ids", "_names", "_owner", "_types")
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+        self._take()
+
+    def _take(self) -> None:
+        names = vars(self._owner)
+        self._names = list(names)
+        self._types = list(map(type, names.values()))
+        self._ids = list(map(id, names.values()))
+
+    def stands(self) -> bool:
+        """Tell whether the same stands there still, but for data."""
+        names, types_, ids = self._names, self._types, self._ids
+        self._take()
+        if names != self._names or types_ != self._types:
+            return False
+        return ids == self._ids or all(
+            was == now or kind in _DATA for was, now, kind in zip(ids, self._ids, types_, strict=True)
+        )
 
 
 def _matching_points(target: Target) -> Iterator[Point]:

@@ -119,6 +119,8 @@ class Trace:
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
         self._sites: dict[tuple[int, int, bool], CallSite] = {} if known is None else known._sites
+        # By identity, for most calls come from places that have called before; a spot keeps its site alive.
+        self._calls: dict[tuple[str, int], Calls] = {}
         self._lock = compat.new_lock()
         self._began = monotonic()
 
@@ -141,11 +143,10 @@ class Trace:
         now = monotonic()
         with self._lock:
             number = self._numbers[point] = self._numbers.get(point, 0) + 1
-            spot = (point, site)
-            calls = self.spots.get(spot)
-            is_first = calls is None
+            calls = self._calls.get((point, id(site)))
             if calls is None:
-                calls = self.spots[spot] = Calls()
+                calls = self._calls[point, id(site)] = self.spots.setdefault((point, site), Calls())
+            is_first = not calls.count
             calls.count += 1
             if len(calls.numbers) < _MOST_NUMBERS:
                 calls.numbers.append(number)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import operator
 import sys
 import types
 from collections.abc import Iterator
@@ -36,8 +35,8 @@ class AliasIndex:
     def __init__(self) -> None:
         self._places: dict[int, list[tuple[Any, str]]] = {}
         self._sizes: dict[int, tuple[types.ModuleType, int]] = {}
-        self._seen: list[types.ModuleType] = []
-        self._lengths: list[int] = []
+        self._namespaces: list[dict[str, Any]] = []
+        self._looks: tuple[list[int], list[type], list[int]] = ([], [], [])
         self._is_settled = self._is_fresh = False
 
     def places(self, function: Any) -> list[Place]:
@@ -66,11 +65,14 @@ class AliasIndex:
 
     def refresh(self) -> None:
         """Read modules that are new or have more or fewer names than when they were read."""
-        modules = [module for module in list(sys.modules.values()) if issubclass(type(module), types.ModuleType)]
-        lengths = [len(module.__dict__) for module in modules]
-        if lengths != self._lengths or not all(map(operator.is_, modules, self._seen)):
+        loaded = list(sys.modules.values())
+        # A module that was read is held, so that no other object has its identity; and nothing else is asked for.
+        looks = list(map(id, loaded)), list(map(type, loaded)), list(map(len, self._namespaces))
+        if looks != self._looks:
+            modules = [module for module in loaded if issubclass(type(module), types.ModuleType)]
             self._read(modules)
-            self._seen, self._lengths = modules, lengths
+            self._namespaces = [module.__dict__ for module in modules]
+            self._looks = (*looks[:2], list(map(len, self._namespaces)))
 
     def _read(self, modules: list[types.ModuleType]) -> None:
         for module in modules:

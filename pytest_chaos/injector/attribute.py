@@ -154,7 +154,7 @@ class AttributeMechanism:
                 replacement: Any = stand_in.closure
             else:
                 replacement = _replacement(point, passage)
-            self._modules = list(sys.modules)
+            self._modules = list(sys.modules) if self._may_be_copied else []
             self._replace(point.owner, point.name, point.raw, point.inherited, replacement)
             if not point.inherited and is_plain_callable(point.raw):
                 for place in self._aliases.places(point.raw):
@@ -188,10 +188,15 @@ class AttributeMechanism:
                 del self._covered[key]
             if not _restored(done):
                 self._shadowed.insert(0, done)
-        if replacement is not None and list(sys.modules) != self._modules:
+        if replacement is not None and self._may_be_copied and list(sys.modules) != self._modules:
             # A module imported meanwhile may have taken the wrapper for the function.
             for place in list(holders_of(replacement)):
                 setattr(place.owner, place.name, self._point.raw)
+
+    @property
+    def _may_be_copied(self) -> bool:
+        """Whether ``from x import y`` takes the replacement; from a class it takes something that is bound."""
+        return not issubclass(type(self._point.owner), type)
 
     def left_behind(self) -> list[Left]:
         """Return the places where somebody may yet put our replacement back, and look after them no more."""

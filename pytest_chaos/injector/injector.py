@@ -39,7 +39,16 @@ from pytest_chaos.provenance import Provenance, caller_frame, caller_module
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
-from pytest_chaos.target import Point, Target, as_it_stands, function_behind, module_matcher, moved
+from pytest_chaos.target import (
+    Point,
+    Target,
+    as_it_stands,
+    function_behind,
+    is_at_home,
+    is_written_there,
+    module_matcher,
+    moved,
+)
 from pytest_chaos.trace import CallerOf
 from pytest_chaos.triggers import Call
 
@@ -81,6 +90,7 @@ class Injection:
         moved: Those of them where something else stood when it was armed.
         covered: What stood over some of them when the body ended: the test put it there meanwhile, past the fault.
         sites: Where it stands there.
+        other_names: Those at which it does not stand, for they lead to functions at which it stands already.
         filtered: How many calls its filters refused; these are not counted.
         refused: Who made them: module, file, line and function of the caller, with their number.
         parameters: The names under which these calls' arguments were looked for, if the rule asks for any.
@@ -119,6 +129,7 @@ class Injection:
         self.points = list(points)
         self.moved: list[Point] = []
         self.covered: list[Point] = []
+        self.other_names: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
         # It lifts this; no longer than that, for each holds the other.
@@ -201,13 +212,14 @@ class Injection:
                 is_new=id(point) in is_new,
             )
             for point in (*self.points, *self.covered)
-            if not _is_at_home(point)
+            if not is_at_home(point)
         )
         return [double for double in found if double is not None]
 
     def rest(self) -> None:
         """Belong to no run, and hold nothing of the last one; for a watch."""
         self._injector, self.observer = None, _nobody
+        self.moved = []
 
     def resume(self, injector: Injector, observer: Observer, rank: int) -> None:
         """Belong to another run, with all that was found out of where it stands; for a watch."""
@@ -233,6 +245,23 @@ class Injection:
     def stands_at(self, site: _Site) -> None:
         """Note a place where it stands."""
         self.sites.append(site)
+
+    def has_other_name(self, point: Point) -> None:
+        """Note a point that is another name of what it stands at already."""
+        self.other_names.append(point)
+
+    def take_other_names(self) -> list[Point]:
+        """Return the points that are other names of what it stands at, and forget them."""
+        names, self.other_names = self.other_names, []
+        return names
+
+    def leaves(self, sites: set[int]) -> None:
+        """Note that it was taken away from some places, which are told by identity."""
+        self.sites = [site for site in self.sites if id(site) not in sites]
+
+    def put_back(self, index: int, point: Point) -> None:
+        """Act again at a point that was another one meanwhile."""
+        self.points[index] = point
 
     def stands_nowhere(self) -> None:
         """Note that it was taken away everywhere."""
@@ -550,12 +579,22 @@ class Injector:
         return True
 
     def _keep_watches(self) -> bool:
-        """Leave the watches to the next run, if they are what they were at first; tell whether that is done."""
+        """Leave the watches to the next run, as they stand; tell whether that is done."""
         watched = self._watched
-        if watched is None or self._is_open or [(one.rule.target, one.points) for one in self.watches] != watched:
+        if watched is None or self._is_open or len(watched) != len(self.watches):
             return False
         if any(site.mechanism.is_shadowed for site in self._sites.values()):
             return False
+        for (_, asked), watch in zip(watched, self.watches, strict=True):
+            if watch.points == asked:
+                continue
+            if [point.text for point in watch.points] != [point.text for point in asked]:
+                return False
+            for index, (was, now) in enumerate(zip(asked, watch.points, strict=True)):
+                if now is not was and not is_written_there(now):  # a test double, which nobody keeps alive
+                    self._leave(watch, {id(now)})
+                    watch.put_back(index, was)
+                    self._attach(watch, [was])
         for site in self._sites.values():
             if site.passage is not None:
                 site.passage.handed_to(_let_pass)
@@ -565,6 +604,29 @@ class Injector:
         self._kept.keep(_Watches(watched, self.watches, self._sites, bool(why_not_now())))
         self.watches, self._sites, self._watched = [], {}, None
         return True
+
+    def _leave(self, injection: Injection, points: set[int]) -> None:
+        """Let a rule stand at some of its points no more, which are told by identity."""
+        changed = []
+        for site in injection.sites:
+            kept = [one for one in site.rules if one.injection is not injection or id(one.point) not in points]
+            if len(kept) < len(site.rules):
+                site.rules = kept
+                changed.append(site)
+                self._settle_receivers(site)
+                if not kept:
+                    self._close(site)
+        gone = {id(site) for site in changed if all(one.injection is not injection for one in site.rules)}
+        injection.leaves(gone)
+        self._plan(changed)
+
+    def _close(self, site: _Site) -> None:
+        """Take away what no rule needs any more."""
+        site.mechanism.remove()
+        if site.mechanism.is_shadowed:
+            self._shadowed.append(site.mechanism)
+        site.passage = None  # it leads back here
+        del self._sites[site.key]
 
     def _listen(self, target: Target) -> None:
         is_late = not target.is_loaded
@@ -583,6 +645,7 @@ class Injector:
             if site.rules:
                 mine = [known for known in site.rules if known.injection is injection]
                 if any(known.is_receiver is None for known in mine):
+                    injection.has_other_name(point)
                     continue  # a function under another name, which is met by the same rule: one call is one call
                 if not mine:
                     injection.stands_at(site)
@@ -628,11 +691,19 @@ class Injector:
                 standing.append(injection.points)
                 continue
             points: list[Point] = []
+            came: list[Point] = []
             for point in injection.points:
-                points += self._as_it_stands(injection, point) if id(point) in gone else [point]
-            self._detach(injection)
+                if id(point) in gone:
+                    found = self._as_it_stands(injection, point)
+                    came += found
+                    points += found
+                else:
+                    points.append(point)
+            self._leave(injection, gone)
             injection.move_to(points)
-            self._attach(injection, points)
+            # What was left out, as another name of what is gone now, may be met by that name.
+            others = injection.take_other_names()
+            self._attach(injection, came + [point for point in others if id(point) not in gone])
 
     def _as_it_stands(self, injection: Injection, point: Point) -> list[Point]:
         """Return the point that a name leads to now, or none if no fault can be put there."""
@@ -757,11 +828,7 @@ class Injector:
             changed.append(site)
             self._settle_receivers(site)
             if not site.rules:
-                site.mechanism.remove()
-                if site.mechanism.is_shadowed:
-                    self._shadowed.append(site.mechanism)
-                site.passage = None  # it leads back here
-                del self._sites[site.key]
+                self._close(site)
         injection.stands_nowhere()
         self._plan(changed)
 
@@ -1189,13 +1256,6 @@ def _arguments_match(
     found: dict[str | int, Any] = dict(enumerate(args))
     found.update(named)
     return all(name in found and bool(found[name] == value) for name, value in wanted)
-
-
-def _is_at_home(point: Point) -> bool:
-    """Tell at once that something stands where it was written; of thousands of functions nearly all do."""
-    function = function_behind(point.raw)
-    home = sys.modules.get(point.module)
-    return function is not None and function.__globals__ is getattr(home, "__dict__", None)
 
 
 def _has_filter(rule: Rule) -> bool:

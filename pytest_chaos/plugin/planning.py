@@ -200,7 +200,7 @@ class Planner:
         """Return the injection points of a target; none yet, if only a test imports its module."""
         points = self._points.get(target)
         if points is None and target.is_loaded:
-            points = self._points[target] = self._globs.keep(self._told_apart(target))
+            points = self._points[target] = self._globs.points(self._told_apart(target))
             self._by_text.update({point.text: point for point in points})
         return points or []
 

@@ -63,7 +63,7 @@ class Runs:
     def __init__(self, lab: Any) -> None:
         self.lab = lab
         self.target = parse_target(TARGET)
-        self.points = lab.laboratory.armory.globs.keep(self.target)
+        self.points = lab.laboratory.armory.globs.points(self.target)
         self.plain: Plain | None = None
 
     def run(self, body: Callable[[], Any], *rules: str, put: Any = None) -> tuple[dict[str, int], list[int], list[int]]:
@@ -350,3 +350,21 @@ def test_an_alias_that_came_to_a_module_in_the_body_is_reached_by_what_is_armed_
         calculator.other = calculator.lgamma
         with chaos.inject("math:lgamma = return(7)"):
             assert calculator.other(3) == 7
+
+
+def test_watches_go_on_after_a_module_took_the_place_of_another(runs: Runs, shop: Any, looked_up: list[str]) -> None:
+    runs.run(lambda: shop.sell())
+    del sys.modules["shop"]
+    new = importlib.import_module("shop")
+    assert runs.run(lambda: new.sell()) == (SOLD, [], [])
+    looked_up.clear()
+    assert runs.run(lambda: new.sell()) == (SOLD, [], [])
+    assert looked_up == []
+
+
+def test_a_watch_that_met_a_double_leaves_that_one_alone(runs: Runs, shop: Any, looked_up: list[str]) -> None:
+    runs.run(lambda: shop.sell())
+    runs.run(lambda: shop.sell(), put=mock.patch("shop.charge"))
+    looked_up.clear()
+    assert runs.run(lambda: shop.sell()) == (SOLD, [], [])
+    assert looked_up == []
