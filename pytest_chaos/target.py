@@ -739,7 +739,7 @@ class Globs:
         known = self._known.get(target)
         if known is None or not known.stands():
             points = resolve(target) if known is None else known.still(resolve(target))
-            known = self._known[target] = _Known(target.module, points)
+            self._known[target] = _Known(target.module, points)
             return points
         return known.points()
 
@@ -796,13 +796,26 @@ class _Known:
 
 
 def is_written_there(point: Point) -> bool:
-    """Tell whether a point's callable is what its module or class wrote, or a base wrote for it."""
+    """Tell whether a point's callable is a plain function of the package that it is named after, or of a base's.
+
+    One that was made inside another function, as doubles are and what decorators return, may hold anything.
+    """
     function = function_behind(point.raw)
     if function is None:
         return isinstance(point.raw, types.WrapperDescriptorType | types.MethodDescriptorType)
-    owner = point.owner
-    homes = [base.__module__ for base in owner.__mro__] if issubclass(type(owner), type) else [owner.__name__]
-    return any(function.__globals__ is getattr(sys.modules.get(home), "__dict__", None) for home in homes)
+    names = [point.module]
+    if issubclass(type(point.owner), type):
+        names += [str(base.__module__) for base in point.owner.__mro__]
+    home = str(function.__globals__.get("__name__"))
+    return (
+        "<locals>" not in function.__code__.co_qualname
+        and any(_package(name) == _package(home) for name in names)
+        and function.__globals__ is getattr(sys.modules.get(home), "__dict__", None)
+    )
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _are_one(one: Point, other: Point) -> bool:
@@ -811,9 +824,8 @@ def _are_one(one: Point, other: Point) -> bool:
 
 
 def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:
-    package = name.partition(".")[0]
     for value in list(vars(module).values()):
-        if issubclass(type(value), type) and str(value.__module__).partition(".")[0] == package:
+        if issubclass(type(value), type) and _package(str(value.__module__)) == _package(name):
             yield value
 
 

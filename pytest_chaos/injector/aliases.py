@@ -33,7 +33,9 @@ class AliasIndex:
     """From a callable's identity to the places that hold it."""
 
     def __init__(self) -> None:
-        self._places: dict[int, list[tuple[Any, str]]] = {}
+        # By number, so that the collector has nothing to look at: of tens of thousands nearly all are never asked for.
+        self._holders: dict[int, tuple[int, ...]] = {}
+        self._owners: list[Any] = []
         self._sizes: dict[int, tuple[types.ModuleType, int]] = {}
         self._namespaces: list[dict[str, Any]] = []
         self._looks: tuple[list[int], list[type], list[int]] = ([], [], [])
@@ -44,14 +46,13 @@ class AliasIndex:
         if not self._is_fresh:
             self.refresh()
             self._is_fresh = self._is_settled
-        found: list[Place] = []
-        seen: set[tuple[int, str]] = set()
-        for owner, name in self._places.get(id(function), ()):
-            raw = vars(owner).get(name)
-            if _content(raw) is function and (id(owner), name) not in seen:
-                seen.add((id(owner), name))
-                found.append(Place(owner, name, raw))
-        return found
+        owners = {id(one): one for one in map(self._owners.__getitem__, self._holders.get(id(function), ()))}
+        return [
+            Place(owner, name, raw)
+            for owner in owners.values()
+            for name, raw in list(vars(owner).items())
+            if _content(raw) is function
+        ]
 
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
@@ -83,12 +84,24 @@ class AliasIndex:
             self._sizes[id(module)] = (module, len(namespace))
             if str(namespace.get("__name__", "")).partition(".")[0] in _NOT_TOUCHED:
                 continue
-            for owner, name, value in _entries(module):
+            last: Any = None
+            for owner, value in _entries(module):
+                if owner is not last:
+                    self._owners.append(owner)
+                    last = owner
+                number = len(self._owners) - 1
                 content = _content(value)
-                self._places.setdefault(id(content), []).append((owner, name))
+                self._note(content, number)
                 if issubclass(type(content), wrapt.FunctionWrapper) or is_stand_in(content):
                     # Perhaps ours, copied or in place just now: then the function stands here again soon.
-                    self._places.setdefault(id(content.__wrapped__), []).append((owner, name))
+                    self._note(content.__wrapped__, number)
+
+    def _note(self, content: Any, number: int) -> None:
+        known = self._holders.get(id(content))
+        if known is None:
+            self._holders[id(content)] = (number,)
+        elif known[-1] != number:
+            self._holders[id(content)] = (*known, number)
 
 
 def holders_of(wrapper: Any) -> Iterator[Place]:
@@ -100,15 +113,16 @@ def holders_of(wrapper: Any) -> Iterator[Place]:
                     yield Place(module, name, value)
 
 
-def _entries(module: types.ModuleType) -> Iterator[tuple[Any, str, Any]]:
-    for name, value in list(module.__dict__.items()):
+def _entries(module: types.ModuleType) -> Iterator[tuple[Any, Any]]:
+    """Yield what a module and its classes hold that may be called, each with its holder."""
+    for value in list(module.__dict__.values()):
         if issubclass(type(value), type):
             if value.__module__ == module.__name__:
-                for attribute, raw in list(vars(value).items()):
+                for raw in list(vars(value).values()):
                     if _is_reference(_content(raw)):
-                        yield value, attribute, raw
+                        yield value, raw
         elif _is_reference(value):
-            yield module, name, value
+            yield module, value
 
 
 def _is_reference(value: Any) -> bool:
