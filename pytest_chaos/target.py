@@ -438,7 +438,9 @@ def _is_reached(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
         path = point.text if point.kind == "constructor" else point.text.rpartition(".")[0]
     known = reached.get((id(owner), path))
     if known is None:
-        known = reached[id(owner), path] = _owner_of(point) is owner
+        module, _, name = path.partition(":")
+        is_there = bool(name) and namespace_of(sys.modules.get(module)).get(name) is owner  # as below, for most
+        known = reached[id(owner), path] = is_there or _owner_of(point) is owner
     return known
 
 

@@ -38,7 +38,9 @@ class AliasIndex:
         self._owners: list[Any] = []
         self._sizes: dict[int, tuple[types.ModuleType, int]] = {}
         self._namespaces: list[dict[str, Any]] = []
-        self._looks: tuple[list[int], list[type], list[int]] = ([], [], [])
+        self._lengths: list[int] = []
+        self._strangers: list[int] = []  # where in sys.modules something else than a module is
+        self._looks: tuple[list[int], list[type]] = ([], [])
         self._is_settled = self._is_fresh = False
 
     def places(self, function: Any) -> list[Place]:
@@ -67,13 +69,16 @@ class AliasIndex:
     def refresh(self) -> None:
         """Read modules that are new or have more or fewer names than when they were read."""
         loaded = list(sys.modules.values())
-        # A module that was read is held, so that no other object has its identity; and nothing else is asked for.
-        looks = list(map(id, loaded)), list(map(type, loaded)), list(map(len, self._namespaces))
-        if looks != self._looks:
-            modules = [module for module in loaded if issubclass(type(module), types.ModuleType)]
-            self._read(modules)
-            self._namespaces = [module.__dict__ for module in modules]
-            self._looks = (*looks[:2], list(map(len, self._namespaces)))
+        # A module that was read is held, so that no other object has its identity; anything else may be gone.
+        looks = list(map(id, loaded)), [type(loaded[index]) for index in self._strangers if index < len(loaded)]
+        if looks == self._looks and self._lengths == list(map(len, self._namespaces)):
+            return
+        modules = [module for module in loaded if issubclass(type(module), types.ModuleType)]
+        self._read(modules)
+        self._strangers = [index for index, one in enumerate(loaded) if not issubclass(type(one), types.ModuleType)]
+        self._looks = looks[0], [type(loaded[index]) for index in self._strangers]
+        self._namespaces = [module.__dict__ for module in modules]
+        self._lengths = list(map(len, self._namespaces))
 
     def _read(self, modules: list[types.ModuleType]) -> None:
         for module in modules:

@@ -38,6 +38,10 @@ class Callers:
         Args:
             frame: The calling frame.
         """
+        if frame is not None:
+            origin = self._provenance.of_frame(frame)  # of most, and there is nothing to walk
+            if origin in ("project", "test"):
+                return frame, origin == "project"
         nearest: FrameType | None = None
         for outer in frames_from(frame):
             origin = self._provenance.of_frame(outer)
