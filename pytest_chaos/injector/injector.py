@@ -652,9 +652,9 @@ class Injector:
             else:
                 injection.stands_at(site)
             site.rules.append(entry)
-            if len(site.rules) > 1:
+            if len(site.rules) > 1 and site.rules[-2].injection.rank > injection.rank:
                 site.rules.sort(key=_rank)
-            if site.passage is not None:
+            if site.passage is not None and (site.passage.receivers or entry.is_receiver is not None):
                 self._settle_receivers(site)
             if self._is_open:
                 self._install(site)
@@ -1099,6 +1099,8 @@ class Injector:
                 matching.append(entry)
             else:
                 injection.refuse(frame)
+        if not matching:
+            return None  # it was watched, as most are
         winner: tuple[Fault, Point, Activation] | None = None
         is_spared = any(entry.injection.spares_driver for entry in matching) and self._is_drivers(frame)
         with self.lock:
