@@ -1,9 +1,9 @@
 """What a rule over a whole package costs that never fires, beside the plain suite.
 
 The package is made here: some hundred functions and methods, and tests that each call twenty of them and take some
-milliseconds, as those of httpx do. Under the rule each test runs three times: plainly, under the rule, and once more without it;
-so three times the processor time is the least that can be had. A ratio is the median over pairs of whole sessions,
-children included, made one right after the other, so that a busy machine slows both sides alike.
+milliseconds, as those of httpx do. Under the rule each test runs three times: plainly, under the rule, and once more
+without it; so three times the processor time is the least that can be had. A ratio is the median over pairs of whole
+sessions, children included, made one right after the other, so that a busy machine slows both sides alike.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-RATIO_BUDGET = 4.0  # issue "Facts and flow": of httpx's, huey's and waitress' suites
+RATIO_BUDGET = 4.0  # also for the suites of httpx, huey and waitress
 MODULES, CLASSES, METHODS, FUNCTIONS = 20, 3, 4, 10
 TESTS, CALLS, WORK = 300, 20, 20_000
 RULE = "pkg.**:* = #1000000 raise(RuntimeError)"
