@@ -1127,9 +1127,10 @@ class Injector:
                     )
                     injection.recorded.append(winner[2])
                     self.journal.rows.append(winner[2])
-                cursor.settle(acts)
                 if fault is not None and not acts and winner is not None:
                     injection.was_outranked()
+                # No condition stands last: CPython 3.13 takes a jump from there out of what releases the lock.
+                cursor.settle(acts)
         answers = site.answers if any(entry.injection.needs_answers for entry in matching) else None
         if winner is not None:
             fault, point, activation = winner

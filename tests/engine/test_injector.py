@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import dis
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import logging
 import os
@@ -15,6 +17,7 @@ import pickle
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -23,6 +26,7 @@ from unittest import mock
 import pytest
 
 from pytest_chaos import Delay, Fault, Hang, MisuseError, Null, Raise, Return, Rule, SpecificationError, TargetError
+from pytest_chaos.injector.injector import Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import rule_from
 
@@ -1379,3 +1383,20 @@ def test_point_that_is_decided_call_by_call_leaves_the_others_their_gates(lab: A
     assert len(few) == len(many) > 0
     if lab.laboratory.armory.twins is not None:
         assert {"first", "second"} <= alone == beside
+
+
+def test_no_jump_back_leaves_what_releases_a_lock() -> None:
+    """Ctrl-C is heard at jumps back: one that is outside of its ``with`` would leave the lock taken for ever."""
+    outside = []
+    for function in [one for one in vars(Injector).values() if isinstance(one, types.FunctionType)]:
+        instructions = list(dis.get_instructions(function))
+        following = itertools.pairwise(instructions)
+        releases = {one.offset for one, after in following if after.opname == "WITH_EXCEPT_START"}
+        held = [entry for entry in dis.Bytecode(function).exception_entries if entry.target in releases]
+        for one in instructions:
+            if one.opname.startswith("JUMP_BACKWARD"):
+                around = {entry.target for entry in held if entry.start <= one.argval < entry.end}
+                if around - {entry.target for entry in held if entry.start <= one.offset < entry.end}:
+                    outside.append(f"{function.__qualname__}, line {function.__code__.co_firstlineno}")
+
+    assert [] == outside
