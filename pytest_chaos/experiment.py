@@ -344,7 +344,7 @@ class Experiment:
         """Put what is planned in place, once the fixtures are set up; it acts inside :meth:`body`.
 
         Raises:
-            SpecificationError: A target cannot be resolved or replaced; the error names where it is written.
+            SpecificationError: A target cannot be resolved or replaced; that of a marker names its line.
         """
         plan = self.plan
         if plan.watched is not None:
@@ -355,7 +355,7 @@ class Experiment:
             try:
                 self.injector.arm(rule, below=below, spares_driver=spares_driver, patience=patience)
             except SpecificationError as error:
-                raise error.at(rule.source) from None
+                raise (error.at(rule.source) if below else error) from None
 
     def arm(self, rule: Rule) -> Injection:
         """Arm a rule by hand; it acts inside :meth:`body`."""

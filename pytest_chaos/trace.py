@@ -118,7 +118,10 @@ class Trace:
         self._provenance = provenance
         self._limit_of = limit_of
         self._numbers: dict[str, int] = {}
-        self._sites: dict[tuple[int, int, bool], CallSite] = {} if known is None else known._sites
+        # By identity first, for the hash of a code object is that of all that stands in it; and by what it is, for code
+        # that is made anew each time is one place, of which only the first is kept alive.
+        self._by_identity: dict[tuple[int, int, bool], CallSite] = {} if known is None else known._by_identity
+        self._by_code: dict[tuple[CodeType, int, bool], CallSite] = {} if known is None else known._by_code
         # By identity, for most calls come from places that have called before; a spot keeps its site alive.
         self._calls: dict[tuple[str, int], Calls] = {}
         self._lock = compat.new_lock()
@@ -160,20 +163,19 @@ class Trace:
         found, is_systems = self._caller_of(frame)
         if found is None:
             return _NOWHERE
-        # By identity: a code object's hash is that of all that stands in it. It is kept alive by its site.
-        key = (id(found.f_code), found.f_lineno, is_systems)
-        known = self._sites.get(key)
+        code, line = found.f_code, found.f_lineno
+        known = self._by_identity.get((id(code), line, is_systems)) or self._by_code.get((code, line, is_systems))
         if known is None:
-            code = found.f_code
-            known = self._sites[key] = CallSite(
+            known = CallSite(
                 self._provenance.shorten(code.co_filename).replace(os.sep, "/"),
-                found.f_lineno,
+                line,
                 code.co_qualname,
-                found.f_lineno - code.co_firstlineno,
+                line - code.co_firstlineno,
                 not is_systems,
                 code,
                 found.f_globals,
             )
+            self._by_identity[id(code), line, is_systems] = self._by_code[code, line, is_systems] = known
         return known
 
     def count(self, point: str, *, with_driver: bool = False) -> int:

@@ -68,14 +68,19 @@ def _below(package: str, folders: list[str]) -> Iterator[str]:
 
 
 @functools.lru_cache(maxsize=1_024)
-def _listed(folders: tuple[str, ...], changed_at: tuple[int, ...]) -> list[tuple[str, bool]]:
+def _listed(folders: tuple[str, ...], changed_at: tuple[tuple[int, ...], ...]) -> list[tuple[str, bool]]:
     """Return the modules in some folders and whether they are packages, listed anew when a folder was changed."""
     return [(info.name, info.ispkg) for info in pkgutil.iter_modules(folders)]
 
 
-def _changed_at(folder: str) -> int:
-    """Return when something was last put into a folder or taken out, in nanoseconds; 0 where there is none."""
+def _changed_at(folder: str) -> tuple[int, ...]:
+    """Return when something was last put into a folder or one right below it, or taken out, in nanoseconds.
+
+    A folder below becomes a package by a file in it.
+    """
     try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116  # pathlib would double what each run pays
+        with os.scandir(folder) as entries:
+            below = [entry.stat().st_mtime_ns for entry in entries if entry.is_dir()]
+        return os.stat(folder).st_mtime_ns, *below  # noqa: PTH116  # pathlib would double what each run pays
     except OSError:
-        return 0
+        return ()

@@ -445,6 +445,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self._is_unspliced = False
         self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
         self.journal = journal
         self.ward = ward
@@ -553,6 +554,7 @@ class Injector:
             SpecificationError: A target cannot be replaced.
         """
         self._armory.tidy()
+        self._is_unspliced = bool(why_not_now())  # a profiler that comes on later changes nothing of these
         kept = self._kept.taken(watched)
         if kept is not None and not self._sites and self._adopt(kept, observer):
             for watch in self.watches:
@@ -564,7 +566,7 @@ class Injector:
 
     def _adopt(self, kept: _Watches, observer: Observer) -> bool:
         """Take over the watches of an earlier run, unless functions are replaced in another way now."""
-        if bool(why_not_now()) != kept.is_unspliced:
+        if self._is_unspliced != kept.is_unspliced:
             return False
         for site in kept.sites.values():
             if not site.mechanism.fits():
@@ -601,7 +603,7 @@ class Injector:
             site.answers.clear()
         for watch in self.watches:
             watch.rest()
-        self._kept.keep(_Watches(watched, self.watches, self._sites, bool(why_not_now())))
+        self._kept.keep(_Watches(watched, self.watches, self._sites, self._is_unspliced))
         self.watches, self._sites, self._watched = [], {}, None
         return True
 

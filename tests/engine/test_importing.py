@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.injector.importing import Imports
+from pytest_chaos.injector.importing import Imports, not_yet_imported
+from pytest_chaos.notation import parse_target
 
 LATE = "def pay(): return 'paid'\ndef _private(): return 'private'"
 
@@ -100,3 +101,15 @@ def test_who_is_forgotten_is_told_nothing(shop: Any) -> None:
     imports.forget(told.append)
     importlib.import_module("late.other")
     assert [] == told
+
+
+def test_a_folder_that_becomes_a_package_is_listed_anew(lab: Any) -> None:
+    lab.module("pkg.core", "def base(): pass\n")
+    folder = lab.root / "pkg" / "sub"
+    folder.mkdir()
+    before = not_yet_imported(parse_target("pkg.**:*"))
+    (folder / "__init__.py").touch()
+    (folder / "deep.py").touch()
+
+    assert "pkg.sub.deep" not in before
+    assert "pkg.sub.deep" in not_yet_imported(parse_target("pkg.**:*"))

@@ -322,6 +322,25 @@ def test_under_a_profiler_names_are_replaced_and_afterwards_code_is_spliced_agai
     ]
 
 
+def test_a_profiler_that_comes_on_in_the_body_is_met_by_no_spliced_code_in_the_next_run(runs: Runs, shop: Any) -> None:
+    own = shop.charge.__code__
+    codes: list[Any] = []
+
+    def body() -> None:
+        codes.append(getattr(shop.charge, "__wrapped__", shop.charge).__code__)
+        shop.sell()
+        sys.setprofile(lambda *args: None)
+
+    try:
+        for _ in range(2):
+            runs.run(body)
+    finally:
+        sys.setprofile(None)
+    is_hidden = sys.version_info >= (3, 12)
+
+    assert [code is own for code in codes] == [not runs.lab.splices, not (runs.lab.splices and is_hidden)]
+
+
 ALIASES = "from math import lgamma\n\ndef use():\n    return lgamma(3)\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -175,3 +176,22 @@ def test_call_without_a_frame_has_no_place_and_is_not_the_systems() -> None:
 
     ((_, site),) = spots
     assert (site.place, site.is_driver) == (Place("", 0, ""), True)
+
+
+class Kept:
+    """Something that a namespace keeps alive."""
+
+
+def test_code_that_is_made_anew_is_one_place_and_only_its_first_namespace_is_kept(traced: Any, shop: Any) -> None:
+    kept: list[Any] = []
+
+    def body() -> None:
+        for _ in range(3):
+            space = {"shop": shop, "kept": Kept()}
+            kept.append(weakref.ref(space["kept"]))
+            exec(compile("shop.charge()", shop.__file__, "exec"), space)
+
+    trace = traced(body)
+
+    assert [3] == [calls.count for calls in trace.spots.values()]
+    assert 1 == sum(one() is not None for one in kept)
