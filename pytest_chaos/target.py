@@ -383,13 +383,14 @@ def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list
     """
     found: list[Point] = []
     owner: Any = None
-    path: str | None = None
+    path = ""
+    is_module = True
     names: Mapping[str, Any] = {}
     for point in points:
-        text = point.text[: -len(point.name)]
-        if point.owner is not owner or text != path:
-            owner, path = point.owner, text
-            is_namespace = issubclass(type(owner), type | types.ModuleType)
+        if point.owner is not owner or not (is_module or point.text[: -len(point.name)] == path):
+            owner, path = point.owner, point.text[: -len(point.name)]
+            is_module = issubclass(type(owner), types.ModuleType)
+            is_namespace = is_module or issubclass(type(owner), type)
             names = vars(owner) if is_namespace and _is_reached(point, reached) else {}
         # True of most, and of thousands where a glob names them.
         if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):

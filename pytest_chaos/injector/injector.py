@@ -568,7 +568,10 @@ class Injector:
         """Take over the watches of an earlier run, unless functions are replaced in another way now."""
         if self._is_unspliced != kept.is_unspliced:
             return False
+        decide = self._decide
         for site in kept.sites.values():
+            if site.passage is not None:
+                site.passage.handed_to(decide)
             if not site.mechanism.fits():
                 fresh = mechanism_for(site.point, site.function, self._armory, self._covered)
                 if fresh.is_by_function != site.mechanism.is_by_function:
@@ -659,6 +662,7 @@ class Injector:
             if site.passage is not None and (site.passage.receivers or entry.is_receiver is not None):
                 self._settle_receivers(site)
             if self._is_open:
+                self._standing.append(site.mechanism)
                 self._install(site)
         self._plan(sites)
 
@@ -814,9 +818,6 @@ class Injector:
         passage = site.passage
         if passage is None:
             passage = site.passage = Passage(site.point.kind, self._decide, site, _receivers(site))
-        else:
-            passage.handed_to(self._decide)
-        self._standing.append(mechanism)
         mechanism.install(passage)
 
     def _settle_receivers(self, site: _Site) -> None:
@@ -913,8 +914,10 @@ class Injector:
             with _collector_paused(len(self._sites) > 50):
                 self._armory.tidy()
                 self._follow_names()
+                sites = list(self._sites.values())
+                self._standing += [site.mechanism for site in sites]
                 with self._armory.aliases.settled():
-                    for site in list(self._sites.values()):
+                    for site in sites:
                         self._install(site)
         except BaseException:
             self.close()

@@ -236,3 +236,64 @@ def test_a_mock_that_a_body_starts_and_the_session_ends_puts_nothing_of_ours_bac
 
     assert done.outcomes == {"passed": 2}
     assert os.unlink is unlink
+
+
+NEVER = "--chaos-rule=bank:* = #100 raise(TimeoutError)"
+
+
+def test_a_mock_that_a_fixture_puts_there_in_one_run_only_is_called_in_that_run(project):
+    """The runs of a test share what they are watched at; what stands in a name is what is called all the same."""
+    project.write("bank.py", "def rate():\n    return 1\n")
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        import system
+        from unittest import mock
+
+        runs = []
+
+        @pytest.fixture
+        def rate():
+            runs.append(1)
+            if len(runs) != 2:  # the plain run, and the recovery run
+                yield 1
+                return
+            with mock.patch("bank.rate", return_value=2) as double:
+                yield 2
+            assert double.call_count == 1
+
+        def test_price(rate):
+            assert system.price() == 3 * rate
+            assert len(runs) < 4
+        """,
+    )
+    done = project.run(NEVER)
+
+    assert done.outcomes == {"passed": 3}
+    assert {one["kind"]: (one["verdict"], one["calls"]) for one in done.document["results"]} == {
+        "explored": ("inconclusive", 1),
+        "recovery": ("resilient", 0),
+    }
+
+
+def test_a_module_that_each_body_loads_again_is_met_in_each_run(project):
+    project.write("bank.py", "def rate():\n    return 1\n")
+    project.write(
+        "test_it.py",
+        """
+        import importlib
+        import bank, system
+
+        def test_price():
+            assert system.price() == 3
+            importlib.reload(bank)
+        """,
+    )
+    done = project.run(NEVER)
+
+    assert done.outcomes == {"passed": 3}
+    assert {one["kind"]: (one["verdict"], one["calls"]) for one in done.document["results"]} == {
+        "explored": ("inconclusive", 1),
+        "recovery": ("resilient", 0),
+    }
