@@ -45,7 +45,7 @@ def test_libraries_are_those_that_have_a_file() -> None:
 @pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda one: one.target)
 def test_every_boundary_is_written_in_rule_texts(boundary: Boundary) -> None:
     """Where its library is there, so are its errors; and what it offers acts there."""
-    pytest.importorskip(boundary.module)
+    pytest.importorskip(boundary.module)  # an extra that tests may lack
     (point,) = resolve(parse_target(boundary.target))
     for text in (*boundary.faults, *boundary.late):
         (rule,) = parse(f"{boundary.target} = {text}")
@@ -220,7 +220,7 @@ def test_limit_and_url_of_urlopen_are_read(look: Any) -> None:
 
 
 def test_limit_and_url_of_requests_are_read(look: Any) -> None:
-    requests = pytest.importorskip("requests")
+    requests = pytest.importorskip("requests")  # an extra that tests may lack
     target, url = "requests.sessions:Session.request", "http://bank/"
 
     assert look(target, lambda: requests.get(url, timeout=(1, 7))) == ((1, 7), {"url": url})
@@ -231,7 +231,7 @@ def test_limit_and_url_of_requests_are_read(look: Any) -> None:
     ("client", "call", "limit"), [({}, {}, 5.0), ({"timeout": 8}, {}, 8), ({}, {"timeout": None}, None)]
 )
 def test_limit_and_url_of_httpx_are_read(look: Any, client: Any, call: Any, limit: Any) -> None:
-    httpx = pytest.importorskip("httpx")
+    httpx = pytest.importorskip("httpx")  # an extra that tests may lack
 
     def sync() -> Any:
         with httpx.Client(**client) as made:
@@ -255,7 +255,7 @@ def test_limit_and_url_of_httpx_are_read(look: Any, client: Any, call: Any, limi
 )
 def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, dependency: Any) -> None:
     """What nobody says is the release's own."""
-    redis, soon = pytest.importorskip("redis"), pytest.importorskip("redis.asyncio")
+    redis, soon = pytest.importorskip("redis"), pytest.importorskip("redis.asyncio")  # an extra that tests may lack
     limit = options.get("socket_timeout", getattr(redis.connection, "DEFAULT_SOCKET_TIMEOUT", None))
 
     async def body() -> Any:
@@ -270,7 +270,7 @@ def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, d
 
 
 def test_client_of_redis_says_where_it_goes(look: Any) -> None:
-    redis = pytest.importorskip("redis")
+    redis = pytest.importorskip("redis")  # an extra that tests may lack
     client = redis.Redis("bank", 1, socket_timeout=2)
 
     assert look("redis.client:Redis.execute_command", client.ping) == (2, {"host": "bank", "port": 1})
@@ -286,15 +286,15 @@ def fetches(folder: Path) -> Any:
 
 def requests_with_a_password(folder: Path) -> Any:
     (folder / "netrc").write_text("machine 127.0.0.1 login me password secret", encoding="utf-8")
-    return pytest.importorskip("requests").get("http://127.0.0.1:9/")
+    return pytest.importorskip("requests").get("http://127.0.0.1:9/")  # an extra that tests may lack
 
 
 def gets(folder: Path) -> Any:
-    return pytest.importorskip("httpx").get("http://127.0.0.1:9/", trust_env=False)
+    return pytest.importorskip("httpx").get("http://127.0.0.1:9/", trust_env=False)  # an extra that tests may lack
 
 
 def pings(folder: Path) -> Any:
-    return pytest.importorskip("redis").Redis("127.0.0.1", 9, retry=None).ping()
+    return pytest.importorskip("redis").Redis("127.0.0.1", 9, retry=None).ping()  # an extra that tests may lack
 
 
 def runs(folder: Path) -> Any:
