@@ -39,6 +39,15 @@ def clone_of(item: pytest.Item, label: str = "", *, is_silent: bool = False) -> 
     return result
 
 
+def run_clone(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run an item that is a clone of an explored test as its test wants it, and tell whether it is one."""
+    protocol = item.stash.get(PROTOCOL, None)
+    if protocol is None:
+        return False
+    protocol(item, nextitem)
+    return True
+
+
 def seed_label(seed: int) -> str:
     """Return the label of a run of a fault test with one of several seeds."""
     return f"{_SEED}{seed}"

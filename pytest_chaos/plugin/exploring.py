@@ -9,7 +9,7 @@ import pytest
 from pytest_chaos.plan import Plain
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.candidates import Candidates
-from pytest_chaos.plugin.clones import PROTOCOL, mask
+from pytest_chaos.plugin.clones import mask, run_clone
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Ledger
@@ -43,9 +43,7 @@ class Exploring:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Explore a test; its clones come here too, each inside every other plugin's hooks."""
-        protocol = item.stash.get(PROTOCOL, None)
-        if protocol is not None:
-            protocol(item, nextitem)
+        if run_clone(item, nextitem):
             return True
         plan = self._planner.plans.get(item)
         if plan is None or not self._may_explore(item):

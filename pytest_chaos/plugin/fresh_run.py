@@ -7,7 +7,7 @@ import pytest
 from pytest_chaos.explorer import Scenario
 from pytest_chaos.notation import parse, parse_target
 from pytest_chaos.plugin import compat
-from pytest_chaos.plugin.clones import PROTOCOL
+from pytest_chaos.plugin.clones import run_clone
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.fresh import Question, answer
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
@@ -37,9 +37,7 @@ class FreshRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run the test plainly, and after each scenario again."""
-        protocol = item.stash.get(PROTOCOL, None)
-        if protocol is not None:
-            protocol(item, nextitem)
+        if run_clone(item, nextitem):
             return True
         rules = [
             (tuple(rule.checked() for rule in parse(text)), seed, spares)
