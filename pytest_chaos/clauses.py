@@ -128,7 +128,7 @@ def takers(
         error: Its class.
         may_leave: Whether it may have left the function unseen, as a coroutine's error does into its task.
     """
-    around = _around(tree, scope.code, position)
+    around = statements_around(tree, scope.code, position)
     if around is None:
         return None
     found: list[Clause] = []
@@ -155,7 +155,7 @@ def entered(
     """
     code = scope.code
     position = next((place for place in positions(code, offset) if place is not None), None)
-    around = None if position is None else _around(tree, code, position)
+    around = None if position is None else statements_around(tree, code, position)
     if position is None or around is None:
         return None
     is_with = "WITH_EXCEPT_START" in [dis.opname[number] for number in code.co_code[offset : offset + 4 : 2]]
@@ -180,7 +180,7 @@ def positions(code: CodeType, offset: int) -> Iterator[Position | None]:
 _Step = tuple[ast.AST, str, int]  # a node, the field in which a position lies, and where in it
 
 
-def _around(tree: ast.Module, code: CodeType, position: Position) -> list[_Step] | None:
+def statements_around(tree: ast.Module, code: CodeType, position: Position) -> list[_Step] | None:
     """Return the nodes of a function around a position, outermost first; ``None`` if the function is not there."""
     chain = list(_chain(tree, position))
     if code.co_name.startswith("<"):

@@ -1,6 +1,8 @@
-"""Offers: the faults that a call can really meet, read from its function, its caller and the boundaries it reaches.
+"""Offers: the faults that can really happen to a call, read from what is beneath it and from who calls it.
 
-Nothing is run for that: names in the source are looked up and compared, as for :mod:`pytest_chaos.clauses`.
+An error arises at a boundary: where the call leaves the process, where a function of the project raises by name, or
+where the user names a function. A call hangs where it waits and nothing limits that. What neither fails nor waits is
+offered nothing.
 """
 
 from __future__ import annotations
@@ -9,21 +11,28 @@ import ast
 import functools
 import inspect
 import types
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pytest_chaos.catalogue.boundary import Boundary
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Scope, Sources
 from pytest_chaos.errors import ChaosError
 from pytest_chaos.faults.annotations import answer_hint, arms_of
-from pytest_chaos.faults.base import Fault, Limit
+from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
+from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.faults.raising import Raise
+from pytest_chaos.faults.replying import LoseReply
 from pytest_chaos.faults.returning import Null
+from pytest_chaos.handling import Handling, Taken
 from pytest_chaos.notation import parse
+from pytest_chaos.reach import Way
 from pytest_chaos.target import Point
-from pytest_chaos.trace import CallSite
+
+Named = Literal["exactly", "by its module", "by its package", "by its library"]
+"""How the user came to name a point; what nobody has named is met as a boundary of its library."""
 
 _USUAL: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 # Signals to the interpreter, marks of unfinished code, and bases that stand for "anything": no dependency raises them.
@@ -33,47 +42,162 @@ _ANYTHING = (BaseException, Exception, BaseExceptionGroup, ExceptionGroup)
 _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil", "glob", "tempfile", "pathlib")
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+# What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
+_RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
 
 
-def offers(point: Point, site: CallSite, limit: Limit | None, sources: Sources, catalogue: Catalogue) -> list[Fault]:
-    """Return the faults that a call can meet, the quick ones first.
+@dataclass(frozen=True)
+class Called:
+    """A call that is looked at.
+
+    Attributes:
+        point: What is called.
+        way: Who calls it, and what it goes to.
+        named: How the user came to name it.
+        beneath: The calls that it led to, in any plain run.
+    """
+
+    point: Point
+    way: Way
+    named: Named
+    beneath: Sequence[Way] = ()
+
+
+class Offers:
+    """Tells what can happen to calls.
 
     Args:
-        point: What is called.
-        site: Who calls it.
-        limit: The timeout that the call was given; without ``seconds`` it takes one and was given none, so that it
-            cannot time out.
         sources: Syntax trees.
         catalogue: The boundaries that are known.
     """
-    can_time_out = limit is None or limit.seconds is not None
-    boundary = catalogue.at(point.text)
-    faults: list[Fault] = []
-    if boundary is not None:
-        faults += _of_boundary(boundary, can_time_out=limit is not None and limit.seconds is not None)
-    function = _function_of(point.raw)
-    if function is not None and boundary is None:
-        faults += [Raise(cls) for cls in _raised(function, sources) if can_time_out or not _is_timeout(cls)]
-        for reached in _reached(function, sources, catalogue):
-            faults += _of_boundary(reached, can_time_out=can_time_out)
-    if boundary is None:
-        faults += [Raise(cls) for cls in _caught(site, sources) if can_time_out or not _is_timeout(cls)]
-    is_local = boundary is None and getattr(point.raw, "__module__", None) in _OF_FILES
-    if is_local:
-        faults += map(Raise, _LOCAL)
-    if not faults:
-        faults += [Raise(cls) for cls in _USUAL if can_time_out or not _is_timeout(cls)]
-    if _may_be_none(point):
-        faults.append(Null())
-    if not is_local and (boundary is None or boundary.hangs):
-        faults.append(Hang())
-    return [fault for fault in dict.fromkeys(faults) if not fault.refusal(point.kind)]
+
+    def __init__(self, sources: Sources, catalogue: Catalogue) -> None:
+        self.handling = Handling(sources)
+        self._sources = sources
+        self._catalogue = catalogue
+
+    def of(self, called: Called) -> list[Fault]:
+        """Return the faults that a call can meet, the quick ones first."""
+        point, way, named = called.point, called.way, called.named
+        boundary = self._catalogue.at(point.text)
+        if boundary is not None:
+            if way.outer and named in ("by its package", "by its library"):
+                return []  # the library above it fails as a whole
+            faults = self._of_boundary(boundary, way)
+            if boundary.waits and (way.can_wait_for_ever or (not boundary.limit and boundary.hangs)):
+                faults.append(Hang())
+        elif named == "by its package":
+            faults = [Raise(cls) for cls in self._raised(point)]
+        elif named == "by its module" and way.steps and way.steps[0].module == point.module:
+            return []  # the module is a boundary for those outside of it
+        else:
+            faults = self._of_function(called)
+        return [fault for fault in dict.fromkeys(faults) if not fault.refusal(point.kind)]
+
+    # --- a boundary of the catalogue
+
+    def _of_boundary(self, boundary: Boundary, way: Way) -> list[Fault]:
+        """Return the errors of a boundary that callers on the way tell apart, and those that they ask for by name."""
+        timed = bool(boundary.late) and (way.has_limit or (boundary.own_limit_s is not None and way.can_time_out))
+        known = _parsed(boundary, (*boundary.faults, *(boundary.late if timed else ())))
+        kept: dict[tuple[bool, Taken], Fault] = {}
+        classes = []
+        for fault in known:
+            cls = _class_of(fault)
+            classes.append(cls)
+            if cls is None:
+                kept.setdefault((False, ((0, 0, fault.word),)), fault)
+                continue
+            kept.setdefault((_is_timeout(cls), self.handling.taken(way.steps, cls)[0]), fault)
+        told = {taken for _, taken in kept}
+        for cls in _offerable(self.handling.caught(way.steps)):
+            if cls in classes or not _can_raise(boundary, cls, classes):
+                continue
+            taken = self.handling.taken(way.steps, cls)[0]
+            if taken not in told and not (_is_timeout(cls) and not timed):
+                told.add(taken)
+                kept[_is_timeout(cls), taken] = Raise(cls)
+        return list(kept.values())
+
+    # --- a function
+
+    def _of_function(self, called: Called) -> list[Fault]:
+        point, way = called.point, called.way
+        can_time_out = way.can_time_out
+        errors = [*self._raised(point), *_offerable(self.handling.caught(way.steps[:1]))]
+        faults: list[Fault] = [Raise(cls) for cls in errors if can_time_out or not _is_timeout(cls)]
+        for reached in called.beneath:
+            boundary = self._catalogue.at(reached.point)
+            if boundary is not None and not reached.outer:
+                faults += [
+                    fault
+                    for fault in self._of_boundary(boundary, reached)
+                    if (cls := _class_of(fault)) is None or not self.handling.taken(reached.steps, cls)[1]
+                ]
+        if not called.beneath:
+            for boundary in self._called_by_name(point):
+                late = boundary.late if can_time_out or boundary.own_limit_s is not None else ()
+                faults += _parsed(boundary, (*boundary.faults, *late))
+        is_local = getattr(point.raw, "__module__", None) in _OF_FILES
+        if is_local:
+            faults += map(Raise, _LOCAL)
+        if not faults:
+            faults += [Raise(cls) for cls in _USUAL if can_time_out or not _is_timeout(cls)]
+        if point.name in _RELEASING:
+            faults = [LoseReply(fault.exc) if type(fault) is Raise else fault for fault in faults]
+        if _may_be_none(point):
+            faults.append(Null())
+        if not is_local and (called.named == "exactly" or any(map(self._can_wait, called.beneath))):
+            faults.append(Hang())
+        return faults
+
+    def _can_wait(self, way: Way) -> bool:
+        boundary = self._catalogue.at(way.point)
+        return way.can_wait_for_ever if boundary is None else boundary.waits and way.can_wait_for_ever
+
+    # --- what the source of a function says
+
+    def _raised(self, point: Point) -> Iterator[type[Exception]]:
+        """Yield the errors that a function's own body raises by name."""
+        function = _function_of(point.raw)
+        if function is None:
+            return
+        scope = Scope(function.__code__, function.__globals__)
+        for node in self._sources.own_nodes(function.__code__, function.__globals__):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                named = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+                yield from _offerable([scope.value(named)])
+
+    def _called_by_name(self, point: Point) -> Iterator[Boundary]:
+        """Yield the boundaries that a function's own body calls by name, where no plain run has shown any."""
+        function = _function_of(point.raw)
+        if function is None:
+            return
+        scope = Scope(function.__code__, function.__globals__)
+        for node in self._sources.own_nodes(function.__code__, function.__globals__):
+            if isinstance(node, ast.Call):
+                boundary = self._catalogue.called(_name_of(scope.value(node.func)))
+                if boundary is not None:
+                    yield boundary
 
 
-def _of_boundary(boundary: Boundary, *, can_time_out: bool) -> list[Fault]:
-    late = boundary.late if can_time_out or boundary.own_limit_s is not None else ()
+def _parsed(boundary: Boundary, texts: Iterable[str]) -> list[Fault]:
     # Read anew, for a module that a test imports again has other classes.
-    return [parse(f"{boundary.target} = {text}")[0].chain[0].fault for text in (*boundary.faults, *late)]
+    return [parse(f"{boundary.target} = {text}")[0].chain[0].fault for text in texts]
+
+
+def _class_of(fault: Fault) -> type[BaseException] | None:
+    if not isinstance(fault, RaisingFault):
+        return None
+    return fault.exc if isinstance(fault.exc, type) else type(fault.exc)
+
+
+def _can_raise(boundary: Boundary, cls: type[BaseException], known: Iterable[type[BaseException] | None]) -> bool:
+    """Tell whether a boundary can raise an error that its callers ask for: one of its library's, or kin of its own."""
+    home = cls.__module__.partition(".")[0]
+    if home != "builtins":
+        return home in (boundary.library, boundary.module.partition(".")[0])
+    return any(one is not None and (issubclass(cls, one) or issubclass(one, cls)) for one in known)
 
 
 def _function_of(raw: Any) -> types.FunctionType | None:
@@ -84,76 +208,11 @@ def _function_of(raw: Any) -> types.FunctionType | None:
     return raw if isinstance(raw, types.FunctionType) else None
 
 
-def _definition(code: types.CodeType, module: Any, sources: Sources) -> ast.AST | None:
-    tree = sources.tree(code, module)
-    if tree is None:
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, _FUNCTIONS) and node.name == code.co_name:
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if first == code.co_firstlineno:
-                return node
-    return None
-
-
-def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's own body, and not those of functions inside it."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, (_FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            yield child
-            yield from _own(child)
-
-
-def _raised(function: types.FunctionType, sources: Sources) -> Iterator[type[Exception]]:
-    """Yield the errors that a function's own body raises by name."""
-    definition = _definition(function.__code__, function.__globals__, sources)
-    if definition is None:
-        return
-    scope = Scope(function.__code__, function.__globals__)
-    for node in _own(definition):
-        if isinstance(node, ast.Raise) and node.exc is not None:
-            named = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-            yield from _offerable([scope.value(named)])
-
-
-def _caught(site: CallSite, sources: Sources) -> Iterator[type[Exception]]:
-    """Yield the errors that the caller catches by name around the call."""
-    if site.code is None:
-        return
-    definition = _definition(site.code, site.module, sources)
-    if definition is None:
-        return
-    scope = Scope(site.code, dict(site.module))
-    for node in _own(definition):
-        if isinstance(node, ast.Try | ast.TryStar) and _spans(node.body, site.line):
-            for handler in node.handlers:
-                if handler.type is not None:
-                    value = scope.value(handler.type)
-                    yield from _offerable(value if isinstance(value, tuple) else [value])
-
-
-def _reached(function: types.FunctionType, sources: Sources, catalogue: Catalogue) -> Iterator[Boundary]:
-    """Yield the boundaries that a function's own body calls by name."""
-    definition = _definition(function.__code__, function.__globals__, sources)
-    if definition is None:
-        return
-    scope = Scope(function.__code__, function.__globals__)
-    for node in _own(definition):
-        if isinstance(node, ast.Call):
-            boundary = catalogue.called(_name_of(scope.value(node.func)))
-            if boundary is not None:
-                yield boundary
-
-
 def _name_of(value: Any) -> str:
     module, qualname = (inspect.getattr_static(value, name, None) for name in ("__module__", "__qualname__"))
     if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
         module, qualname = value.__module__, value.__qualname__
     return f"{module}:{qualname}" if isinstance(module, str) and isinstance(qualname, str) else ""
-
-
-def _spans(body: list[ast.stmt], line: int) -> bool:
-    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
 
 
 def _offerable(values: Iterable[Any]) -> Iterator[type[Exception]]:
@@ -169,7 +228,7 @@ def _offerable(values: Iterable[Any]) -> Iterator[type[Exception]]:
         yield value
 
 
-def _is_timeout(cls: type[Exception]) -> bool:
+def _is_timeout(cls: type[BaseException]) -> bool:
     return issubclass(cls, TimeoutError) or "timeout" in cls.__name__.lower()
 
 

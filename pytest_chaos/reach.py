@@ -1,0 +1,322 @@
+"""Reach: by which ways through the project the points are called that may fail, and what a call there goes to.
+
+It is filled by the calls of a run, and says nothing of what could go wrong with them; that is for the offers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any, NamedTuple, Protocol
+
+from pytest_chaos import compat
+from pytest_chaos.faults.base import Limit
+from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.resources import stacks
+from pytest_chaos.trace import AskedCall, CallSite
+
+_MOST_WAYS = 5_000  # told apart by every line that leads to a call; what comes then is known by its last line alone
+_MOST_NUMBERS = 4  # of calls that are kept for each of them: shapes ask for the first two
+_MOST_STEPS = 12
+_ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
+
+FunctionKey = tuple[str, int, str]
+"""What tells a function by its code, replaced or not: file, first line, qualified name."""
+
+
+_Frame = tuple[CodeType, int, dict[str, Any]]  # code, offset of the instruction in bytes, globals
+
+
+def function_key(code: CodeType) -> FunctionKey:
+    """Return what tells a function by its code."""
+    return code.co_filename, code.co_firstlineno, code.co_qualname
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of the project on the way to a call.
+
+    Attributes:
+        name: The function, ``module:qualname``.
+        line: The line, from 1.
+        code: The function's code. Not compared.
+        names: The globals of its module. Not compared.
+    """
+
+    name: str
+    line: int
+    code: CodeType = field(compare=False, repr=False)
+    names: dict[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def module(self) -> str:
+        """Name of the module."""
+        return self.name.partition(":")[0]
+
+
+class Number(NamedTuple):
+    """Where a call stands among the calls at its point.
+
+    Attributes:
+        all: Its number, from 1, among those to its dependency.
+        below: The same among those of them that were made below a function, for each function on its way.
+    """
+
+    all: int
+    below: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Way:
+    """The calls at one point, to one dependency, by one way through the project.
+
+    Attributes:
+        point: The injection point.
+        site: The line that makes them.
+        steps: The lines of the project that lead there, that of the site first; without those further out in which
+            nothing could take, change or outlive an error. None where no line of the project does.
+        dependency: What is called; empty where nothing tells.
+        outer: The injection point of the library's call on whose behalf these are made; mostly empty.
+        count: How many there were.
+        numbers: Where the first ones stand.
+        limits: The limits that they were given, each once; ``None`` for a call that takes none.
+    """
+
+    point: str
+    site: CallSite
+    steps: tuple[Step, ...] = ()
+    dependency: str = ""
+    outer: str = ""
+    count: int = 1
+    numbers: tuple[Number, ...] = (Number(1),)
+    limits: tuple[Limit | None, ...] = (None,)
+
+    @property
+    def text(self) -> str:
+        """What tells it from other ways to the same point and dependency."""
+        return " < ".join([str(self.site.place), *(step.name for step in self.steps[1:])])
+
+    @property
+    def outermost(self) -> str:
+        """The outermost function in which something could be done about an error; empty if there is none."""
+        return self.steps[-1].name if self.steps else ""
+
+    @property
+    def can_wait_for_ever(self) -> bool:
+        """Whether one of the calls could have been given a limit, and was not."""
+        return any(limit is not None and limit.seconds is None for limit in self.limits)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether one of the calls was given a limit, and waits until then."""
+        return any(limit is not None and limit.seconds for limit in self.limits)
+
+    @property
+    def can_time_out(self) -> bool:
+        """Whether one of the calls may end by a limit, as far as is known."""
+        return any(limit is None or limit.seconds is not None for limit in self.limits)
+
+
+class IsGuarded(Protocol):
+    """Tells whether something around a line could take, change or outlive an error that comes from there."""
+
+    def __call__(self, step: Step, /) -> bool: ...
+
+
+@dataclass
+class _Stack:
+    """Calls that were made by the same lines, all the way out."""
+
+    point: str
+    site: CallSite
+    dependency: str
+    outer: str
+    frames: tuple[_Frame, ...]
+    is_whole: bool
+    starter: CodeType | None
+    cells: list[list[int]]
+    names: list[str]
+    count: int = 0
+    numbers: list[Number] = field(default_factory=list)
+    limits: list[Limit | None] = field(default_factory=list)
+
+    def steps(self) -> list[Step]:
+        """Return the lines, innermost first, each function once."""
+        found: dict[str, Step] = {}
+        for (code, offset, names), name in zip(self.frames, self.names, strict=True):
+            if name not in found:
+                found[name] = Step(name, stacks.line_at(code, offset) or code.co_firstlineno, code, names)
+        return list(found.values())
+
+
+class Reach:
+    """What the calls of one run say.
+
+    Args:
+        provenance: Tells whose code a frame is.
+        site_of: Tells the line that makes a call.
+        starter_of: Tells the function of the project that has started the running thread or task.
+        points: The points that are looked at; others are none of its business.
+        outer: The injection point of a library's function, by its code; such a call is one with those beneath it.
+        dependency_of: Tells what a call goes to.
+        limit_of: Tells the limit that it was given.
+    """
+
+    def __init__(
+        self,
+        provenance: Provenance,
+        site_of: Callable[[FrameType | None], CallSite],
+        starter_of: Callable[[], CodeType | None],
+        points: Container[str],
+        outer: Mapping[FunctionKey, str],
+        dependency_of: Callable[[str, AskedCall, CallSite], str],
+        limit_of: Callable[[str, AskedCall], Limit | None],
+    ) -> None:
+        self._provenance = provenance
+        self._site_of = site_of
+        self._starter_of = starter_of
+        self._points = points
+        self._outer = outer
+        self._dependency_of = dependency_of
+        self._limit_of = limit_of
+        self._stacks: dict[tuple[object, ...], _Stack] = {}
+        self._cells: dict[tuple[str, str, str], list[int]] = {}
+        self._lock = compat.new_lock()
+
+    def begin(self) -> None:
+        """Number calls from 1 again, as at each example of a property test."""
+        with self._lock:
+            for cell in self._cells.values():
+                cell[0] = 0
+
+    def note(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+        """Note one call.
+
+        Args:
+            point: The injection point.
+            frame: The calling frame.
+            actor: The thread or task that calls.
+            call: The call.
+        """
+        if point not in self._points:
+            return
+        site = self._site_of(frame)
+        dependency = self._dependency_of(point, call, site)
+        frames, outer, is_whole = self._walk(frame)
+        key = (point, dependency, outer, site, *((id(code), offset) for code, offset, _ in frames))
+        with self._lock:
+            stack = self._stacks.get(key)
+            if stack is None and len(self._stacks) >= _MOST_WAYS:
+                frames, is_whole = frames[:1], False
+                key = (point, dependency, outer, site)
+                stack = self._stacks.get(key)
+            if stack is None:
+                stack = self._stacks[key] = self._new_stack(point, site, dependency, outer, frames, is_whole)
+            stack.count += 1
+            for cell in stack.cells:
+                cell[0] += 1
+            is_kept = len(stack.numbers) < _MOST_NUMBERS
+            if is_kept:
+                first, *below = (cell[0] for cell in stack.cells)
+                stack.numbers.append(Number(first, dict(zip(dict.fromkeys(stack.names), below, strict=True))))
+        if is_kept:
+            limit = self._limit_of(point, call)
+            if limit not in stack.limits:
+                stack.limits.append(limit)
+
+    def ways(self, is_guarded: IsGuarded) -> list[Way]:
+        """Return the ways, in the order of their first call.
+
+        Args:
+            is_guarded: Tells which lines count.
+        """
+        found: dict[tuple[object, ...], tuple[_Stack, tuple[Step, ...], list[_Stack]]] = {}
+        for stack in self._stacks.values():
+            steps = _cut(stack, is_guarded)
+            key = (stack.point, stack.dependency, stack.outer, stack.site, *(step.name for step in steps[1:]))
+            found.setdefault(key, (stack, steps, []))[2].append(stack)
+        return [
+            Way(
+                first.point,
+                first.site,
+                steps,
+                first.dependency,
+                first.outer,
+                sum(stack.count for stack in same),
+                tuple(sorted((number for stack in same for number in stack.numbers), key=lambda one: one.all)),
+                tuple(dict.fromkeys(limit for stack in same for limit in stack.limits)),
+            )
+            for first, steps, same in found.values()
+        ]
+
+    def beneath(self, function: FunctionKey) -> Iterator[Way]:
+        """Yield the calls that were made on behalf of a function, with the lines from there up to its own."""
+        for stack in self._stacks.values():
+            at = next(
+                (index for index, (code, _, _) in enumerate(stack.frames) if function_key(code) == function), None
+            )
+            is_started = stack.starter is not None and function_key(stack.starter) == function
+            if at is None and not is_started:
+                continue
+            name = "" if at is None else stack.names[at]
+            steps = stack.steps()
+            if at is not None:
+                steps = steps[: [step.name for step in steps].index(name) + 1]
+            yield Way(
+                stack.point,
+                stack.site,
+                tuple(steps),
+                stack.dependency,
+                stack.outer,
+                stack.count,
+                tuple(stack.numbers),
+                tuple(stack.limits),
+            )
+
+    def _walk(
+        self, frame: FrameType | None
+    ) -> tuple[tuple[_Frame, ...], str, bool]:
+        """Return the frames of the project that lead to a call, the library's call it is made for, and whether that
+        is all up to the beginning of a thread or task."""
+        found: list[_Frame] = []
+        outer = ""
+        of_frame, of_outer = self._provenance.of_frame, self._outer.get
+        for one in frames_from(frame):
+            origin = of_frame(one)
+            code = one.f_code
+            if origin == "project":
+                found.append((code, one.f_lasti, one.f_globals))
+            elif origin == "test":
+                return tuple(found), outer, False
+            elif not found and self._outer:
+                outer = of_outer(function_key(code), outer)
+            if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
+                break
+        return tuple(found), outer, True
+
+    def _new_stack(
+        self,
+        point: str,
+        site: CallSite,
+        dependency: str,
+        outer: str,
+        frames: tuple[_Frame, ...],
+        is_whole: bool,
+    ) -> _Stack:
+        names = [f"{module.get('__name__', '')}:{code.co_qualname}" for code, _, module in frames]
+        cells = [
+            self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))
+        ]
+        starter = self._starter_of() if is_whole else None
+        return _Stack(point, site, dependency, outer, frames, is_whole, starter, cells, names)
+
+
+def _cut(stack: _Stack, is_guarded: IsGuarded) -> tuple[Step, ...]:
+    """Return the lines up to the last one where something could be done about an error."""
+    steps = stack.steps()
+    if not stack.is_whole:
+        guarded = [index for index, step in enumerate(steps) if is_guarded(step)]
+        steps = steps[: guarded[-1] + 1 if guarded else 1]
+    return tuple(steps[:_MOST_STEPS])
