@@ -14,8 +14,7 @@ from pytest_chaos.experiment import Experiment
 from pytest_chaos.faults.base import checked_seconds
 from pytest_chaos.injector.injector import Injection
 from pytest_chaos.journal import Journal
-from pytest_chaos.notation import parse, parse_target, rule_from
-from pytest_chaos.target import target_of
+from pytest_chaos.notation import left_of, parse, rule_from
 
 __all__ = ["Chaos", "Injection"]
 
@@ -106,13 +105,20 @@ class Chaos:
     def calls(self, target: Any) -> int:
         """Return how many calls were counted at a target that has an injection.
 
+        A rule with limits counts the calls that it means, and only under its target with the same limits.
+
         Raises:
             MisuseError: Nothing is injected there, so nobody counts.
         """
-        wanted = parse_target(target) if isinstance(target, str) else target_of(target)
-        found = [one for one in self._experiment.injector.injections if one.rule.target == wanted]
+        wanted = left_of(target)
+        found = [
+            one
+            for one in self._experiment.injector.injections
+            if (one.rule.target, one.rule.dependency, one.rule.below) == wanted
+        ]
         if not found:
-            raise MisuseError(f"chaos.calls: nothing is injected at {wanted.text}, so its calls are not counted")
+            shown = target if isinstance(target, str) else wanted[0].text
+            raise MisuseError(f"chaos.calls: nothing is injected at {shown}, so its calls are not counted")
         return max(injection.calls for injection in found)
 
     def amplification(self, target: Any) -> float:

@@ -19,7 +19,7 @@ from pytest_chaos import target as targets
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.words import FAULT_WORDS
-from pytest_chaos.scenario import Rule, Term
+from pytest_chaos.scenario import Rule, Term, check_function
 from pytest_chaos.target import Target
 from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, Trigger, checked_rate
 
@@ -27,6 +27,13 @@ _NUMBER = re.compile(r"-?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _DEEPEST = 50  # levels of a nested literal: the reader needs three frames for each, and Python has 1000
 _MOST_DIGITS = 18  # of a count: more calls than that nobody makes, and Python reads no more than 4300 digits
+_MODULE = r"[\w-]+"  # one segment: a file that is run or loaded by its path may have any name
+_QUALNAME = r"(?:\w+|<\w+>)"  # one segment, also <locals>, <lambda> and <genexpr>
+_MODULE_SEGMENT, _QUALNAME_SEGMENT = re.compile(_MODULE), re.compile(_QUALNAME)
+BARE_DEPENDENCY = re.compile(r"[\w.:/<>+~@-]+")
+"""A dependency that is written without quotes."""
+BARE_FUNCTION = re.compile(rf"{_MODULE}(?:\.{_MODULE})*:{_QUALNAME}(?:\.{_QUALNAME})*")
+"""A function below which a rule acts, where it is written without quotes."""
 _TAKES_EXCEPTION = frozenset({"raise", "lose-reply"})
 
 ExceptionImporter = Callable[[str], type[BaseException]]
@@ -126,16 +133,16 @@ class Reader:
     def rule(self, source: str) -> Rule:
         self.blanks()
         start = self.position
-        target = self.target()
-        after_target = self.position
+        target, dependency, below = self.left()
+        after_left = self.position
         self.blanks()
         if not self.takes("="):
-            self.position = after_target if self.is_at_end() else self.position
             if self.is_at_end() or self.peek() == ";":
+                left = self.text[start:after_left]
                 self.refuse(
-                    f"{target.text!r} has no fault",
-                    at=after_target,
-                    remedy=f"Write '{target.text} = raise(TimeoutError)'. Only catalogue faults stand alone, "
+                    f"{left!r} has no fault",
+                    at=after_left,
+                    remedy=f"Write {f'{left} = raise(TimeoutError)'!r}. Only catalogue faults stand alone, "
                     "and the catalogue is not in this version yet.",
                 )
             self.refuse(
@@ -151,14 +158,69 @@ class Reader:
                 break
             chain.append(self.term())
         try:
-            return Rule(target, tuple(chain), source)
+            return Rule(target, tuple(chain), source, dependency=dependency, below=below)
         except NotationError:
             raise
         except SpecificationError as error:
             self.refuse(error.what, at=start, remedy=error.remedy)
             raise AssertionError("unreachable") from None
 
-    # targets
+    # the left side of a rule
+
+    def left(self) -> tuple[Target, str, str]:
+        """Return a target, its dependency and the function below which it is meant, which may be empty."""
+        target, dependency, below = self.target(), self.dependency(), self.below()
+        if below and self.peek() == "[":
+            self.refuse("'[dependency]' stands before '@function'", remedy="Write 'm:f[api:443]@shop:pay = hang'.")
+        return target, dependency, below
+
+    def dependency(self) -> str:
+        opening = self.position
+        if not self.takes("["):
+            return ""
+        start = self.position
+        if self.peek() in ("'", '"'):
+            name = str(self.string())
+        else:
+            bare = BARE_DEPENDENCY.match(self.text, start)
+            name = bare[0] if bare else ""
+            self.position += len(name)
+        if self.is_at_end():
+            self.refuse("the bracket has no end", at=opening, remedy=_DEPENDENCY)
+        if not self.takes("]"):
+            self.refuse(f"expected ']', got {self._seen()}", remedy=_DEPENDENCY)
+        if not name:
+            self.refuse("the name of the dependency is empty", at=start, remedy=_DEPENDENCY)
+        return name
+
+    def below(self) -> str:
+        if not self.takes("@"):
+            return ""
+        start = self.position
+        if self.peek() not in ("'", '"'):
+            module = self._dotted(_MODULE_SEGMENT)
+            if not self.takes(":"):
+                self.refuse(f"expected ':' and a function, got {self._seen()}", remedy=_FUNCTION)
+            return f"{module}:{self._dotted(_QUALNAME_SEGMENT)}"
+        name = str(self.string())
+        try:
+            check_function(name)
+        except SpecificationError as error:
+            self.refuse(error.what, at=start, remedy=error.remedy)
+        return name
+
+    def _dotted(self, segment: re.Pattern[str]) -> str:
+        """Return segments with dots between them, of the name of a function."""
+        start = self.position
+        while True:
+            found = segment.match(self.text, self.position)
+            self.position = found.end() if found else self.position
+            if self.peek() in ("*", "?"):
+                self.refuse("a glob cannot stand after '@'", remedy="Write one rule for each function.")
+            if found is None:
+                self.refuse(f"expected the name of a function, got {self._seen()}", remedy=_FUNCTION)
+            if not self.takes("."):
+                return self.text[start : self.position]
 
     def target(self) -> Target:
         start = self.position
@@ -488,6 +550,8 @@ def _is_name_char(char: str) -> bool:
     return char != "" and (char.isalnum() or char in "_*?")
 
 
+_DEPENDENCY = "Write 'm:f[api.example.com:443]'; a name with other characters is a string: \"m:f['/a b.db']\"."
+_FUNCTION = "Write 'm:f@package.module:Qual.name'."
 _SAMPLES = {
     "raise": "raise(TimeoutError)",
     "hang": "hang or hang(2)",

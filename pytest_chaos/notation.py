@@ -6,6 +6,7 @@ and nothing in a text is ever evaluated as code. The grammar is printed in the d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, as_fault
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.faults.words import FAULT_WORDS
-from pytest_chaos.grammar import ExceptionImporter, Reader, import_exception
+from pytest_chaos.grammar import BARE_DEPENDENCY, BARE_FUNCTION, ExceptionImporter, Reader, import_exception
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
 from pytest_chaos.triggers import ALL_CALLS, ALWAYS, NEVER_ENDING, Hits, trigger_from
@@ -55,22 +56,49 @@ def parse_target(text: str) -> Target:
     """Return the target a text stands for, not looked up.
 
     Raises:
-        NotationError: The text is no target.
+        NotationError: The text is no target, or one with a limit, which only rules have.
     """
     reader = Reader(text, import_exception)
     reader.blanks()
     target = reader.target()
+    if reader.peek() in ("[", "@"):
+        reader.refuse(
+            f"limits belong to rules: a target alone ends before {reader.peek()!r}",
+            remedy=f"Write {target.text!r}, or a rule.",
+        )
+    _end_of_target(reader)
+    return target
+
+
+def left_of(target: Any) -> tuple[Target, str, str]:
+    """Return what the left side of a rule means: target, dependency and the function below which, or empty texts.
+
+    Args:
+        target: Its text, or an object, which has no limits.
+
+    Raises:
+        SpecificationError: The text does not follow the grammar, or the object is nothing to be called.
+    """
+    if not isinstance(target, str):
+        return targets.target_of(target), "", ""
+    reader = Reader(target, import_exception)
+    reader.blanks()
+    left = reader.left()
+    _end_of_target(reader)
+    return left
+
+
+def _end_of_target(reader: Reader) -> None:
     reader.blanks()
     if not reader.is_at_end():
         reader.refuse("a target ends here", remedy="A target has no blanks inside: 'package.module:Qual.name'.")
-    return target
 
 
 def rule_from(target: Any, fault: Any, source: str = "", **triggers: Any) -> Rule:
     """Return the rule of a marker or of ``chaos.inject``.
 
     Args:
-        target: Text, or the object itself.
+        target: Text, with its limits if it has some, or the object itself.
         fault: A fault, or a bare fault class.
         source: Where it was written.
         **triggers: See :func:`pytest_chaos.triggers.trigger_from`.
@@ -79,8 +107,9 @@ def rule_from(target: Any, fault: Any, source: str = "", **triggers: Any) -> Rul
         SpecificationError: Any of them is wrong; the error carries ``source``.
     """
     try:
-        place = parse_target(target) if isinstance(target, str) else targets.target_of(target)
-        return Rule(place, (Term(as_fault(fault), trigger_from(**triggers)),), source)
+        place, dependency, below = left_of(target)
+        chain = (Term(as_fault(fault), trigger_from(**triggers)),)
+        return Rule(place, chain, source, dependency=dependency, below=below)
     except SpecificationError as error:
         raise error.at(source) from None
 
@@ -90,7 +119,22 @@ def rule_from(target: Any, fault: Any, source: str = "", **triggers: Any) -> Rul
 
 def format_rule(rule: Rule) -> str:
     """Return the canonical text of a rule; what has no text form is shown in ``‹›``."""
-    return f"{rule.target.text} = {format_chain(rule)}"
+    return f"{format_left(rule)} = {format_chain(rule)}"
+
+
+def format_left(rule: Rule) -> str:
+    """Return the canonical text of the left side of a rule: its target and the limits of that."""
+    text = rule.target.text
+    if rule.dependency:
+        text += f"[{_bare(rule.dependency, BARE_DEPENDENCY)}]"
+    if rule.below:
+        text += f"@{_bare(rule.below, BARE_FUNCTION)}"
+    return text
+
+
+def _bare(name: str, pattern: re.Pattern[str]) -> str:
+    """Return a name as it is, or as a string where the grammar needs that."""
+    return name if pattern.fullmatch(name) else repr(name)
 
 
 def format_chain(rule: Rule, shown: Callable[[Fault], str] | None = None) -> str:

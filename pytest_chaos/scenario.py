@@ -30,14 +30,20 @@ class Rule:
         chain: Terms; each but the last has a finite count, and a term's hits count from the call after the previous
             term drained.
         source: Where the rule was written, such as ``marker at tests/test_pay.py:14``. Not compared.
+        dependency: Name of the one dependency whose calls it means, such as ``api.example.com:443``; empty for all.
+        below: Full name of the function of the project below which it means calls, such as ``shop.orders:Cart.pay``;
+            empty for calls wherever they are made.
 
     Raises:
-        SpecificationError: The chain is empty, or a term before the last has no end.
+        SpecificationError: The chain is empty, a term before the last has no end, or ``below`` is no full name of one
+            function.
     """
 
     target: Target
     chain: tuple[Term, ...]
     source: str = field(default="", compare=False)
+    dependency: str = field(default="", kw_only=True)
+    below: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.chain:
@@ -48,11 +54,18 @@ class Rule:
                     f"in a chain every term but the last needs an end: {term.fault.word!r} never drains",
                     remedy=f"Write a count, such as 2*{term.fault.word}.",
                 )
+        if self.below:
+            check_function(self.below)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it means only some of the calls at its target: those to a dependency, or below a function."""
+        return bool(self.dependency or self.below)
 
     @property
     def is_sure(self) -> bool:
-        """Whether some fault of the chain must fire once enough calls are made."""
-        return self.chain[0].trigger.is_sure
+        """Whether some fault of the chain must fire once enough calls are made; a limit is a filter."""
+        return self.chain[0].trigger.is_sure and not self.is_limited
 
     @property
     def is_transient(self) -> bool:
@@ -118,6 +131,24 @@ class Rule:
             if reason:
                 return term.fault.word, reason
         return None
+
+
+def check_function(text: str) -> None:
+    """Refuse what is not the full name of one function: ``module:Qual.name``, as its code and its globals give it.
+
+    Raises:
+        SpecificationError: It is not.
+    """
+    module, _, name = text.partition(":")
+    if not (module and name):
+        raise SpecificationError(
+            f"a function below which a rule acts is named with its module, got {text!r}",
+            remedy="Write 'package.module:Qual.name'.",
+        )
+    if "*" in text or "?" in text:
+        raise SpecificationError(
+            f"a rule acts below one function, and {text!r} is a glob", remedy="Write one rule for each function."
+        )
 
 
 def check_all(rules: Iterable[Rule]) -> tuple[list[Rule], list[SpecificationError]]:

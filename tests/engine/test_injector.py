@@ -813,6 +813,17 @@ def test_injection_that_cannot_be_put_in_place_leaves_nothing(shop: Any, lab: An
             chaos.calls("frozen:Closed.go")
 
 
+def test_calls_of_a_rule_with_limits_are_told_under_the_same_limits_only(shop: Any, lab: Any) -> None:
+    with lab.window() as chaos:
+        limited = chaos.inject("shop:pay[api:443]@shop:bills", Null())
+        shop.pay()
+
+        assert limited.calls == chaos.calls("shop:pay['api:443']@shop:bills")
+        for other in ("shop:pay", "shop:pay[api:443]", "shop:pay[api:80]@shop:bills"):
+            with pytest.raises(MisuseError, match=r"nothing is injected at shop:pay"):
+                chaos.calls(other)
+
+
 def test_rules_are_in_place_only_inside_the_window(shop: Any, lab: Any) -> None:
     original = shop.pay
     experiment = lab.experiment("shop:pay = null")

@@ -31,8 +31,10 @@ from pytest_chaos import (
 )
 from pytest_chaos.notation import (
     format_fault,
+    format_left,
     has_text,
     import_exception,
+    left_of,
     parse_target,
     rule_from,
 )
@@ -466,6 +468,139 @@ def test_unknown_escape_is_read_the_same_under_every_warnings_filter() -> None:
         warnings.simplefilter("error")
 
         assert quiet == fault_of(r"return('\d')")
+
+
+# --- limits: one dependency, calls below one function
+
+
+LIMITED: dict[str, tuple[str, str, str]] = {
+    "m:f[api.example.com:443]": ("m:f", "api.example.com:443", ""),
+    "m:f[<tmp>/orders.db]": ("m:f", "<tmp>/orders.db", ""),
+    "m:f[:memory:]": ("m:f", ":memory:", ""),
+    "m:f[/run/app.sock]": ("m:f", "/run/app.sock", ""),
+    "m:f[user@db-1~a+b]": ("m:f", "user@db-1~a+b", ""),
+    "m:f[größe:1]": ("m:f", "größe:1", ""),
+    "m:f['[::1]:8080']": ("m:f", "[::1]:8080", ""),
+    "m:f['shop.py:12 price']": ("m:f", "shop.py:12 price", ""),
+    "m:f['we]ird = name; ']": ("m:f", "we]ird = name; ", ""),
+    "m:f['*']": ("m:f", "*", ""),
+    'm:f["it\'s"]': ("m:f", "it's", ""),
+    "m:f['a\\nb\\udc80']": ("m:f", "a\nb\udc80", ""),
+    "m:f@shop.orders:Cart.pay": ("m:f", "", "shop.orders:Cart.pay"),
+    "m:f@shop:make.<locals>.handler": ("m:f", "", "shop:make.<locals>.handler"),
+    "m:f@shop:<lambda>": ("m:f", "", "shop:<lambda>"),
+    "m:f@shop:f.<locals>.<genexpr>": ("m:f", "", "shop:f.<locals>.<genexpr>"),
+    "m:f@my-script:main": ("m:f", "", "my-script:main"),
+    "m:f@'my script:<generic parameters of f>'": ("m:f", "", "my script:<generic parameters of f>"),
+    "m:C.f[api:443]@shop:pay": ("m:C.f", "api:443", "shop:pay"),
+    "shop.**:fetch_*[api:443]@shop:pay": ("shop.**:fetch_*", "api:443", "shop:pay"),
+    "redis[cache:6379]": ("redis", "cache:6379", ""),
+    "redis/read-timeout[cache:6379]": ("redis/read-timeout", "cache:6379", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), LIMITED.items(), ids=LIMITED)
+def test_limits_of_a_rule_are_read_and_printed(text: str, expected: tuple[str, str, str]) -> None:
+    (rule,) = parse(f"{text} = hang")
+
+    assert expected == (rule.target.text, rule.dependency, rule.below)
+    assert f"{text} = hang" == format_rule(rule)
+    assert text == format_left(rule)
+    assert has_text(rule)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m:f['api:443']@'shop:pay'=hang", "m:f[api:443]@shop:pay = hang"),
+        ('m:f["a b"] = hang', "m:f['a b'] = hang"),
+        ("m:f['\\x61'] = hang", "m:f[a] = hang"),
+        ("m:f[a] = hang;m:f[b]@m:g = null", "m:f[a] = hang; m:f[b]@m:g = null"),
+    ],
+)
+def test_limits_have_one_canonical_text(text: str, expected: str) -> None:
+    assert expected == format_scenario(parse(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("m:f[] = hang", 5, "the name of the dependency is empty"),
+        ("m:f[''] = hang", 5, "the name of the dependency is empty"),
+        ("m:f[", 4, "the bracket has no end"),
+        ("m:f[a", 4, "the bracket has no end"),
+        ("m:f['a'", 4, "the bracket has no end"),
+        ("m:f['a] = hang", 5, "the string has no end"),
+        ("m:f[a = hang", 6, "expected ']', got ' '"),
+        ("m:f[ a] = hang", 5, "expected ']', got ' '"),
+        ("m:f[a ] = hang", 6, "expected ']', got ' '"),
+        ("m:f[a;b] = hang", 6, "expected ']', got ';'"),
+        ("m:f[a=b] = hang", 6, "expected ']', got '='"),
+        ("m:f[a*] = hang", 6, "is a string"),
+        ("m:f['a' 'b'] = hang", 8, "expected ']'"),
+        ("m:f[b'a'] = hang", 6, "expected ']'"),
+        ("m:f['\\x1'] = hang", 5, "not a string"),
+        ("m:f [a] = hang", 5, "no blanks inside"),
+        ("m:f[a][b] = hang", 7, "expected '=' and a fault, got '['"),
+        ("m[a]:f = hang", 5, "expected '=' and a fault, got ':'"),
+        ("[a] = hang", 1, "expected a name"),
+        ("m:f[a]", 7, "'m:f[a]' has no fault"),
+        ("m:f@", 5, "expected the name of a function, got the end of the text"),
+        ("m:f@ = hang", 5, "expected the name of a function, got ' '"),
+        ("m:f@ m:g = hang", 5, "Write 'm:f@package.module:Qual.name'."),
+        ("m:f @m:g = hang", 5, "no blanks inside"),
+        ("m:f@m = hang", 6, "expected ':' and a function"),
+        ("m:f@m: = hang", 7, "expected the name of a function"),
+        ("m:f@:g = hang", 5, "expected the name of a function, got ':'"),
+        ("m:f@m..n:g = hang", 7, "expected the name of a function, got '.'"),
+        ("m:f@m:g. = hang", 9, "expected the name of a function"),
+        ("m:f@m:<locals = hang", 7, "expected the name of a function, got '<'"),
+        ("m:f@*:g = hang", 5, "a glob cannot stand after '@'"),
+        ("m:f@m.**:g = hang", 7, "a glob cannot stand after '@'"),
+        ("m:f@m:g* = hang", 8, "Write one rule for each function."),
+        ("m:f@m:g.?x = hang", 9, "a glob cannot stand after '@'"),
+        ("m:f@'m:g*' = hang", 5, "'m:g*' is a glob"),
+        ("m:f@'m' = hang", 5, "named with its module, got 'm'"),
+        ("m:f@'' = hang", 5, "named with its module, got ''"),
+        ("m:f@m:g[a] = hang", 8, "'[dependency]' stands before '@function'"),
+        ("m:f@m:g@m:h = hang", 8, "expected '=' and a fault, got '@'"),
+        ("m:f@m:g", 8, "'m:f@m:g' has no fault"),
+    ],
+)
+def test_limit_outside_the_grammar_is_refused_at_its_column(text: str, column: int, words: str) -> None:
+    error = refusal(text)
+
+    assert column == error.column
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(("text", "column"), [("m:f[a]", 4), (" m:f@m:g", 5), ("redis[cache:6379]", 6)])
+def test_target_alone_has_no_limits(text: str, column: int) -> None:
+    with pytest.raises(NotationError, match="limits belong to rules") as caught:
+        parse_target(text)
+
+    assert column == caught.value.column
+
+
+def test_target_of_a_marker_may_have_limits() -> None:
+    marked = rule_from("socket:socket.connect['a = b']@shop:pay", Hang(), nth=2)
+
+    assert parse("socket:socket.connect['a = b']@shop:pay = #2 hang") == [marked]
+
+
+def test_limits_of_a_marker_are_refused_with_its_place() -> None:
+    with pytest.raises(
+        NotationError, match=r"^marker at t\.py:3: cannot read the rule text at column 7: a target ends"
+    ):
+        rule_from("m:f[a]b", Hang(), "marker at t.py:3")
+
+
+def test_object_has_no_limits_and_a_rule_with_both_has_no_text() -> None:
+    assert ("", "") == left_of(parse)[1:]
+
+    rule = Rule(Target(obj=lambda: None), (Term(Hang()),), dependency="a b", below="m:g")
+    assert format_rule(rule).endswith("<lambda>›['a b']@m:g = hang")
+    assert not has_text(rule)
 
 
 # --- canonical text

@@ -63,6 +63,29 @@ def test_glob_whose_every_point_is_refused_is_an_error(lab: Any) -> None:
         rule_from("shop:*", Null()).points()
 
 
+@pytest.mark.parametrize("below", ["pay", "shop:", ":pay", "shop:*", "shop.?:pay"])
+def test_function_below_which_a_rule_acts_is_named_in_full(below: str) -> None:
+    with pytest.raises(SpecificationError, match="acts"):
+        Rule(Target("m", "f"), (Term(Hang()),), below=below)
+
+
+def test_limits_are_part_of_a_rule_and_stay_with_it() -> None:
+    (plain, limited) = parse("json.dumps = hang; json.dumps[api:443]@shop:pay = hang")
+
+    assert plain.checked() != limited.checked()
+    assert ("api:443", "shop:pay") == (limited.checked().dependency, limited.checked().below)
+    assert limited == limited.from_source("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_limited"), [("m:f", False), ("m:f[a]", True), ("m:f@m:g", True), ("m:f[a]@m:g", True)]
+)
+def test_rule_with_a_limit_need_not_fire(text: str, is_limited: bool) -> None:
+    (rule,) = parse(f"{text} = hang")
+
+    assert (is_limited, not is_limited) == (rule.is_limited, rule.is_sure)
+
+
 def test_source_is_not_part_of_a_rule() -> None:
     (rule,) = parse("m:f = hang")
 

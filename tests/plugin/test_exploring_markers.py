@@ -159,6 +159,8 @@ def test_a_system_may_be_given_time_to_recover(shop):
         ("chaos_explore('shop:charge', driver=1)", ["marker at test_it.py:5", "driver must be True or False, got 1"]),
         ("chaos_explore('shop:charge', recovery_within=-1)", ["marker at test_it.py:5", "recovery_within"]),
         ("chaos_explore('shop charge')", ["marker at test_it.py:5"]),
+        ("chaos_explore('shop:charge[api:443]')", ["marker at test_it.py:5", "limits belong to rules"]),
+        ("chaos_explore('shop:charge@shop:pay')", ["marker at test_it.py:5", "limits belong to rules"]),
         ("chaos_explore(3)", ["marker at test_it.py:5"]),
     ],
 )

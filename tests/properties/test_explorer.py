@@ -140,6 +140,7 @@ rules = st.sampled_from(
         "shop:charge = #2.. raise(OSError, 'no \\'disk\\' — ü');shop:note = null",
         "shop.**:fetch_* = 12.5%delay(0.2, 0.05)",
         "m:f = 2*raise(KeyError)->null",
+        "redis[cache:6379] = hang; m:f['[::1]:80']@shop:make.<locals>.<lambda> = #2 null",
     ]
 )
 
@@ -153,6 +154,7 @@ def test_replay_text_brings_back_what_it_was_made_of(
     found = read_replay(replay, "--chaos-replay")
 
     assert (found.test, format_scenario(found.rules)) == (test, canonical)
+    assert found.rules == tuple(parse(text))
     assert (found.seed, found.spares_driver, found.label) == (seed, spares_driver, label)
     assert replay.startswith("c1:")
     assert not set(replay) & set(" '\"$`\\*?;&|<>()[]{}!#~=\n")

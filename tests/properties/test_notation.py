@@ -29,7 +29,14 @@ from pytest_chaos import (
     parse,
 )
 from pytest_chaos.faults.base import Fault
-from pytest_chaos.notation import has_text, import_exception
+from pytest_chaos.notation import (
+    format_chain,
+    format_left,
+    has_text,
+    import_exception,
+    left_of,
+    parse_target,
+)
 from pytest_chaos.scenario import Term
 from pytest_chaos.target import Target
 from pytest_chaos.triggers import Hits
@@ -41,6 +48,21 @@ patterns = st.from_regex(r"[A-Za-z_*?][A-Za-z0-9_*?]{0,5}", fullmatch=True).filt
 module_paths = st.lists(patterns | st.just("**"), min_size=1, max_size=4).map(".".join)
 name_paths = st.lists(patterns, min_size=1, max_size=3).map(".".join)
 targets = st.builds(Target, module_paths, name_paths | st.just(""))
+
+known_dependencies = st.sampled_from(
+    ["api.example.com:443", "[::1]:8080", "<tmp>/orders.db", ":memory:", "/run/app.sock", "shop.py:12 price", "a = b;c"]
+)
+dependencies = known_dependencies | st.text("ab1.:/<>+~@-'\"\\[]=; \n\u2028\udc80", min_size=1) | st.text(min_size=1)
+modules = st.lists(names, min_size=1, max_size=3).map(".".join)
+qualnames = st.lists(names | st.sampled_from(["<locals>", "<lambda>", "<genexpr>"]), min_size=1, max_size=4).map(
+    ".".join
+)
+# Code that was made from a text may have any name, and a file that is loaded by its path may be any module.
+odd = st.text(min_size=1).filter(lambda name: not set(name) & set("*?"))
+functions = st.builds("{}:{}".format, modules, qualnames) | st.builds(
+    "{}:{}".format, odd.filter(lambda name: ":" not in name), odd
+)
+limits = st.fixed_dictionaries({"dependency": st.just("") | dependencies, "below": st.just("") | functions})
 
 scalars = (
     st.none()
@@ -108,7 +130,7 @@ finite_triggers = st.builds(Trigger, rates, all_hits, counts) | st.builds(Trigge
 @st.composite
 def rules(draw: Any) -> Rule:
     terms = [Term(draw(faults), draw(finite_triggers)) for _ in range(draw(st.integers(0, 3)))]
-    return Rule(draw(targets), (*terms, Term(draw(faults), draw(last_triggers))))
+    return Rule(draw(targets), (*terms, Term(draw(faults), draw(last_triggers))), **draw(limits))
 
 
 @given(rules())
@@ -119,6 +141,18 @@ def test_what_is_printed_is_read_back(rule: Rule) -> None:
     assert rule == read
     assert text == format_rule(read), "equal values may print differently: 1, 1.0 and True"
     assert has_text(rule)
+
+
+@given(targets, limits)
+def test_left_side_is_read_back_alone(target: Target, limit: dict[str, str]) -> None:
+    text = format_left(Rule(target, (Term(Hang()),), **limit))
+
+    assert (target, limit["dependency"], limit["below"]) == left_of(text)
+    if any(limit.values()):
+        with pytest.raises(NotationError, match="limits belong to rules"):
+            parse_target(text)
+    else:
+        assert target == parse_target(text)
 
 
 @given(st.lists(rules(), min_size=1, max_size=4))
@@ -147,6 +181,12 @@ pieces = st.sampled_from(
             "shop.**:a_*",
             "m",
             "a/b",
+            "[a:1]",
+            "['a b']",
+            "@",
+            "@m:g",
+            "@'m:g'",
+            ".<locals>",
             "=",
             "->",
             ";",
@@ -202,6 +242,7 @@ pieces = st.sampled_from(
     ]
 )
 almost = st.lists(pieces, max_size=14).map("".join)
+limited = st.builds("m:f{}{}{}={}".format, pieces, pieces, pieces, almost)
 rule_like = st.builds("m:f = {}{}{}({})".format, st.sampled_from(["", "5%", "#2 ", "3*"]), pieces, pieces, almost)
 
 
@@ -210,7 +251,7 @@ def no_import(name: str) -> type[BaseException]:
     return TimeoutError if name == "TimeoutError" else import_exception("NoSuchException")
 
 
-@given(st.text() | st.text(string.printable) | almost | rule_like)
+@given(st.text() | st.text(string.printable) | almost | rule_like | limited)
 @settings(max_examples=500)
 @example("m:f = return(" + "(" * 2000)
 @example("m:f = #" + "1" * 5000 + "hang")
@@ -231,6 +272,11 @@ def no_import(name: str) -> type[BaseException]:
 @example("m:f = return(self=1)")
 @example("\ud800:f = hang")
 @example("m:f = delay(1, jitter=1, jitter=1)")
+@example("m:f['" + "a" * 5000 + "'] = hang")
+@example("m:f@" + "a." * 5000 + " = hang")
+@example("m:f['\ud800'] = hang")
+@example("m:f['\\N{nonesuch}'] = hang")
+@example("m:f[a@'b:c'")
 def test_any_text_is_read_or_refused_at_a_column_of_its_own(text: str) -> None:
     try:
         read = parse(text, importer=no_import)
@@ -244,7 +290,7 @@ def test_any_text_is_read_or_refused_at_a_column_of_its_own(text: str) -> None:
         assert printed == format_scenario(parse(printed, importer=no_import))
 
 
-@given(almost, st.integers(0, 40))
+@given(almost | limited, st.integers(0, 40))
 def test_printing_what_was_read_is_idempotent(text: str, cut: int) -> None:
     try:
         once = format_scenario(parse(text[cut:] or "m:f = hang", importer=no_import))
@@ -256,7 +302,7 @@ def test_printing_what_was_read_is_idempotent(text: str, cut: int) -> None:
 
 @given(rules(), st.data())
 def test_blanks_between_tokens_change_nothing(rule: Rule, data: Any) -> None:
-    head, _, chain = format_rule(rule).partition(" = ")
+    head, chain = format_left(rule), format_chain(rule)
     blank = st.sampled_from(["", " ", "\t", "  "])
     padded = (
         f"{data.draw(blank)}{head}{data.draw(blank)}={data.draw(blank)}{chain}{data.draw(blank)};{data.draw(blank)}"
