@@ -52,6 +52,8 @@ class Sources:
 
     def __init__(self) -> None:
         self._trees: dict[str, ast.Module | None] = {}
+        self._definitions: dict[str, dict[tuple[str, int], ast.AST]] = {}
+        self._own_nodes: dict[tuple[str, str, int], list[ast.AST]] = {}
 
     def tree(self, code: CodeType, module: dict[str, Any]) -> ast.Module | None:
         """Return the tree of the file that holds a code object, or ``None`` if it cannot be read.
@@ -68,6 +70,44 @@ class Sources:
             except (SyntaxError, ValueError, RecursionError):
                 self._trees[name] = None
         return self._trees[name]
+
+    def own_nodes(self, code: CodeType, module: dict[str, Any]) -> list[ast.AST]:
+        """Return the nodes of a function's own body, without those of functions inside it; none if it is not found.
+
+        Args:
+            code: The function's code.
+            module: The globals of its module.
+        """
+        key = (code.co_filename, code.co_name, code.co_firstlineno)
+        known = self._own_nodes.get(key)
+        if known is None:
+            definition = self._definitions_in(code, module).get(key[1:])
+            known = self._own_nodes[key] = [] if definition is None else list(_own(definition))
+        return known
+
+    def _definitions_in(self, code: CodeType, module: dict[str, Any]) -> dict[tuple[str, int], ast.AST]:
+        """Return the functions of the file of a code object, by name and first line."""
+        known = self._definitions.get(code.co_filename)
+        if known is None:
+            tree = self.tree(code, module)
+            known = self._definitions[code.co_filename] = {
+                (node.name, first_line(node)): node
+                for node in (() if tree is None else ast.walk(tree))
+                if isinstance(node, _FUNCTIONS)
+            }
+        return known
+
+
+def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """Return the line on which a definition begins, its decorators included, as its code tells."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _own(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            yield child
+            yield from _own(child)
 
 
 class Scope:
@@ -188,8 +228,7 @@ def statements_around(tree: ast.Module, code: CodeType, position: Position) -> l
     for index in range(len(chain) - 1, -1, -1):
         node = chain[index][0]
         if isinstance(node, _FUNCTIONS | ast.ClassDef) and node.name == code.co_name:
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if first == code.co_firstlineno:
+            if first_line(node) == code.co_firstlineno:
                 return chain[index:]
     return None
 

@@ -31,8 +31,8 @@ from pytest_chaos.notation import parse
 from pytest_chaos.reach import Way
 from pytest_chaos.target import Point
 
-Named = Literal["exactly", "by its module", "by its package", "by its library"]
-"""How the user came to name a point; what nobody has named is met as a boundary of its library."""
+Named = Literal["exactly", "by its module", "by its package", "by nobody"]
+"""How the user came to name a point; a package tells where to look, and what nobody has named is a boundary."""
 
 _USUAL: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 # Signals to the interpreter, marks of unfinished code, and bases that stand for "anything": no dependency raises them.
@@ -41,7 +41,6 @@ _ANYTHING = (BaseException, Exception, BaseExceptionGroup, ExceptionGroup)
 # Functions of these modules work on local files: what they meet is known, and they answer.
 _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil", "glob", "tempfile", "pathlib")
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 # What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
 _RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
 
@@ -81,7 +80,7 @@ class Offers:
         point, way, named = called.point, called.way, called.named
         boundary = self._catalogue.at(point.text)
         if boundary is not None:
-            if way.outer and named in ("by its package", "by its library"):
+            if way.outer and named in ("by its package", "by nobody"):
                 return []  # the library above it fails as a whole
             faults = self._of_boundary(boundary, way)
             if boundary.waits and (way.can_wait_for_ever or (not boundary.limit and boundary.hangs)):

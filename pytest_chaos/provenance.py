@@ -11,11 +11,11 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Literal
+from typing import Any, Literal
 
 Origin = Literal["project", "test", "stdlib", "import", "generated", "pytest", "passage", "chaos", "installed"]
 
@@ -202,6 +202,18 @@ class Provenance:
                 return False
         return True
 
+    def own_stack(self, frame: FrameType | None) -> Iterator[tuple[FrameType, Origin]]:
+        """Yield the frames behind a call with their origins, innermost first, the first one of the test being the last.
+
+        What is further out than a task does not belong to it: that frame runs the event loop.
+        """
+        for outer in frames_from(frame):
+            origin = self.of_frame(outer)
+            yield outer, origin
+            code = outer.f_code
+            if origin == "test" or (code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS)):
+                return
+
     def first_project_frame(self, frame: FrameType | None) -> FrameType | None:
         """Return the innermost frame of the project, or ``None``."""
         return next((outer for outer in frames_from(frame) if self.of_frame(outer) == "project"), None)
@@ -249,6 +261,11 @@ class Provenance:
         if real.startswith(self._root):
             return "project"
         return "pytest" if real in self._plugin_files else "installed"
+
+
+def function_name(code: CodeType, module: Mapping[str, Any]) -> str:
+    """Return the full name of a function, ``module:qualname``, by its code and the globals of its module."""
+    return f"{module.get('__name__', '')}:{code.co_qualname}"
 
 
 def frames_from(frame: FrameType | None) -> Iterator[FrameType]:

@@ -5,7 +5,6 @@ It is filled by the calls of a run, and says nothing of what could go wrong with
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -13,14 +12,13 @@ from typing import Any, NamedTuple, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Limit
-from pytest_chaos.provenance import Provenance, frames_from
+from pytest_chaos.provenance import Provenance, function_name
 from pytest_chaos.resources import stacks
 from pytest_chaos.trace import AskedCall, CallSite
 
 _MOST_WAYS = 5_000  # told apart by every line that leads to a call; what comes then is known by its last line alone
 _MOST_NUMBERS = 4  # of calls that are kept for each of them: shapes ask for the first two
 _MOST_STEPS = 12
-_ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
 
 FunctionKey = tuple[str, int, str]
 """What tells a function by its code, replaced or not: file, first line, qualified name."""
@@ -82,6 +80,7 @@ class Way:
         count: How many there were.
         numbers: Where the first ones stand.
         limits: The limits that they were given, each once; ``None`` for a call that takes none.
+        through: All functions of the project that lead there.
     """
 
     point: str
@@ -92,6 +91,7 @@ class Way:
     count: int = 1
     numbers: tuple[Number, ...] = (Number(1),)
     limits: tuple[Limit | None, ...] = (None,)
+    through: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -247,6 +247,7 @@ class Reach:
                 sum(stack.count for stack in same),
                 tuple(sorted((number for stack in same for number in stack.numbers), key=lambda one: one.all)),
                 tuple(dict.fromkeys(limit for stack in same for limit in stack.limits)),
+                frozenset(name for stack in same for name in stack.names),
             )
             for first, steps, same in found.values()
         ]
@@ -254,25 +255,15 @@ class Reach:
     def beneath(self, function: FunctionKey) -> Iterator[Way]:
         """Yield the calls that were made on behalf of a function, with the lines from there up to its own."""
         for stack in self._stacks.values():
-            at = next(
-                (index for index, (code, _, _) in enumerate(stack.frames) if function_key(code) == function), None
-            )
-            is_started = stack.starter is not None and function_key(stack.starter) == function
-            if at is None and not is_started:
-                continue
-            name = "" if at is None else stack.names[at]
+            codes = [function_key(code) for code, _, _ in stack.frames]
             steps = stack.steps()
-            if at is not None:
-                steps = steps[: [step.name for step in steps].index(name) + 1]
+            if function in codes:
+                names = [step.name for step in steps]
+                steps = steps[: names.index(stack.names[codes.index(function)]) + 1]
+            elif stack.starter is None or function_key(stack.starter) != function:
+                continue
             yield Way(
-                stack.point,
-                stack.site,
-                tuple(steps),
-                stack.dependency,
-                stack.outer,
-                stack.count,
-                tuple(stack.numbers),
-                tuple(stack.limits),
+                stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits)
             )
 
     def _walk(
@@ -281,20 +272,15 @@ class Reach:
         """Return the frames of the project that lead to a call, the library's call it is made for, and whether that
         is all up to the beginning of a thread or task."""
         found: list[_Frame] = []
-        outer = ""
-        of_frame, of_outer = self._provenance.of_frame, self._outer.get
-        for one in frames_from(frame):
-            origin = of_frame(one)
+        outer, is_whole = "", True
+        for one, origin in self._provenance.own_stack(frame):
             code = one.f_code
             if origin == "project":
                 found.append((code, one.f_lasti, one.f_globals))
-            elif origin == "test":
-                return tuple(found), outer, False
             elif not found and self._outer:
-                outer = of_outer(function_key(code), outer)
-            if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
-                break
-        return tuple(found), outer, True
+                outer = self._outer.get(function_key(code), outer)
+            is_whole = origin != "test"
+        return tuple(found), outer, is_whole
 
     def _new_stack(
         self,
@@ -305,7 +291,7 @@ class Reach:
         frames: tuple[_Frame, ...],
         is_whole: bool,
     ) -> _Stack:
-        names = [f"{module.get('__name__', '')}:{code.co_qualname}" for code, _, module in frames]
+        names = [function_name(code, module) for code, _, module in frames]
         cells = [
             self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))
         ]
