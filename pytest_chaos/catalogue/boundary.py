@@ -7,8 +7,8 @@ Where a limit or a dependency is read is told by *paths*, and nobody calls the b
 - ``self``: the receiver of the method;
 - ``socket:getdefaulttimeout()``: a name of a module.
 
-Each further step is a key of a mapping, an index of a sequence, or else an attribute; ``()`` calls what is found,
-without arguments. What a path leads to may be missing; then the next path is followed.
+Each further step is a key of a ``dict``, an index of a list or tuple, or else an attribute; ``()`` calls what is found,
+without arguments. What a path leads to may be missing; then the next path is followed. :mod:`.reading` follows them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ class Dependency:
 
     Attributes:
         address: A pair of host and port, or the path of a Unix socket.
-        url: A text or an object whose text is a URL.
+        url: The text of a URL.
         host: The host alone.
         port: The port beside it.
+        own_port: The port where none is told.
         path: A file, a file of a database, or a Unix socket.
         program: A program: its path, a command line, or the list of its words.
         maker: An object that another boundary has returned, whose dependency this call shares.
@@ -34,6 +35,7 @@ class Dependency:
     url: tuple[str, ...] = ()
     host: tuple[str, ...] = ()
     port: tuple[str, ...] = ()
+    own_port: int | None = None
     path: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
     maker: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from pytest_chaos.triggers import ALWAYS
 _LIBRARY_KEYS = ("distribution", "beneath", "boundary")
 _BOUNDARY_KEYS = tuple(field.name for field in fields(Boundary) if field.name != "library")
 _PARTS = tuple(field.name for field in fields(Dependency))
+_PORTS = range(1, 1 << 16)
 _NAME = r"[A-Za-z_]\w*"
 _PATH = re.compile(rf"(?:\d+|(?:{_NAME}(?:\.{_NAME})*:)?{_NAME}(?:\(\))?)(?:\.(?:\d+|{_NAME}(?:\(\))?))*")
 _LONGEST_S = 1e9
@@ -139,6 +140,13 @@ class _Table:
             self.refuse(key, f"a number of seconds is wanted, got {value!r}")
         return None if value is None else float(value)
 
+    def port(self, key: str) -> int | None:
+        """Return the number of a port, or ``None`` where the key is missing."""
+        value: int | None = self._get(key, False, "a port", int)
+        if value is not None and value not in _PORTS:
+            self.refuse(key, f"a port is wanted, got {value!r}")
+        return value
+
     def tables(self, key: str) -> list[_Table]:
         """Return tables, at least one."""
         values = self._get(key, True, "a list of tables", list)
@@ -227,10 +235,11 @@ def _check_fault(entry: _Table, key: str, target: str, text: str) -> None:
 
 def _dependency(parts: _Table) -> Dependency:
     parts.refuse_unknown(_PARTS)
-    found = {part: parts.paths(part) for part in parts.keys}
-    if "port" in found and "host" not in found:
-        parts.refuse("port", "a port says nothing without the key 'host'")
-    return Dependency(**found)
+    found = {part: parts.paths(part) for part in parts.keys if part != "own_port"}
+    for key in ("port", "own_port"):
+        if key in parts.keys and "host" not in found:
+            parts.refuse(key, "a port says nothing without the key 'host'")
+    return Dependency(**found, own_port=parts.port("own_port"))
 
 
 def _releases(entry: _Table) -> str:

@@ -27,7 +27,9 @@ _PARAMETER = re.compile(
     r"(?:(?P<phase>connect|connection|read|recv|receive|request|response|total|call|rpc|socket|query|operation|wait)_)?"
     r"timeout(?:(?:_in)?_(?P<unit>s|secs?|seconds|ms|msecs?|millis|milliseconds))?"
 )
-_UNTOLD: Any = object()
+UNTOLD: Any = object()
+"""What is no number of seconds, and not ``None`` for no limit either."""
+_READING = ("read", "sock_read", "read_timeout", "total")  # httpx.Timeout, aiohttp.ClientTimeout, urllib3.Timeout
 _ANSWERING: frozenset[Kind] = frozenset({"function", "coroutine", "property"})
 """Kinds of callables whose ``return`` says what the caller gets."""
 
@@ -63,7 +65,7 @@ def limit_in(function: Callable[..., Any], named: Mapping[str, Any]) -> Limit | 
     found = [
         (name, seconds)
         for name, value in named.items()
-        if (factor := _seconds_per_unit(name, function)) and (seconds := _seconds(value, factor)) is not _UNTOLD
+        if (factor := _seconds_per_unit(name, function)) and (seconds := seconds_of(value, factor)) is not UNTOLD
     ]
     if not found:
         return None
@@ -95,20 +97,38 @@ def _seconds_per_unit(name: str, function: Callable[..., Any]) -> float:
     return 0.001 if (match["unit"] or "").startswith("m") else 1
 
 
-def _seconds(value: Any, factor: float) -> Any:
-    """Return seconds, ``None`` for no limit, or ``_UNTOLD`` for what we do not understand."""
+def seconds_of(value: Any, factor: float = 1) -> Any:
+    """Return seconds, ``None`` for no limit, or :data:`UNTOLD` for what we do not understand.
+
+    Args:
+        value: What a timeout parameter was given.
+        factor: How many seconds one unit of it is.
+    """
     if isinstance(value, tuple) and value:  # requests: (connect, read)
         value = value[-1]
     if isinstance(value, timedelta):
         value, factor = value.total_seconds(), 1
-    for name in ("read", "total"):  # httpx.Timeout, aiohttp.ClientTimeout
-        if value is not None and not isinstance(value, int | float) and hasattr(value, name):
-            value = getattr(value, name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return _UNTOLD
-    return value * factor if 0 <= value < math.inf else None  # the locks take -1 for no limit
+    if value is None or _is_number(value):
+        return _limited(value, factor)
+    told = [part for part in (_part(value, name) for name in _READING) if part is None or _is_number(part)]
+    if not told:
+        return UNTOLD
+    return min((_limited(part, factor) for part in told), key=lambda one: math.inf if one is None else one)
+
+
+def _part(value: Any, name: str) -> Any:
+    try:
+        return getattr(value, name, UNTOLD)
+    except Exception:  # noqa: BLE001  # that of urllib3 cannot tell before its clock runs
+        return UNTOLD
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _limited(value: float | None, factor: float) -> float | None:
+    return value * factor if value is not None and 0 <= value < math.inf else None  # the locks take -1 for no limit
 
 
 # --- what is known

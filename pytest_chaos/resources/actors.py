@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_chaos import compat
-from pytest_chaos.resources.by_identity import ByIdentity
+from pytest_chaos.by_identity import ByIdentity
 
 
 class Actors:

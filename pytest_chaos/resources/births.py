@@ -11,9 +11,9 @@ from types import CodeType, FrameType
 from typing import Any, Literal
 
 from pytest_chaos import compat
+from pytest_chaos.by_identity import ByIdentity
 from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources import stacks
-from pytest_chaos.resources.by_identity import ByIdentity
 
 _SITE_DEPTH = 32  # frames of a creation site; deep enough to reach the project below a web framework
 

@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from pytest_chaos.catalogue import catalogue as room
 from pytest_chaos.catalogue.boundary import Boundary, Dependency
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reader import read_index, read_library
+from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, limit_of
 from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
-from pytest_chaos.faults.base import Fault, FaultyCall
+from pytest_chaos.faults.base import Fault, FaultyCall, Limit
 from pytest_chaos.notation import parse_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
@@ -76,11 +77,23 @@ def test_no_library_is_beneath_itself() -> None:
 
 # --- where limit and dependency are read, looked at in real calls
 
-MISSING = object()
-
 
 class NotMade(ConnectionError):
     """The call was looked at, and goes no further."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A call as a fault sees it, handed to what reads calls."""
+
+    call: FaultyCall
+
+    @property
+    def receiver(self) -> Any:
+        return self.call.receiver
+
+    def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        return self.call.arguments()
 
 
 @dataclass(frozen=True)
@@ -88,47 +101,13 @@ class LookedAt(Fault):
     """Reads what an entry says of a call, and ends the call."""
 
     boundary: Boundary
-    seen: list[tuple[Any, dict[str, Any]]] = field(compare=False)
+    addresses: Addresses
+    seen: list[tuple[Limit | None, str | None]] = field(compare=False)
 
     def act(self, call: FaultyCall) -> Any:
-        args, named = call.arguments()
-
-        def first(paths: Sequence[str], tells: Callable[[Any], bool]) -> Any:
-            found = (follow(path, call.receiver, args, named) for path in paths)
-            return next((value for value in found if tells(value)), MISSING)
-
-        limit = first(self.boundary.limit, lambda value: value is None or isinstance(value, int | float | tuple))
-        parts = {
-            part.name: first(getattr(self.boundary.dependency, part.name), lambda value: value not in (None, MISSING))
-            for part in fields(Dependency)
-        }
-        told = {part: value for part, value in parts.items() if value is not MISSING}
-        self.seen.append((self.boundary.own_limit_s if limit is MISSING else limit, told))
+        address = dependency_of(self.boundary, Seen(call), self.addresses)
+        self.seen.append((limit_of(self.boundary, Seen(call)), address.text if address is not None else None))
         raise NotMade
-
-
-def follow(path: str, receiver: Any, args: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """Return what a path leads to, as ``pytest_chaos.catalogue.boundary`` describes it, or ``MISSING``."""
-    module, colon, rest = path.rpartition(":")
-    root, *steps = rest.split(".")
-    try:
-        if colon:
-            value = step(sys.modules[module], root)
-        elif root == "self":
-            value = receiver
-        else:
-            value = args[int(root)] if root.isdigit() else named[root]
-        for name in steps:
-            value = step(value, name)
-    except (LookupError, AttributeError, OSError):
-        return MISSING
-    return value
-
-
-def step(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping) or name.isdigit():
-        return value[int(name) if name.isdigit() else name]
-    return getattr(value, name[:-2])() if name.endswith("()") else getattr(value, name)
 
 
 @pytest.fixture
@@ -139,27 +118,36 @@ def address() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture
-def look(lab: Any) -> Callable[[str, Callable[[], Any]], tuple[Any, dict[str, Any]]]:
-    """Return the limit and the parts of the dependency of the one call of a boundary that a body makes."""
+def addresses() -> Addresses:
+    """Where those lead that boundaries have returned."""
+    return Addresses()
 
-    def looked(target: str, body: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+
+@pytest.fixture
+def look(lab: Any, addresses: Addresses) -> Callable[[str, Callable[[], Any]], tuple[Any, str | None]]:
+    """Return limit and dependency of the one call of a boundary that a body makes.
+
+    Of the limit the seconds; ``None`` if it waits for ever, and ``"never waits"`` where it needs none.
+    """
+
+    def looked(target: str, body: Callable[[], Any]) -> tuple[Any, str | None]:
         boundary = SHIPPED.at(target)
         assert boundary is not None
-        fault = LookedAt(boundary, [])
+        fault = LookedAt(boundary, addresses, [])
         with lab.window(Rule(parse_target(target), (Term(fault),))), pytest.raises(NotMade):
             body()
-        (seen,) = fault.seen
-        return seen
+        ((limit, dependency),) = fault.seen
+        return "never waits" if limit is None else limit.seconds, dependency
 
     return looked
 
 
 def test_limit_and_address_of_a_new_connection_are_read(look: Any, address: Any) -> None:
-    target = "socket:create_connection"
+    target, text = "socket:create_connection", f"127.0.0.1:{address[1]}"
 
-    assert look(target, lambda: socket.create_connection(address, timeout=2.0)) == (2.0, {"address": address})
-    assert look(target, lambda: socket.create_connection(address, None)) == (None, {"address": address})
-    assert look(target, lambda: socket.create_connection(address)) == (None, {"address": address})
+    assert look(target, lambda: socket.create_connection(address, timeout=2.0)) == (2.0, text)
+    assert look(target, lambda: socket.create_connection(address, None)) == (None, text)
+    assert look(target, lambda: socket.create_connection(address)) == (None, text)
 
 
 def test_default_of_the_process_limits_a_connection_that_is_told_nothing(
@@ -171,60 +159,64 @@ def test_default_of_the_process_limits_a_connection_that_is_told_nothing(
     assert look("urllib.request:urlopen", lambda: urllib.request.urlopen("http://bank/"))[0] == 3.0
 
 
-@pytest.mark.parametrize("limit", [4.0, None])
+@pytest.mark.parametrize("limit", [4.0, None, 0.0])
 def test_limit_and_peer_of_a_socket_are_read(look: Any, address: Any, limit: float | None) -> None:
+    text = f"127.0.0.1:{address[1]}"
     with socket.socket() as one, socket.create_connection(address) as other:
         one.settimeout(limit)
         other.settimeout(limit)
-        assert look("socket:socket.connect", lambda: one.connect(address)) == (limit, {"address": address})
-        assert look("socket:socket.recv", lambda: other.recv(1)) == (limit, {"address": address})
-        assert look("socket:socket.sendall", lambda: other.sendall(b"x")) == (limit, {"address": address})
+        assert look("socket:socket.connect", lambda: one.connect(address)) == (limit, text)
+        assert look("socket:socket.recv", lambda: other.recv(1)) == (limit, text)
+        assert look("socket:socket.sendall", lambda: other.sendall(b"x")) == (limit, text)
 
 
-def test_database_is_read_and_its_connection_stands_for_it(look: Any) -> None:
-    assert look("sqlite3:connect", lambda: sqlite3.connect(":memory:")) == (None, {"path": ":memory:"})
-    assert look("sqlite3:connect", lambda: sqlite3.connect(database="notes.db"))[1] == {"path": "notes.db"}
-    made: list[Any] = []
+class Connection(sqlite3.Connection):
+    """One to which there are weak references."""
+
+
+def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses: Addresses) -> None:
+    assert look("sqlite3:connect", lambda: sqlite3.connect(":memory:")) == ("never waits", ":memory:")
+    assert look("sqlite3:connect", lambda: sqlite3.connect(database="notes.db")) == ("never waits", "notes.db")
 
     def body(use: Callable[[Any], Any]) -> Any:
-        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-            made.append(connection)
+        with contextlib.closing(sqlite3.connect(":memory:", factory=Connection)) as connection:
+            addresses.remember(connection, Address(path="notes.db"))
             use(connection)
 
     for target, use in (
         ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
         ("sqlite3:Connection.commit", lambda connection: connection.commit()),
     ):
-        _, told = look(target, lambda use=use: body(use))
-        assert told == {"maker": made[-1]}
+        assert look(target, lambda use=use: body(use)) == ("never waits", "notes.db")
 
 
 def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
     path = tmp_path / "notes"
 
-    assert look("builtins:open", lambda: open(path).close()) == (None, {"path": path})
-    assert look("builtins:open", lambda: open(file=str(path)).close()) == (None, {"path": str(path)})
+    assert look("builtins:open", lambda: open(path).close()) == ("never waits", str(path))
+    assert look("builtins:open", lambda: open(file=str(path)).close()) == ("never waits", str(path))
+    assert look("builtins:open", lambda: open(0, closefd=False).close()) == ("never waits", None)
 
 
 def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
-    assert look("subprocess:run", lambda: subprocess.run(["true"], timeout=5)) == (5, {"program": ["true"]})
-    assert look("subprocess:run", lambda: subprocess.run(args="true")) == (None, {"program": "true"})
-    assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == (None, {"program": ["true"]})
+    assert look("subprocess:run", lambda: subprocess.run(["/bin/true"], timeout=5)) == (5, "true")
+    assert look("subprocess:run", lambda: subprocess.run(args="true")) == (None, "true")
+    assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == (None, "true")
 
 
 def test_limit_and_url_of_urlopen_are_read(look: Any) -> None:
     target, url = "urllib.request:urlopen", "http://bank/"
 
-    assert look(target, lambda: urllib.request.urlopen(url, timeout=6)) == (6, {"url": url})
-    assert look(target, lambda: urllib.request.urlopen(urllib.request.Request(url))) == (None, {"url": url})
+    assert look(target, lambda: urllib.request.urlopen(url, timeout=6)) == (6, "bank")
+    assert look(target, lambda: urllib.request.urlopen(urllib.request.Request(url))) == (None, "bank")
 
 
 def test_limit_and_url_of_requests_are_read(look: Any) -> None:
     requests = pytest.importorskip("requests")  # an extra that tests may lack
-    target, url = "requests.sessions:Session.request", "http://bank/"
+    target, url = "requests.sessions:Session.request", "http://me:secret@bank:8080/"
 
-    assert look(target, lambda: requests.get(url, timeout=(1, 7))) == ((1, 7), {"url": url})
-    assert look(target, lambda: requests.Session().put(url)) == (None, {"url": url})
+    assert look(target, lambda: requests.get(url, timeout=(1, 7))) == (7, "bank:8080")
+    assert look(target, lambda: requests.Session().put(url)) == (None, "bank:8080")
 
 
 @pytest.mark.parametrize(
@@ -235,22 +227,22 @@ def test_limit_and_url_of_httpx_are_read(look: Any, client: Any, call: Any, limi
 
     def sync() -> Any:
         with httpx.Client(**client) as made:
-            return made.get("http://bank/", **call)
+            return made.get("https://bank:8443/", **call)
 
     async def soon() -> Any:
         async with httpx.AsyncClient(**client) as made:
-            return await made.get("http://bank/", **call)
+            return await made.get("https://bank/", **call)
 
-    for target, body in (("httpx:Client.send", sync), ("httpx:AsyncClient.send", lambda: asyncio.run(soon()))):
-        assert look(target, body) == (limit, {"url": httpx.URL("http://bank/")})
+    assert look("httpx:Client.send", sync) == (limit, "bank:8443")
+    assert look("httpx:AsyncClient.send", lambda: asyncio.run(soon())) == (limit, "bank")
 
 
 @pytest.mark.parametrize(
     ("url", "options", "dependency"),
     [
-        ("redis://bank:1", {"socket_timeout": 9}, {"host": "bank", "port": 1}),
-        ("redis://bank:1", {"socket_timeout": None}, {"host": "bank", "port": 1}),
-        ("unix:///bank", {}, {"path": "/bank"}),
+        ("redis://bank:1", {"socket_timeout": 9}, "bank:1"),
+        ("redis://bank", {"socket_timeout": None}, "bank:6379"),
+        ("unix:///bank", {}, "/bank"),
     ],
 )
 def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, dependency: Any) -> None:
@@ -273,7 +265,7 @@ def test_client_of_redis_says_where_it_goes(look: Any) -> None:
     redis = pytest.importorskip("redis")  # an extra that tests may lack
     client = redis.Redis("bank", 1, socket_timeout=2)
 
-    assert look("redis.client:Redis.execute_command", client.ping) == (2, {"host": "bank", "port": 1})
+    assert look("redis.client:Redis.execute_command", client.ping) == (2, "bank:1")
 
 
 def fetches_a_file(folder: Path) -> Any:
@@ -326,7 +318,7 @@ def test_call_of_a_library_leads_to_what_stands_beneath_it(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    fault = LookedAt(boundary, [])
+    fault = LookedAt(boundary, Addresses(), [])
     with lab.window(Rule(parse_target(target), (Term(fault),))), contextlib.suppress(Exception):
         body(tmp_path)
 
@@ -460,6 +452,7 @@ GOOD = """
     own_limit_s = 5
     dependency.host = ["self.host"]
     dependency.port = ["self.port"]
+    dependency.own_port = 8443
 """
 PLACE = "libraries/bank.toml"
 ENTRY = f"{PLACE}, boundary bank:Client.pay, "
@@ -483,7 +476,7 @@ def test_entry_says_what_is_known_of_a_boundary() -> None:
             aliases=("bank:pay",),
             limit=("timeout", "self.client.timeout", "bank.settings:default().seconds", "0.limits.1"),
             own_limit_s=5.0,
-            dependency=Dependency(host=("self.host",), port=("self.port",)),
+            dependency=Dependency(host=("self.host",), port=("self.port",), own_port=8443),
             releases=">=3,<5",
         ),
     )
@@ -535,6 +528,13 @@ def test_call_with_a_limit_of_its_own_does_not_hang() -> None:
         ("own_limit_s = 5", "own_limit_s = '5'", f"{ENTRY}own_limit_s", "a number of seconds is wanted, got '5'"),
         (".host", ".hots", f"{ENTRY}dependency, hots", "unknown key 'hots'\n  Did you mean 'host'?"),
         ("dependency.host", "dependency.path", f"{ENTRY}dependency, port", "says nothing without the key 'host'"),
+        (
+            "dependency.own_port = 8443",
+            "dependency.own_port = 0",
+            f"{ENTRY}dependency, own_port",
+            "a port is wanted, got 0",
+        ),
+        ("= 8443", "= ['x']", f"{ENTRY}dependency, own_port", "a port is wanted, got ['x']"),
         ('["self.port"]', '["self..port"]', f"{ENTRY}dependency, port", "'self..port' is no path to a value"),
         ('">=3,<5"', '"3 to 5"', f"{ENTRY}releases", "'3 to 5' is no range of releases"),
         ('">=3,<5"', "3", f"{ENTRY}releases", "a text is wanted, got 3"),

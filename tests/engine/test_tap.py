@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos.by_identity import ByIdentity
 from pytest_chaos.experiment import _loud_logs
 from pytest_chaos.resources import tap
-from pytest_chaos.resources.by_identity import ByIdentity
 
 
 def double(number: int, /, *, times: int = 2) -> int:
