@@ -227,9 +227,11 @@ def statements_around(tree: ast.Module, code: CodeType, position: Position) -> l
         return chain if code.co_name == "<module>" else []  # lambdas and comprehensions hold no statements
     for index in range(len(chain) - 1, -1, -1):
         node = chain[index][0]
-        if isinstance(node, _FUNCTIONS | ast.ClassDef) and node.name == code.co_name:
-            if first_line(node) == code.co_firstlineno:
-                return chain[index:]
+        if isinstance(node, _FUNCTIONS | ast.ClassDef) and (node.name, first_line(node)) == (
+            code.co_name,
+            code.co_firstlineno,
+        ):
+            return chain[index:]
     return None
 
 

@@ -16,15 +16,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
+from pytest_chaos.catalogue.catalogue import Catalogue
+from pytest_chaos.catalogue.reading import Addresses, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
+from pytest_chaos.dependencies import Dependencies
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
@@ -49,6 +52,7 @@ from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.lost import judge_lost
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.provenance import Place, Provenance
+from pytest_chaos.reach import Reach
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
@@ -60,7 +64,7 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
-from pytest_chaos.trace import AskedCall, Trace
+from pytest_chaos.trace import AskedCall, Sites, Trace
 from pytest_chaos.verdict import Judgement
 
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
@@ -79,6 +83,8 @@ class Laboratory:
         sources: Syntax trees of the files in which injected errors were absorbed.
         filters: Leftovers that the user does not want to be told of.
         guard: Ends parts of disturbed runs that never end by themselves.
+        catalogue: The boundaries that are known.
+        addresses: Where those lead that boundaries have returned.
         kept_watches: The watches that one run of an explored test leaves to the next one.
     """
 
@@ -90,6 +96,8 @@ class Laboratory:
     sources: Sources = field(default_factory=Sources)
     filters: Filters = field(default_factory=Filters)
     guard: Guard = field(default_factory=lambda: Guard(bystanders()))
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    addresses: Addresses = field(default_factory=Addresses)
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
 
 
@@ -284,6 +292,7 @@ class Experiment:
         self.plan = plan
         self.contract = plan.contract
         self.trace: Trace | None = None
+        self.reach: Reach | None = None
         self.inventory = Inventory(laboratory)
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
@@ -298,6 +307,9 @@ class Experiment:
         self._quietly: contextlib.AbstractContextManager[None] | None = None
         census, guard = laboratory.census, laboratory.guard
         self._callers = Callers(laboratory.provenance, census.births)
+        known = None if plan.plain is None else plan.plain.sites
+        self.sites = Sites(laboratory.provenance, self._callers.caller_of, known)
+        self._dependencies = Dependencies(laboratory.catalogue, laboratory.addresses, laboratory.provenance)
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -315,6 +327,7 @@ class Experiment:
             self.ward,
             Actors(self._main),
             self._callers.caller_of,
+            self._dependency_of,
             laboratory.kept_watches,
         )
         self._listener = _Listener(self.injector, self.ward)
@@ -372,11 +385,38 @@ class Experiment:
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
         self.injector.lift_watches()
-        plain = self.plan.plain
-        limit_of = None if plain is not None else _limit_of
-        known = None if plain is None else plain.trace
-        self.trace = Trace(self.laboratory.provenance, self._callers.caller_of, limit_of, known)
-        self.injector.watch_all(watched, self.trace.note)
+        self.trace = trace = Trace(self.sites.of)
+        reaching = self.plan.reaching
+        if reaching is None:
+            self.injector.watch_all(watched, trace.note)
+            return
+        self.reach = reach = Reach(
+            self.laboratory.provenance,
+            self.sites.of,
+            self._callers.starter,
+            reaching.points,
+            reaching.outer,
+            self._dependencies.name,
+            self._limit_of,
+        )
+
+        def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+            trace.note(point, frame, actor, call)
+            reach.note(point, frame, actor, call)
+
+        self.injector.watch_all(watched, note)
+        if self.plan.plain is None:
+            for target, points in reaching.beneath:
+                self.injector.watch(target, reach.note, points)
+
+    def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
+        return self._dependencies.name(point, call, self.sites.of(frame))
+
+    def _limit_of(self, point: str, call: AskedCall) -> Limit | None:
+        boundary = self.laboratory.catalogue.at(point)
+        if boundary is not None:
+            return limit_of(boundary, call)
+        return _limit_of(call)
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:
@@ -427,6 +467,8 @@ class Experiment:
         self.injector.restart(Actors(self._main))
         if self.trace is not None:
             self.trace.begin()
+        if self.reach is not None:
+            self.reach.begin()
 
     def ended_with(self, error: BaseException | None) -> None:
         """Say how the body ended; facts are kept, the error is not."""

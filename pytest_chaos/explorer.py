@@ -1,9 +1,9 @@
 """The explorer: from a recorded plain run to the scenarios worth running, one by one, pruned and in fair order.
 
-A *key* is a target, the line of the system that calls it, and a fault. For each key there are up to three shapes: the
-call fails every time from then on, the first time only, or the second time only. What a shape showed decides which
-others are worth a run, so the explorer is asked for one scenario at a time and told what came of it. Pure: it runs
-nothing and knows no test runner.
+A *key* is a target, the way through the system that leads to it, what is called, and a fault. For each key there are up
+to three shapes: every call to what is called fails from then on, or the first or the second one of this way only. What
+a shape showed decides which others are worth a run, so the explorer is asked for one scenario at a time and told what
+came of it. Pure: it runs nothing and knows no test runner.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.instances import RaisingFault
@@ -22,12 +22,14 @@ from pytest_chaos.notation import (
     format_arguments,
     format_chain,
     format_fault,
+    format_left,
     format_scenario,
     has_text,
     is_known,
     parse_target,
 )
 from pytest_chaos.observation import Observation
+from pytest_chaos.reach import Way
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import Target
 from pytest_chaos.trace import Calls, Spot, Trace
@@ -35,13 +37,35 @@ from pytest_chaos.triggers import ALWAYS, Hits, Trigger
 from pytest_chaos.verdict import Judgement
 
 Shape = Literal["all", "first", "second", "pair", "rule"]
-"""Which calls fail: all from the first one of the line on, the first or second one only; two faults; a user's rule."""
+"""Which calls fail: all from the first one of the way on, the first or second one only; two faults; a user's rule."""
 
-Key = tuple[str, str, str]
-"""Target, calling line and fault, as texts."""
+
+class Key(NamedTuple):
+    """What is explored once, all of it as texts.
+
+    Attributes:
+        point: The injection point; empty for a user's rule.
+        way: The way to it.
+        dependency: What is called; empty where nothing tells.
+        fault: The fault, or the label of a user's rule.
+    """
+
+    point: str
+    way: str
+    dependency: str
+    fault: str
+
+
+def key_of_rule(label: str) -> Key:
+    """Return the key of a scenario that the user wrote."""
+    return Key("", "", "", label)
+
 
 EXPLORATION = "exploration"
 """The place of writing of rules that nobody wrote."""
+
+CANNOT_FAIL = "cannot fail"
+"""Why a call is not explored to which nothing can happen."""
 
 TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
@@ -81,8 +105,8 @@ class Scenario:
 
     @property
     def lane(self) -> str:
-        """The target whose turn it is."""
-        return self.key[0]
+        """The dependency whose turn it is, or the target where nothing tells one."""
+        return self.key.dependency or self.key.point
 
 
 @dataclass(frozen=True)
@@ -93,6 +117,7 @@ class Outcome:
         fails: Whether its verdict fails.
         activations: How often the fault fired.
         spots: The calls of the run, in the order of their first one.
+        ways: Asked for the ways by which they were made, where some are new.
         effect: What can be compared between two faults: verdict, ending, who caught, and who called how often.
     """
 
@@ -100,9 +125,10 @@ class Outcome:
     activations: int
     spots: Mapping[Spot, Calls]
     effect: tuple[object, ...]
+    ways: Callable[[], Iterable[Way]] = tuple
 
     @classmethod
-    def of(cls, seen: Observation, judgement: Judgement, trace: Trace) -> Outcome:
+    def of(cls, seen: Observation, judgement: Judgement, trace: Trace, ways: Callable[[], Iterable[Way]]) -> Outcome:
         """Return what counts of a run."""
         failure = seen.failure
         # Not its message, which holds names and tokens; and whichever error of ours it is, it is the fault.
@@ -110,11 +136,13 @@ class Outcome:
         # Two errors can come to the same; an error and a hang are taken in different ways, by other lines.
         kinds = frozenset(type(activation.fault) for activation in seen.activations)
         effect = (kinds, judgement.verdict, ending, frozenset(seen.handlers), frozenset(trace.shape().items()))
-        return cls(judgement.fails, seen.fired, dict(trace.spots), effect)
+        return cls(judgement.fails, seen.fired, dict(trace.spots), effect, ways)
 
 
-Offered = Callable[[Spot, Calls], Iterable[Fault]]
+Offered = Callable[[Way], Iterable[Fault]]
 Keep = Callable[[Scenario], bool]
+Take = Callable[[Key], bool]
+"""Takes a key for the test that asks, and tells whether no other one has it."""
 
 
 class Explorer:
@@ -122,9 +150,10 @@ class Explorer:
 
     Args:
         plain: The trace of its plain run.
-        offered: The faults that a call can meet.
+        ways: The ways by which calls were made in it that may fail.
+        offered: The faults that calls can meet.
         keep: What users' predicates say of a scenario; one that is not kept is pruned.
-        taken: Keys that other tests have explored already, where each is explored once per suite; new ones are added.
+        take: Takes a key, where each is explored once per suite.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
         wanted: If only some scenarios are wanted, whether one is.
@@ -139,10 +168,11 @@ class Explorer:
     def __init__(
         self,
         plain: Trace,
+        ways: Iterable[Way],
         offered: Offered,
         *,
         keep: Keep = lambda scenario: True,
-        taken: set[Key] | None = None,
+        take: Take = lambda key: True,
         with_driver: bool = False,
         rules: Iterable[Scenario] = (),
         wanted: Callable[[str], bool] | None = None,
@@ -151,15 +181,16 @@ class Explorer:
         self._wanted = wanted
         self._target_of = functools.lru_cache(target_of)
         self._plain = plain
+        self._ways = list(ways)
         self._offered = offered
         self._keep = keep
-        self._taken = taken
+        self._take = take
         self._with_driver = with_driver
         self._lanes: dict[str, deque[Scenario]] = {}
         self._turns: deque[str] = deque()
         self._labels: Counter[str] = Counter()
         self._followers: dict[Key, tuple[list[Scenario], list[Scenario]]] = {}
-        self._effects: dict[tuple[str, str, tuple[object, ...]], Key] = {}
+        self._effects: dict[tuple[object, ...], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
         self._texts: set[str] = set()
         self.keys = 0
@@ -227,45 +258,49 @@ class Explorer:
                 self._add(follower)
 
     def _plan(self) -> None:
-        several = Counter(point for point, site in self._plain.spots if not site.is_driver or self._with_driver)
-        for spot, calls in self._plain.spots.items():
-            point, site = spot
-            if site.is_driver and not self._with_driver:
-                self.pruned["not made by the system"] += calls.count
-                continue
-            at = f"@{site.label}" if several[point] > 1 else ""
-            for fault in self._offered(spot, calls):
-                self._plan_key(spot, calls, fault, at)
+        explored = [way for way in self._ways if self._with_driver or not way.site.is_driver]
+        several = Counter((way.point, way.dependency) for way in explored)
+        self.pruned["not made by the system"] += sum(way.count for way in self._ways) - sum(
+            way.count for way in explored
+        )
+        for way in explored:
+            faults = list(self._offered(way))
+            if not faults:
+                self.pruned[CANNOT_FAIL] += way.count
+            for fault in faults:
+                self._plan_key(way, fault, is_alone=several[way.point, way.dependency] == 1)
+        self.pruned = +self.pruned
 
-    def _plan_key(self, spot: Spot, calls: Calls, fault: Fault, at: str) -> None:
-        point, site = spot
-        text = format_fault(fault)
-        key = (point, str(site.place), text)
-        if self._taken is not None:
-            if key in self._taken:
-                self.pruned[TAKEN] += 1
-                return
-            self._taken.add(key)
-        self.keys += 1
-        first = calls.numbers[0]
-        lasting = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
-        word = fault_label(fault)
-        if not self._add(self._scenario("all", key, (point, fault, lasting), word, at)):
+    def _plan_key(self, way: Way, fault: Fault, *, is_alone: bool) -> None:
+        key = Key(way.point, way.text, way.dependency, format_fault(fault))
+        if not self._take(key):
+            self.pruned[TAKEN] += 1
             return
-        once = [self._scenario("first", key, (point, fault, Trigger(hits=Hits.listed([first]))), word, at)]
-        again = []
-        numbers = list(dict.fromkeys(calls.numbers))  # the examples of a property test all begin with 1
-        if len(numbers) > 1:
-            second = Trigger(hits=Hits.listed([numbers[1]]))
-            again.append(self._scenario("second", key, (point, fault, second), word, at))
-        self._followers[key] = (once, again)
+        self.keys += 1
+        word = fault_label(fault)
+        name = f"{way.point}[{way.dependency}]" if way.dependency else way.point
+        at = "" if is_alone else f"@{way.site.label}"
 
-    def _scenario(self, shape: Shape, key: Key, part: tuple[str, Fault, Trigger], word: str, at: str) -> Scenario:
-        label = unique_label(f"{part[0]} {word} {shape}{at}", self._labels)
-        return Scenario(label, (self._rule(*part),), shape, key, spares_driver=not self._with_driver)
+        def scenario(shape: Shape, trigger: Trigger, below: str = "") -> Scenario:
+            rule = self._rule(way.point, fault, trigger, dependency=way.dependency, below=below)
+            label = unique_label(f"{name} {word} {shape}{at}", self._labels)
+            return Scenario(label, (rule,), shape, key, spares_driver=not self._with_driver)
 
-    def _rule(self, point: str, fault: Fault, trigger: Trigger) -> Rule:
-        return Rule(self._target_of(point), (Term(fault, trigger),), EXPLORATION)
+        numbers = list({number.all: number for number in way.numbers}.values())
+        first = numbers[0].all
+        if not self._add(scenario("all", ALWAYS if first == 1 else Trigger(hits=Hits(first=first)))):
+            return
+        below = "" if is_alone else way.outermost
+        shapes: tuple[Shape, ...] = ("first", "second")
+        single = [
+            scenario(shape, Trigger(hits=Hits.listed([number.below[below] if below else number.all])), below)
+            for shape, number in zip(shapes, numbers, strict=False)
+        ]
+        self._followers[key] = (single[:1], single[1:])
+
+    def _rule(self, point: str, fault: Fault, trigger: Trigger, *, dependency: str = "", below: str = "") -> Rule:
+        chain = (Term(fault, trigger),)
+        return Rule(self._target_of(point), chain, EXPLORATION, dependency=dependency, below=below)
 
     def _add(self, scenario: Scenario) -> bool:
         if not self._keep(scenario):
@@ -287,11 +322,11 @@ class Explorer:
         if reason:
             self.pruned[reason] += len(once) + len(again)
             return
-        if outcome.activations > 1 and self._is_called_again(scenario.key[0], outcome):
+        if outcome.activations > 1 and self._is_called_again(scenario.key.point, outcome):
             for follower in once:
                 self._add(follower)
         else:
-            self.pruned["it fires once anyway"] += len(once)
+            self.pruned["only one call"] += len(once)
         for follower in again:
             self._add(follower)
 
@@ -310,33 +345,35 @@ class Explorer:
             return "its key fails already"
         if not outcome.activations:
             return "the call was not made this time"
-        target, place, _ = key
-        first = self._effects.setdefault((target, place, outcome.effect), key)
+        first = self._effects.setdefault((*key[:3], outcome.effect), key)
         return "" if first == key else "another fault has the same effect"
 
     def _pair(self, scenario: Scenario, outcome: Outcome) -> None:
         """Add the faults on what was called for the first time under a fault: a fallback, a clean-up."""
-        target, place, _ = scenario.key
-        is_double = self._effects.get((target, place, outcome.effect), scenario.key) != scenario.key
+        key = scenario.key
+        is_double = self._effects.get((*key[:3], outcome.effect), key) != key
         if is_double or not outcome.activations:
             return
         known = {(point, site.place) for point, site in self._plain.spots}
-        for (point, site), calls in outcome.spots.items():
-            if (point, site.place) in known or (site.is_driver and not self._with_driver):
+        new = {(point, site.place) for point, site in outcome.spots} - known
+        if not new:
+            return
+        for way in outcome.ways():
+            if (way.point, way.site.place) not in new or (way.site.is_driver and not self._with_driver):
                 continue
-            first = calls.numbers[0]
+            first = way.numbers[0].all
             trigger = ALWAYS if first == 1 else Trigger(hits=Hits(first=first))
-            for fault in self._offered((point, site), calls):
+            for fault in self._offered(way):
                 text = format_fault(fault)
-                if (scenario.key, point, site.place, text) in self._paired:
+                if (key, way.point, way.text, way.dependency, text) in self._paired:
                     continue
-                self._paired.add((scenario.key, point, site.place, text))
-                key = (target, place, f"{scenario.key[2]} + {text}")
-                label = unique_label(f"{scenario.label} + {point} {fault_label(fault)}", self._labels)
-                rules = (*scenario.rules, self._rule(point, fault, trigger))
+                self._paired.add((key, way.point, way.text, way.dependency, text))
+                label = unique_label(f"{scenario.label} + {way.point} {fault_label(fault)}", self._labels)
+                rules = (*scenario.rules, self._rule(way.point, fault, trigger, dependency=way.dependency))
                 if self._wanted is not None and not self._wanted(label):
                     continue
-                self._add(Scenario(label, rules, "pair", key, spares_driver=not self._with_driver))
+                pair = key._replace(fault=f"{key.fault} + {text}")
+                self._add(Scenario(label, rules, "pair", pair, spares_driver=not self._with_driver))
 
 
 # --- labels
@@ -354,7 +391,7 @@ def fault_label(fault: Fault) -> str:
 
 def rule_label(rules: Iterable[Rule]) -> str:
     """Return the label of a user's scenario."""
-    return " + ".join(f"{rule.target.text} {format_chain(rule, fault_label)}" for rule in rules)
+    return " + ".join(f"{format_left(rule)} {format_chain(rule, fault_label)}" for rule in rules)
 
 
 def unique_label(label: str, known: Counter[str], seed: int | None = None) -> str:

@@ -8,6 +8,7 @@ offered nothing.
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import inspect
 import types
@@ -178,6 +179,15 @@ class Offers:
                 boundary = self._catalogue.called(_name_of(scope.value(node.func)))
                 if boundary is not None:
                     yield boundary
+
+
+def may_raise(point: Point) -> bool:
+    """Tell whether the function at a point has a ``raise`` of its own; its source is not read for that."""
+    function = _function_of(point.raw)
+    return function is not None and _RAISE in function.__code__.co_code[::2]
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def _parsed(boundary: Boundary, texts: Iterable[str]) -> list[Fault]:

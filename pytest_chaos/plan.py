@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,9 +11,10 @@ from pytest_chaos.guard import Limits
 from pytest_chaos.hang import BUDGET_S
 from pytest_chaos.injector.injector import Observer, Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
+from pytest_chaos.reach import FunctionKey, Reach
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target
-from pytest_chaos.trace import Trace
+from pytest_chaos.trace import Sites, Trace
 
 Watched = Sequence[tuple[Target, list[Point]]]
 """Targets whose calls are traced, with the injection points that are known already."""
@@ -31,6 +32,20 @@ class Observed(NamedTuple):
     target: Target
     points: list[Point]
     observer: Observer
+
+
+class Reaching(NamedTuple):
+    """What is found out of how the points are reached that may fail.
+
+    Attributes:
+        points: The points that are looked at, by their texts.
+        outer: The injection points of functions of libraries, by their code: what they call is a part of their call.
+        beneath: Calls that only the reach is told of, in plain runs, for what they say of others.
+    """
+
+    points: Container[str]
+    outer: Mapping[FunctionKey, str]
+    beneath: Watched = ()
 
 
 class PlannedRule(NamedTuple):
@@ -56,15 +71,19 @@ class Plain:
     Attributes:
         steady: What oracles compare with.
         trace: Who called what.
+        reach: By which ways.
+        sites: The places that made the calls.
     """
 
     steady: Steady
     trace: Trace
+    reach: Reach
+    sites: Sites
 
     @classmethod
-    def of(cls, seen: Observation, trace: Trace) -> Plain:
+    def of(cls, seen: Observation, trace: Trace, reach: Reach, sites: Sites) -> Plain:
         """Return the plain run for what was seen of it."""
-        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace)
+        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace, reach, sites)
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class RunPlan:
         kind: What sort of run it is.
         rules: What goes wrong.
         watched: What is traced; ``None`` traces nothing.
+        reaching: What is found out of how points are reached; ``None`` finds out nothing.
         observed: Asked at the end of the set-up which other calls somebody wants to be told of.
         contract: What the system promises.
         budget_s: The hang budget, in seconds.
@@ -91,6 +111,7 @@ class RunPlan:
     kind: RunKind = "fault"
     rules: tuple[PlannedRule, ...] = ()
     watched: Watched | None = None
+    reaching: Reaching | None = None
     observed: Callable[[], Iterable[Observed]] = tuple
     contract: Contract = field(default_factory=Contract)
     budget_s: float = BUDGET_S

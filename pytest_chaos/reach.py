@@ -262,13 +262,9 @@ class Reach:
                 steps = steps[: names.index(stack.names[codes.index(function)]) + 1]
             elif stack.starter is None or function_key(stack.starter) != function:
                 continue
-            yield Way(
-                stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits)
-            )
+            yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits))
 
-    def _walk(
-        self, frame: FrameType | None
-    ) -> tuple[tuple[_Frame, ...], str, bool]:
+    def _walk(self, frame: FrameType | None) -> tuple[tuple[_Frame, ...], str, bool]:
         """Return the frames of the project that lead to a call, the library's call it is made for, and whether that
         is all up to the beginning of a thread or task."""
         found: list[_Frame] = []
@@ -292,9 +288,7 @@ class Reach:
         is_whole: bool,
     ) -> _Stack:
         names = [function_name(code, module) for code, _, module in frames]
-        cells = [
-            self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))
-        ]
+        cells = [self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))]
         starter = self._starter_of() if is_whole else None
         return _Stack(point, site, dependency, outer, frames, is_whole, starter, cells, names)
 

@@ -7,6 +7,7 @@ A *target* is what the user writes: ``package.module:Qual.name``, a glob over su
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import functools
 import importlib
 import importlib.util
@@ -933,6 +934,20 @@ def _loaded(pattern: str) -> list[str]:
     )
 
 
+@functools.lru_cache(maxsize=4096)
+def may_name(target: Target, text: str) -> bool:
+    """Tell whether a target means a function by the full name that its code gives, ``module:qualname``.
+
+    What is defined inside a function belongs to that.
+    """
+    module, _, name = text.partition(":")
+    if not target.is_glob:
+        return target.text == text
+    name = name.partition(".<locals>")[0]
+    return module_matcher(target.module)(module) and fnmatch.fnmatchcase(name, target.name)
+
+
+@functools.lru_cache(maxsize=256)
 def module_matcher(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for a module glob: ``*`` within one segment, ``**`` any number of segments."""
     pieces: list[str] = []

@@ -15,7 +15,6 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from pytest_chaos import compat
-from pytest_chaos.faults.base import Limit
 from pytest_chaos.provenance import Place, Provenance
 
 _MOST_NUMBERS = 1_000  # numbers of calls that are kept for each place; the count goes on
@@ -68,14 +67,12 @@ class Calls:
         times: When they were made, in seconds since the body began.
         actors: Which threads and tasks made them.
         count: How many there were.
-        limit: The timeout of the first one, if its function takes one.
     """
 
     numbers: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     actors: list[str] = field(default_factory=list)
     count: int = 0
-    limit: Limit | None = None
 
 
 class AskedCall(Protocol):
@@ -85,6 +82,10 @@ class AskedCall(Protocol):
     def function(self) -> Callable[..., Any]:
         """What is called."""
 
+    @property
+    def receiver(self) -> Any:
+        """The object whose method is called; ``None`` for a function."""
+
     def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Positional arguments without the receiver, and all by name."""
 
@@ -92,36 +93,58 @@ class AskedCall(Protocol):
 CallerOf = Callable[[FrameType | None], tuple[FrameType | None, bool]]
 
 
-class Trace:
-    """Notes every watched call. Filled from any thread.
+class Sites:
+    """The places that make calls, each looked up once.
 
     Args:
         provenance: Tells how files are named.
         caller_of: Tells the frame that answers for a call, and whether the system makes it.
-        limit_of: Tells the timeout that a call was given; ``None`` if nobody wants to know.
-        known: An earlier trace, whose places need not be looked up again.
-
-    Attributes:
-        spots: The calls of each spot, in the order of their first call.
-        actors: Every thread and task that made a watched call.
+        known: Those of an earlier run, which need not be looked up again.
     """
 
-    def __init__(
-        self,
-        provenance: Provenance,
-        caller_of: CallerOf,
-        limit_of: Callable[[AskedCall], Limit | None] | None = None,
-        known: Trace | None = None,
-    ) -> None:
-        self._caller_of = caller_of
-        self.spots: dict[Spot, Calls] = {}
+    def __init__(self, provenance: Provenance, caller_of: CallerOf, known: Sites | None = None) -> None:
         self._provenance = provenance
-        self._limit_of = limit_of
-        self._numbers: dict[str, int] = {}
+        self._caller_of = caller_of
         # By identity first, for the hash of a code object is that of all that stands in it; and by what it is, for code
         # that is made anew each time is one place, of which only the first is kept alive.
         self._by_identity: dict[tuple[int, int, bool], CallSite] = {} if known is None else known._by_identity
         self._by_code: dict[tuple[CodeType, int, bool], CallSite] = {} if known is None else known._by_code
+
+    def of(self, frame: FrameType | None) -> CallSite:
+        """Return the place that makes a call, given the calling frame."""
+        found, is_systems = self._caller_of(frame)
+        if found is None:
+            return _NOWHERE
+        code, line = found.f_code, found.f_lineno
+        known = self._by_identity.get((id(code), line, is_systems)) or self._by_code.get((code, line, is_systems))
+        if known is None:
+            known = CallSite(
+                self._provenance.shorten(code.co_filename).replace(os.sep, "/"),
+                line,
+                code.co_qualname,
+                line - code.co_firstlineno,
+                not is_systems,
+                code,
+                found.f_globals,
+            )
+            self._by_identity[id(code), line, is_systems] = self._by_code[code, line, is_systems] = known
+        return known
+
+
+class Trace:
+    """Notes every watched call. Filled from any thread.
+
+    Args:
+        site_of: Tells the place that makes a call, given the calling frame.
+
+    Attributes:
+        spots: The calls of each spot, in the order of their first call.
+    """
+
+    def __init__(self, site_of: Callable[[FrameType | None], CallSite]) -> None:
+        self.spots: dict[Spot, Calls] = {}
+        self._site_of = site_of
+        self._numbers: dict[str, int] = {}
         # By identity, for most calls come from places that have called before; a spot keeps its site alive.
         self._calls: dict[tuple[str, int], Calls] = {}
         self._lock = compat.new_lock()
@@ -142,41 +165,18 @@ class Trace:
             actor: The thread or task that calls.
             call: The call.
         """
-        site = self.site_of(frame)
+        site = self._site_of(frame)
         now = monotonic()
         with self._lock:
             number = self._numbers[point] = self._numbers.get(point, 0) + 1
             calls = self._calls.get((point, id(site)))
             if calls is None:
                 calls = self._calls[point, id(site)] = self.spots.setdefault((point, site), Calls())
-            is_first = not calls.count
             calls.count += 1
             if len(calls.numbers) < _MOST_NUMBERS:
                 calls.numbers.append(number)
                 calls.times.append(now - self._began)
                 calls.actors.append(actor)
-        if is_first and self._limit_of is not None:
-            calls.limit = self._limit_of(call)
-
-    def site_of(self, frame: FrameType | None) -> CallSite:
-        """Return the place that makes a call."""
-        found, is_systems = self._caller_of(frame)
-        if found is None:
-            return _NOWHERE
-        code, line = found.f_code, found.f_lineno
-        known = self._by_identity.get((id(code), line, is_systems)) or self._by_code.get((code, line, is_systems))
-        if known is None:
-            known = CallSite(
-                self._provenance.shorten(code.co_filename).replace(os.sep, "/"),
-                line,
-                code.co_qualname,
-                line - code.co_firstlineno,
-                not is_systems,
-                code,
-                found.f_globals,
-            )
-            self._by_identity[id(code), line, is_systems] = self._by_code[code, line, is_systems] = known
-        return known
 
     def count(self, point: str, *, with_driver: bool = False) -> int:
         """Return how many calls were made at a point, by the system or by anybody."""

@@ -34,8 +34,8 @@ from pytest_chaos.injector.splicing import receiver_test
 from pytest_chaos.injector.strike import GUARD, Strike
 from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
-from pytest_chaos.notation import format_chain
-from pytest_chaos.provenance import Provenance, caller_frame, caller_module
+from pytest_chaos.notation import format_chain, format_left
+from pytest_chaos.provenance import Provenance, caller_frame, caller_module, function_name
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
@@ -59,6 +59,10 @@ class Observer(Protocol):
     """Is told of every call at the points it watches; nothing happens to the call."""
 
     def __call__(self, point: str, frame: FrameType | None, actor: str, call: AnyCall) -> None: ...
+
+
+DependencyOf = Callable[[str, AnyCall, FrameType | None], str]
+"""Tells the name of what a call at an injection point goes to, given the calling frame."""
 
 
 class Patience(NamedTuple):
@@ -421,6 +425,7 @@ class Injector:
         ward: Where hanging calls are parked.
         actors: Names the threads and tasks that call.
         caller_of: Tells the frame that answers for a call, and whether the system makes it.
+        dependency_of: Tells what a call goes to.
         kept: The watches that one run leaves to the next one.
 
     Attributes:
@@ -440,6 +445,7 @@ class Injector:
         ward: Ward,
         actors: Actors,
         caller_of: CallerOf,
+        dependency_of: DependencyOf,
         kept: KeptWatches,
     ) -> None:
         self.key = (seed, test)
@@ -451,6 +457,7 @@ class Injector:
         self.ward = ward
         self.actors = actors
         self._caller_of = caller_of
+        self._dependency_of = dependency_of
         self._kept = kept
         self.provenance = provenance
         self._armory = armory
@@ -487,7 +494,7 @@ class Injector:
         """
         self._armory.tidy()
         faults = format_chain(rule)
-        text = f"{rule.target.text} = {faults}"
+        text = f"{format_left(rule)} = {faults}"
         with _collector_paused(rule.target.is_glob):
             points = rule.usable(self._armory.globs.points(rule.target))
             if self._covered:
@@ -1175,6 +1182,11 @@ class Injector:
 
     def _matches(self, entry: _Entry, actor: str, frame: FrameType | None, call: AnyCall) -> bool:
         injection = entry.injection
+        rule = injection.rule
+        if rule.dependency and self._dependency_of(entry.point.text, call, frame) != rule.dependency:
+            return False
+        if rule.below and not self._is_below(rule.below, frame):
+            return False
         trigger = injection.cursor.term.trigger
         if not trigger.has_filter:
             return True
@@ -1195,6 +1207,13 @@ class Injector:
         except Exception as error:  # noqa: BLE001  # raised into the system it could be swallowed; noted it cannot
             self.journal.failed(f"the when predicate of {injection.text} raised {error!r}")
             return False
+
+    def _is_below(self, function: str, frame: FrameType | None) -> bool:
+        """Tell whether a call is made by a function of the project, or on its behalf in the same thread or task."""
+        return any(
+            origin == "project" and function_name(outer.f_code, outer.f_globals) == function
+            for outer, origin in self.provenance.own_stack(frame)
+        )
 
 
 def _remove(mechanisms: list[Mechanism]) -> None:
@@ -1267,7 +1286,7 @@ def _arguments_match(
 
 
 def _has_filter(rule: Rule) -> bool:
-    return any(term.trigger.has_filter for term in rule.chain)
+    return rule.is_limited or any(term.trigger.has_filter for term in rule.chain)
 
 
 def _file_of(site: _Site) -> str:

@@ -99,9 +99,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--chaos-scope",
-        default="test",
+        default="suite",
         metavar="SCOPE",
-        help="explore each call and fault on each 'test' (default), or once per 'suite', on the quickest test",
+        help="explore each call and fault once per 'suite' (default), on the quickest test, or on each 'test'",
     )
     for name in _LATER_OPTIONS:
         group.addoption(name, action="append", default=[], help=argparse.SUPPRESS)

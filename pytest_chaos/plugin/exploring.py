@@ -6,16 +6,15 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_chaos.plan import Plain
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.candidates import Candidates
 from pytest_chaos.plugin.clones import mask, run_clone
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Ledger
-from pytest_chaos.plugin.one_test import OneTest
+from pytest_chaos.plugin.one_test import OneTest, estimate_s
 from pytest_chaos.plugin.options import SWEEP_BUDGET_S
-from pytest_chaos.plugin.planning import Planner, TestPlan
+from pytest_chaos.plugin.planning import Planner
 
 EXPLORING = "pytest-chaos exploring"
 """Name of the plugin whose hooks explore tests."""
@@ -34,7 +33,7 @@ class Exploring:
         self._context = context
         self._planner = planner
         self._ledger = ledger
-        self._deferred: list[tuple[float, pytest.Item, Plain]] = []
+        self._waiting: list[tuple[pytest.Item, OneTest]] = []
         self._running: pytest.Item | None = None
         self._candidates = (
             Candidates(context.laboratory.provenance, ledger.counts_candidates()) if planner.is_sweep else None
@@ -45,7 +44,7 @@ class Exploring:
         """Explore a test; its clones come here too, each inside every other plugin's hooks."""
         if run_clone(item, nextitem):
             return True
-        plan = self._planner.plans.get(item)
+        plan = self._planner.current(item)
         if plan is None or not self._may_explore(item):
             return None
         if item.stash.get(LEVEL, "off") != "off" and compat.has_other_runner(item, self):
@@ -56,40 +55,30 @@ class Exploring:
             self._ledger.leave_out("tests while snapshots are written")
             return None
         compat.cancel_timer(item)
-        self._explore(item, plan, nextitem)
-        return True
-
-    def _explore(
-        self, item: pytest.Item, plan: TestPlan, nextitem: pytest.Item | None, plain: Plain | None = None
-    ) -> None:
-        """Explore a test, from its plain run on or, where that is over for long, from its scenarios on."""
-        left_s = None if self._budget_s is None else self._budget_s - self._ledger.spent_s
         one = OneTest(
             self._context,
             self._planner,
             item,
             plan,
-            left_s=left_s,
             polluted=tuple(self._ledger.polluted),
             candidates=self._candidates,
             is_run_by_another=lambda item, following: compat.is_run_by_another(item, following, self),
         )
         try:
-            if plain is None:
-                one.explore(nextitem)
-            else:
-                one.explore_later(plain, nextitem)
+            one.explore(nextitem, self._left_s)
         finally:  # Ctrl-C ends it, and what came of it until then counts all the same
-            self._ledger.add(compat.plain_id(item), one.explored)
-        deferred = one.explored.deferred
-        if deferred is not None:
-            self._deferred.append((deferred.steady.duration_s, item, deferred))
+            if not one.waits:
+                self._ledger.add(compat.plain_id(item), one.explored)
+        if one.waits:
+            self._waiting.append((item, one))
+        return True
 
     @property
-    def _budget_s(self) -> float | None:
-        """How long exploring may take, in seconds."""
+    def _left_s(self) -> float | None:
+        """For how long exploring may go on, in seconds."""
         settings = self._context.settings
-        return SWEEP_BUDGET_S if settings.budget_s is None and self._planner.is_sweep else settings.budget_s
+        budget_s = SWEEP_BUDGET_S if settings.budget_s is None and self._planner.is_sweep else settings.budget_s
+        return None if budget_s is None else budget_s - self._ledger.spent_s
 
     def _may_explore(self, item: pytest.Item) -> bool:
         options = item.config.option
@@ -130,10 +119,32 @@ class Exploring:
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
         result = yield
-        waiting = sorted(self._deferred, key=lambda one: (one[0], one[1].nodeid))
-        self._deferred = []
-        for index, (_, item, plain) in enumerate(waiting):
-            self._explore(item, self._planner.plans[item], None, plain)
-            if index + 1 < len(waiting) and (item.session.shouldfail or item.session.shouldstop):
+        waiting, self._waiting = self._waiting, []
+        planned: dict[pytest.Item, tuple[OneTest, int]] = {}
+        for item, one in sorted(waiting, key=lambda pair: (pair[1].seconds, pair[0].nodeid)):
+            scenarios = one.plan_later()
+            if scenarios:
+                planned[item] = (one, scenarios)
+            else:
+                self._ledger.add(compat.plain_id(item), one.explored)
+        # In the order of collection, for so fixtures of wider scope are set up the fewest times.
+        order = [(item, *planned[item]) for item, _ in waiting if item in planned]
+        for index, (item, one, _) in enumerate(order):
+            session = item.session
+            is_over = bool(session.shouldfail or session.shouldstop)
+            following = None if is_over or index + 1 == len(order) else order[index + 1][0]
+            try:
+                one.explore_later(following, self._share_s([(each, count) for _, each, count in order[index:]]))
+            finally:
+                self._ledger.add(compat.plain_id(item), one.explored)
+            if (session.shouldfail or session.shouldstop) and index + 1 < len(order):
                 break
         return result
+
+    def _share_s(self, waiting: list[tuple[OneTest, int]]) -> float | None:
+        """Return for how long the first of some tests may be explored, so that each one gets its share."""
+        left_s = self._left_s
+        if left_s is None:
+            return None
+        estimates = [estimate_s(count, one.seconds) for one, count in waiting]
+        return left_s * estimates[0] / sum(estimates)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_chaos.explorer import Scenario
+from pytest_chaos.explorer import Scenario, key_of_rule
 from pytest_chaos.notation import parse, parse_target
+from pytest_chaos.plan import Reaching
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.clones import run_clone
 from pytest_chaos.plugin.context import Context
@@ -47,9 +48,9 @@ class FreshRun:
         contract = specification_of(item, self._context.settings.contract).contract
         watched = self._planner.watched_of(targets)
         mark = exploration_of(item, self._context.settings.catalogue) or Exploration()
-        plan = TestPlan(watched, targets, [], mark, contract)
+        plan = TestPlan(watched, targets, [], mark, contract, reaching=Reaching((), {}))
         scenarios = [
-            Scenario(f"scenario {number}", one, "rule", ("", "", ""), seed, spares)
+            Scenario(f"scenario {number}", one, "rule", key_of_rule(""), seed, spares)
             for number, (one, seed, spares) in enumerate(rules)
         ]
         answer(OneTest(self._context, self._planner, item, plan).search(scenarios))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_chaos.explorer import Tally
-from pytest_chaos.plan import Plain
 from pytest_chaos.plugin.candidates import CandidateCalls
 
 
@@ -21,7 +20,6 @@ class Explored:
         matched: How many scenarios were foreseen that ``--chaos-only`` and ids let through.
         spent_s: How long it took, in seconds.
         has_recovered: Whether the process is as before, as far as its recovery run tells.
-        deferred: Its plain run, where it is explored at the end of the session.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -30,7 +28,6 @@ class Explored:
     matched: int = 0
     spent_s: float = 0.0
     has_recovered: bool = True
-    deferred: Plain | None = None
 
 
 class Ledger:

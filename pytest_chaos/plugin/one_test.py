@@ -51,7 +51,6 @@ class OneTest:
         planner: Makes the explorer of its scenarios.
         item: The test.
         plan: How it is explored.
-        left_s: For how long it may be explored, in seconds; ``None`` sets no end.
         polluted: Tests whose scenarios this process has not recovered from.
         candidates: Has calls of plain runs counted that could be named as targets, if somebody wants to know.
         is_run_by_another: Lets other plugins run an item in a way of their own, given the one that follows, and tells
@@ -59,6 +58,8 @@ class OneTest:
 
     Attributes:
         explored: What has come of it so far.
+        waits: Whether it passed, and is explored once all plain runs are over.
+        seconds: How long its plain run took, fixtures included.
     """
 
     def __init__(
@@ -68,7 +69,6 @@ class OneTest:
         item: pytest.Item,
         plan: TestPlan,
         *,
-        left_s: float | None = None,
         polluted: Sequence[str] = (),
         candidates: Candidates | None = None,
         is_run_by_another: Callable[[pytest.Item, pytest.Item | None], bool] = lambda item, nextitem: False,
@@ -79,7 +79,7 @@ class OneTest:
         self._settings = context.settings
         self._item = item
         self._plan = plan
-        self._left_s = left_s
+        self._left_s: float | None = None
         self._polluted = polluted
         self._candidates = candidates
         self._is_run_by_another = is_run_by_another
@@ -90,19 +90,26 @@ class OneTest:
         self._first: Scenario | None = None
         self._ran: list[Scenario] = []
         self._answer: Answer | None = None
-        self._seconds_of_plain = 0.0
-        self._is_deferred = False
+        self.seconds = 0.0
+        self.waits = False
 
     # --- the whole
 
-    def explore(self, nextitem: pytest.Item | None) -> None:
-        """Run the test plainly; if it passed, run it under each scenario, and once more without."""
+    def explore(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
+        """Run the test plainly; if it passed, run it under each scenario, and once more without.
+
+        Args:
+            nextitem: The test that follows.
+            left_s: For how long it may be explored, in seconds; ``None`` sets no end.
+        """
+        self._left_s = left_s
         clone = clone_of(self._item)
         run = self._new_run(clone, None, "session")
         after = Following(lambda: self._decide(run, nextitem))
+        began = time.monotonic()
         self._run(clone, after, run)  # type: ignore[arg-type]  # it stands for the item that follows
-        if run.seen is not None and run.subject.trace is not None:
-            self._plain = Plain.of(run.seen, run.subject.trace)
+        self.seconds = time.monotonic() - began
+        self._plain = _plain_of(run)
         self._say_polluted(run)
         if run.reports:  # else a plugin that runs tests again has told of it
             self._log(clone, run)
@@ -111,21 +118,32 @@ class OneTest:
             self._run_plainly(self._recovery, nextitem)
         elif after.item is self._recovery:
             self._disturb(nextitem)
-        elif self._is_deferred:
-            self.explored.deferred = self._plain
+        elif self.waits and self._plain is not None:
+            self._planner.knows(self._plain)
 
-    def explore_later(self, plain: Plain, nextitem: pytest.Item | None) -> None:
-        """Explore a test whose plain run is over for long."""
-        self._plain = plain
-        if self._begin(plain):
-            self._disturb(nextitem)
+    def plan_later(self) -> int:
+        """Plan the scenarios of a test whose plain run is over for long, and return how many are foreseen."""
+        plain, self.waits = self._plain, False
+        if plain is None or not self._begin(plain):
+            return 0
+        assert self._explorer is not None, "it was begun"
+        return 1 + len(self._explorer.planned)
+
+    def explore_later(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
+        """Run what was planned; see :meth:`explore`."""
+        self._left_s = left_s
+        if self._is_over_after(0.0) and self._explorer is not None:
+            self._leave_out("the budget was used up", self._explorer, 1)
+            self.explored.tally.add(self._explorer)
+            return
+        self._disturb(nextitem)
 
     def search(self, scenarios: list[Scenario]) -> Answer:
         """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
         run = self._run_silently(None, "session")
-        if run.seen is None or run.subject.trace is None or not run.passed:
+        self._plain = _plain_of(run)
+        if self._plain is None or not run.passed:
             return Answer("fails", None)
-        self._plain = Plain.of(run.seen, run.subject.trace)
         if any(self._trouble_of_a_run() for _ in range(_LOOKS)):
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
@@ -136,14 +154,15 @@ class OneTest:
 
     def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
         """Return what follows the plain run, at its teardown: the first scenario, or the next test."""
-        trace = run.subject.trace
-        if not run.passed or trace is None or self._is_stopping():
+        subject = run.subject
+        if not run.passed or subject.trace is None or subject.reach is None or self._is_stopping():
             return nextitem
-        self._seconds_of_plain = run.subject.duration_s
-        plain = Plain(Steady(trace.counts(), duration_s=run.subject.duration_s), trace)
-        if self._settings.scope == "suite" and not self._settings.plans:
-            self._is_deferred = True
+        if self._plan.can_wait:
+            self.waits = True
             return nextitem
+        self.seconds = subject.duration_s
+        steady = Steady(subject.trace.counts(), duration_s=subject.duration_s)
+        plain = Plain(steady, subject.trace, subject.reach, subject.sites)
         return self._recovery if self._begin(plain) else nextitem
 
     def _say_polluted(self, run: OneRun[Experiment]) -> None:
@@ -161,7 +180,7 @@ class OneTest:
         if self._settings.plans:
             explored.tally.add(explorer)
             if explorer.waiting:
-                explored.plan_lines += plan_lines(self._test, explorer, self._seconds_of_plain)
+                explored.plan_lines += plan_lines(self._test, explorer, self.seconds)
             return False
         if self._is_over_after(0.0):
             self._leave_out("the budget was used up", explorer)
@@ -198,7 +217,7 @@ class OneTest:
     def _say_how_long(self, explorer: Explorer) -> None:
         """Say once what is to come, where that takes longer than a reader waits without a word."""
         scenarios = 1 + len(explorer.planned)
-        seconds = estimate_s(scenarios, self._seconds_of_plain)
+        seconds = estimate_s(scenarios, self.seconds)
         terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
             terminal.ensure_newline()
@@ -211,8 +230,8 @@ class OneTest:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
-    def _leave_out(self, reason: str, explorer: Explorer) -> None:
-        left = len(explorer.waiting)
+    def _leave_out(self, reason: str, explorer: Explorer, begun: int = 0) -> None:
+        left = len(explorer.waiting) + begun
         if left:
             self.explored.tally.left_out[reason] += left
             self.explored.is_cut_short = True
@@ -236,13 +255,18 @@ class OneTest:
                     is_fit = self._probe()
                     if self._answer is not None:
                         judgement = self._blamed(scenario, judgement, self._answer)
-                assert run.subject.trace is not None, "its calls were watched"
-                explorer.saw(scenario, Outcome.of(seen, judgement, run.subject.trace))
+                explorer.saw(scenario, self._outcome_of(run, seen, judgement))
         finally:  # Ctrl-C may come while it is confirmed, and what was found is told all the same
             if seen is not None and judgement is not None:
                 self._tell(clone, run, seen, judgement, scenario)
             self._log(clone, run)
         return is_fit
+
+    def _outcome_of(self, run: OneRun[Experiment], seen: Observation, judgement: Judgement) -> Outcome:
+        trace, reach = run.subject.trace, run.subject.reach
+        assert trace is not None, "its calls were watched"
+        assert reach is not None, "and so were the ways to them"
+        return Outcome.of(seen, judgement, trace, lambda: reach.ways(self._planner.is_guarded))
 
     def _confirmed(self, scenario: Scenario, seen: Observation, judgement: Judgement) -> Judgement:
         """Run a scenario that fails once more; what does not come again is unstable."""
@@ -354,6 +378,7 @@ class OneTest:
             kind,
             rules,
             watched=self._plan.watched,
+            reaching=self._plan.reaching,
             observed=self._candidates.observed if is_plain and self._candidates is not None else tuple,
             contract=self._plan.contract,
             budget_s=settings.hang_budget_s,
@@ -455,6 +480,13 @@ class OneTest:
             telling.excuse_teardown(run.reports)
         is_authors = seen.failure is not None and not seen.failure.is_release
         telling.put_verdict_of_scenario(run.reports, record, is_shown=is_shown, is_authors=is_authors)
+
+
+def _plain_of(run: OneRun[Experiment]) -> Plain | None:
+    subject = run.subject
+    if run.seen is None or subject.trace is None or subject.reach is None:
+        return None
+    return Plain.of(run.seen, subject.trace, subject.reach, subject.sites)
 
 
 def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Polluted) -> Judgement:

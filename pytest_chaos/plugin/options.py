@@ -38,7 +38,7 @@ _REPORT_SUFFIXES = (".json",)
 _LATER_SUFFIXES = (".md", ".html")
 _DURATION = re.compile(r"\d+(?:\.\d+)?(?:ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SCOPES = ("test", "suite")
+_SCOPES = ("suite", "test")
 _LARGEST_SEED = 2**63 - 1
 SWEEP_BUDGET_S = 60.0
 """How long a sweep may take that nobody configured, in seconds."""
@@ -88,7 +88,7 @@ class Settings:
     plans: bool = False
     budget_s: float | None = None
     most: int | None = None
-    scope: str = "test"
+    scope: str = "suite"
     replay: list[Replay] = field(default_factory=list)
     contract: Contract = field(default_factory=Contract)
     reports: list[Path] = field(default_factory=list)
@@ -245,7 +245,7 @@ _EXPLORING = ("suite", "rule", "target", "fault", "only", "runs", "swarm", "scop
 
 def _refuse_scope(scope: str) -> None:
     raise SpecificationError(
-        f"the scope must be 'test' or 'suite', got {scope!r}",
+        f"the scope must be 'suite' or 'test', got {scope!r}",
         place="--chaos-scope",
         remedy=near_misses(scope, _SCOPES) or "suite explores each call and fault once, on the quickest test.",
     )

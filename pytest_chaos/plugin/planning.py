@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,23 +11,38 @@ from types import MappingProxyType
 
 import pytest
 
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract
 from pytest_chaos.errors import SpecificationError
-from pytest_chaos.explorer import Explorer, Key, Scenario, is_random, rule_label, seeds_of, unique_label
+from pytest_chaos.explorer import Explorer, Key, Scenario, is_random, key_of_rule, rule_label, seeds_of, unique_label
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.notation import parse_target
-from pytest_chaos.offers import offers
-from pytest_chaos.plan import Plain, Watched
+from pytest_chaos.offers import Called, Named, Offers, may_raise
+from pytest_chaos.plan import Plain, Reaching, Watched
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
 from pytest_chaos.plugin.options import Settings, checked_target
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.reach import FunctionKey, Reach, Step, Way, function_key
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import stream
-from pytest_chaos.target import Globs, Point, Target
+from pytest_chaos.target import Globs, Point, Target, function_behind, may_name
 from pytest_chaos.target import resolve as resolve_target
-from pytest_chaos.trace import Calls, Spot
+
+WAITS = (
+    "queue:Queue.get",
+    "threading:Event.wait",
+    "threading:Condition.wait",
+    "threading:Thread.join",
+    "concurrent.futures._base:Future.result",
+    "concurrent.futures._base:wait",
+    "asyncio.queues:Queue.get",
+    "asyncio.locks:Event.wait",
+    "asyncio.locks:Condition.wait",
+)
+"""Where a program waits for itself: no fault acts there, and what leads to such a wait can hang."""
 
 RECOVERY = "recovery"
 """Label of the run with all faults lifted."""
@@ -44,6 +60,11 @@ class TestPlan:
         contract: What the system promises.
         replays: Scenarios to run, and no others.
         wanted: Labels that were asked for by id; all if there are none.
+        named: How the user came to name each target.
+        reaching: What plain runs find out of how points are reached.
+        is_marked: Whether a marker says so.
+        is_own: Whether its keys are explored on this test, whatever others explore.
+        boundaries: How many boundaries are swept beside what the user named, of the modules that were imported then.
     """
 
     watched: Watched
@@ -53,6 +74,44 @@ class TestPlan:
     contract: Contract
     replays: list[Scenario] = field(default_factory=list)
     wanted: set[str] = field(default_factory=set)
+    named: Mapping[Target, Named] = field(default_factory=dict)
+    reaching: Reaching | None = None
+    is_marked: bool = False
+    is_own: bool = True
+    boundaries: int = 0
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is explored once all plain runs are over, for its keys may be those of other tests, too."""
+        return bool(self.targets) and not self.is_own
+
+
+class Interest:
+    """The points that are looked at, by their texts: those that may be offered a fault, or tell of others.
+
+    Args:
+        named: How the user came to name those that were found.
+        may_raise: Whether functions that a package holds raise something by name.
+        catalogue: The boundaries that are known.
+    """
+
+    def __init__(self, points: Mapping[str, tuple[Point, Named]], catalogue: Catalogue, *, takes_all: bool) -> None:
+        self._points = points
+        self._catalogue = catalogue
+        self._takes_all = takes_all
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, text: object) -> bool:
+        known = self._known.get(text)  # type: ignore[call-overload]  # a text
+        if known is None:
+            known = self._known[str(text)] = self._is_wanted(str(text))
+        return bool(known)
+
+    def _is_wanted(self, text: str) -> bool:
+        found = self._points.get(text)
+        if self._takes_all or found is None or found[1] != "by its package":
+            return True  # of what a module holds that only a test imports nothing is known yet
+        return self._catalogue.at(text) is not None or may_raise(found[0])
 
 
 class Planner:
@@ -62,6 +121,7 @@ class Planner:
         settings: What this session runs with.
         sources: Syntax trees of files.
         globs: The points of globs, looked up once.
+        provenance: Tells what the project holds.
 
     Attributes:
         plans: How each explored test is explored.
@@ -69,17 +129,21 @@ class Planner:
         is_sweep: Whether well-known boundaries are swept because nobody asked for anything else.
     """
 
-    def __init__(self, settings: Settings, sources: Sources, globs: Globs) -> None:
+    def __init__(self, settings: Settings, sources: Sources, globs: Globs, provenance: Provenance) -> None:
         self.plans: dict[pytest.Item, TestPlan] = {}
         self.complaints: list[str] = []
         self.is_sweep = False
         self._settings = settings
         self._sources = sources
         self._globs = globs
+        self._provenance = provenance
         self._points: dict[Target, list[Point]] = {}
         self._by_text: dict[str, Point] = {}
         self._objects: dict[str, Target] = {}
-        self._taken: set[Key] | None = set() if settings.scope == "suite" else None
+        self._taken: set[Key] = set()
+        self._offers = Offers(sources, settings.catalogue)
+        self._reaches: list[Reach] = []
+        self._waits = [Target(*text.split(":")) for text in WAITS]
 
     # --- which tests
 
@@ -101,7 +165,7 @@ class Planner:
         targets = self._targets_for_all(any(marks.values()), is_empty=not items)
         replays: dict[str, list[Scenario]] = {}
         for one in settings.replay:
-            found = Scenario(one.label, one.rules, "rule", ("", "", one.label), one.seed, one.spares_driver)
+            found = Scenario(one.label, one.rules, "rule", key_of_rule(one.label), one.seed, one.spares_driver)
             replays.setdefault(one.test, []).append(found)
         for item, mark in marks.items():
             test = compat.plain_id(item)
@@ -136,8 +200,6 @@ class Planner:
             self.complaints.append(f"chaos: not swept, because no test imports it: {', '.join(missing)}")
         is_asked = bool(targets or missing or settings.scenarios or settings.replay or has_marks)
         self.is_sweep = settings.sweeps and not is_asked
-        if self.is_sweep:
-            targets = [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
         return targets
 
     def _plan(
@@ -157,17 +219,81 @@ class Planner:
         settings = self._settings
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
+        boundaries = self._boundaries()
+        named: dict[Target, Named] = {}
         if mark is not None and not settings.replay:
             own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
-            targets = targets or [parse_target(boundary.target) for boundary in settings.catalogue.imported()]
-        if not (targets or scenarios or replays):
+        if self.is_sweep or (mark is not None and not targets and not settings.replay):
+            named = dict.fromkeys(boundaries, "by nobody")
+        named.update((target, _how_named(target)) for target in targets)
+        if not (named or scenarios or replays):
             return None
+        chosen = settings.faults if mark is None or mark.faults is None else mark.faults
+        looks_beneath = bool(named) and chosen is None
+        if looks_beneath and "by its package" in named.values():
+            for boundary in boundaries:
+                named.setdefault(boundary, "by its package")
         rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
         places = dict((*settings.targets, *own))
         places.update((rule.target, rule.source) for rule in rules)
-        watched = self.watched_of([*targets, *(rule.target for rule in rules)], places)
-        return TestPlan(watched, targets, scenarios, mark or Exploration(), contract, replays, labels)
+        watching = dict.fromkeys([*named, *(rule.target for rule in rules)])
+        beneath = [one for one in (*boundaries, *self._waits) if one not in watching] if looks_beneath else []
+        everything = self.watched_of([*watching, *beneath], places)
+        watched = everything[: len(watching)]
+        points = {point.text: (point, named[target]) for target, found in watched if target in named for point in found}
+        interest = Interest(points, settings.catalogue, takes_all=not looks_beneath)
+        reaching = Reaching(interest, self._outer(boundaries), everything[len(watching) :])
+        return TestPlan(
+            watched,
+            list(named),
+            scenarios,
+            mark or Exploration(),
+            contract,
+            replays,
+            labels,
+            named,
+            reaching,
+            is_marked=mark is not None,
+            is_own=mark is not None or bool(labels or replays) or settings.scope != "suite",
+            boundaries=len(boundaries),
+        )
+
+    def _boundaries(self) -> list[Target]:
+        """Return the boundaries whose modules are imported, without those that the project itself holds."""
+        is_projects: dict[str, bool] = {}
+        found = []
+        for boundary in self._settings.catalogue.imported():
+            module = boundary.module
+            if module not in is_projects:
+                file = getattr(sys.modules[module], "__file__", None)
+                is_projects[module] = isinstance(file, str) and self._provenance.of_file(file) == "project"
+            if not is_projects[module]:
+                found.append(parse_target(boundary.target))
+        return found
+
+    def _outer(self, boundaries: list[Target]) -> dict[FunctionKey, str]:
+        """Return the injection points of those boundaries that are written in Python, by their code."""
+        found = {}
+        for target in boundaries:
+            for point in self._points_now(target):
+                function = function_behind(point.raw)
+                if function is not None:
+                    found[function_key(function.__code__)] = point.text
+        return found
+
+    def current(self, item: pytest.Item) -> TestPlan | None:
+        """Return how a test is explored, with the boundaries of modules that were imported meanwhile."""
+        plan = self.plans.get(item)
+        if plan is None or not plan.boundaries or plan.boundaries == len(self._boundaries()):
+            return plan
+        targets = [target for target in plan.targets if plan.named[target] in ("exactly", "by its module")]
+        targets += [target for target in plan.targets if _how_named(target) == "by its package"]
+        mark = plan.mark if plan.is_marked else None
+        fresh = self._plan(targets, plan.scenarios, mark, item, plan.wanted, plan.replays)
+        if fresh is not None:
+            self.plans[item] = fresh
+        return fresh
 
     def watch_rules(self) -> list[Rule]:
         """Return a rule for each watched target, for who must know of it before fixtures are set up."""
@@ -247,35 +373,46 @@ class Planner:
                 draws = stream(number, "swarm")
                 rules = tuple(rule for rule in everything if draws.random() < 0.5) or (draws.choice(everything),)
                 label = unique_label(rule_label(rules), known, number)
-                yield Scenario(label, rules, "rule", ("", "", label), number, spares_driver=False)
+                yield Scenario(label, rules, "rule", key_of_rule(label), number, spares_driver=False)
             return
         for rules in plan.scenarios:
             is_repeated = is_random(rules) and settings.runs > 1
             seeds: Iterable[int | None] = seeds_of(settings.seed, settings.runs) if is_repeated else [None]
             for seed in seeds:
                 label = unique_label(rule_label(rules), known, seed)
-                yield Scenario(label, rules, "rule", ("", "", label), seed, spares_driver=False)
+                yield Scenario(label, rules, "rule", key_of_rule(label), seed, spares_driver=False)
 
     def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:
         """Return what finds the scenarios of a test whose plain run is over."""
-        swept = {point.text for target in plan.targets for point in self._points_now(target)}
-        sources = self._sources
-        globs = [target for target in plan.targets if target.is_glob]
+        self.knows(plain)
+        named: dict[str, Named] = {}
+        for target, how in plan.named.items():
+            for point in self._points_now(target):
+                named.setdefault(point.text, how)
+        globs = [target for target in plan.named if target.is_glob]
+        chosen = plan.mark.faults if plan.mark.faults is not None else self._settings.faults
 
-        def offered(spot: Spot, calls: Calls) -> list[Fault]:
-            point = self._by_text.get(spot[0])
-            if point is None and globs:  # its module was imported while the test ran
-                point = next(iter(resolve_target(self._target_of(spot[0]))), None)
-                if point is not None:
-                    self._by_text[spot[0]] = point
-                    swept.add(spot[0])
-            if point is None or spot[0] not in swept:
+        def is_swept(way: Way) -> bool:
+            how = named.get(way.point)
+            if how is None and globs:  # its module was imported while the test ran
+                glob = next((one for one in globs if may_name(one, way.point)), None)
+                if glob is not None:
+                    how = named[way.point] = plan.named[glob]
+            if how != "by its package" or chosen is not None or any(may_name(one, way.point) for one in globs):
+                return how is not None
+            return any(may_name(glob, name) for glob in globs for name in way.through)
+
+        def offered(way: Way) -> list[Fault]:
+            point = self._point_of(way.point) if is_swept(way) else None
+            if point is None:
                 return []
-            chosen = plan.mark.faults if plan.mark.faults is not None else self._settings.faults
             if chosen is not None:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
-            return offers(point, spot[1], calls.limit, sources, self._settings.catalogue)
+            function = function_behind(point.raw)
+            beneath = [] if function is None else self._beneath(function_key(function.__code__))
+            return self._offers.of(Called(point, way, named[way.point], beneath))
 
+        ways = [way for way in plain.reach.ways(self._offers.handling.is_guarded) if is_swept(way)]
         hook, test = item.ihook.pytest_chaos_keep_scenario, compat.plain_id(item)
         is_asked = bool(hook.get_hookimpls())
 
@@ -296,14 +433,43 @@ class Planner:
         ]
         return Explorer(
             plain.trace,
+            ways,
             offered,
             keep=keep,
-            taken=self._taken,
+            take=self._take if not plan.is_own else lambda key: True,
             with_driver=plan.mark.driver,
             rules=[*own, *plan.replays],
             wanted=self._wanted(plan),
             target_of=self._target_of,
         )
+
+    def knows(self, plain: Plain) -> None:
+        """Take in what a plain run says of what is beneath functions, for all tests."""
+        if plain.reach not in self._reaches:
+            self._reaches.append(plain.reach)
+
+    def is_guarded(self, step: Step) -> bool:
+        """Tell whether something around a line could take, change or outlive an error."""
+        return self._offers.handling.is_guarded(step)
+
+    def _beneath(self, function: FunctionKey) -> list[Way]:
+        return [way for reach in self._reaches for way in reach.beneath(function)]
+
+    def _point_of(self, text: str) -> Point | None:
+        point = self._by_text.get(text)
+        if point is None:
+            try:
+                point = next(iter(resolve_target(self._target_of(text))), None)
+            except SpecificationError:
+                return None
+            if point is not None:
+                self._by_text[text] = point
+        return point
+
+    def _take(self, key: Key) -> bool:
+        is_free = key not in self._taken
+        self._taken.add(key)
+        return is_free
 
     def _wanted(self, plan: TestPlan) -> Callable[[str], bool] | None:
         only = self._settings.only
@@ -316,6 +482,12 @@ class Planner:
             return not only or any(_may_be_meant(label, glob) for glob in only)
 
         return wanted
+
+
+def _how_named(target: Target) -> Named:
+    if not target.is_glob:
+        return "exactly"
+    return "by its package" if "*" in target.module or "?" in target.module else "by its module"
 
 
 def _may_be_meant(label: str, glob: str) -> bool:

@@ -48,7 +48,12 @@ def start(config: pytest.Config) -> ChaosSession:
         config.rootpath, packages=config.getini("chaos_packages"), plugin_files=_plugin_files(config)
     )
     laboratory = Laboratory(
-        provenance, Census(provenance), Armory(), filters=Filters(settings.filters), guard=Guard(bystanders())
+        provenance,
+        Census(provenance),
+        Armory(),
+        filters=Filters(settings.filters),
+        guard=Guard(bystanders()),
+        catalogue=settings.catalogue,
     )
     running, results, progress = Running(), Results(), Progress(config)
     owners = Owners(laboratory.census, running)
@@ -177,7 +182,9 @@ class ChaosSession:
         if question is None:
             self._settings, errors = self._settings.checked()
         context = self._new_context(session.items)
-        planner = self._planner = Planner(self._settings, context.laboratory.sources, context.laboratory.armory.globs)
+        planner = self._planner = Planner(
+            self._settings, context.laboratory.sources, context.laboratory.armory.globs, context.laboratory.provenance
+        )
         if question is not None:
             self._is_asked = True
             answer_question(context, planner, question, session.items)

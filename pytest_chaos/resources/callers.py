@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from types import FrameType
+from types import CodeType, FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance, frames_from
@@ -52,10 +52,22 @@ class Callers:
             code = outer.f_code
             if code.co_name == "_run" and code.co_filename.endswith(_ASYNCIO_EVENTS):
                 # What is further out runs the loop, and has nothing to do with this.
-                loop = compat.running_loop()
-                task = asyncio.current_task(loop) if loop is not None else None
-                return nearest, task is not None and self._is_of_system(self._births.of(task))
+                return nearest, self._is_of_system(self._birth_of_task())
         return nearest, self._is_of_system(self._births.of(threading.current_thread()))
+
+    def starter(self) -> CodeType | None:
+        """Return the function of the project that made the running task, or else the running thread; or ``None``."""
+        birth = self._birth_of_task() or self._births.of(threading.current_thread())
+        for code, _ in () if birth is None else birth.site:
+            origin = self._provenance.of_file(code.co_filename)
+            if origin in ("project", "test"):
+                return code if origin == "project" else None
+        return None
+
+    def _birth_of_task(self) -> Birth | None:
+        loop = compat.running_loop()
+        task = asyncio.current_task(loop) if loop is not None else None
+        return None if task is None else self._births.of(task)
 
     def _is_of_system(self, birth: Birth | None) -> bool:
         for code, _ in () if birth is None else birth.site:

@@ -1,0 +1,86 @@
+"""Dependencies: what calls of one run go to, by the names that are the same in every run.
+
+A service that a test starts has another port each time, and a temporary file another folder. So the former is named by
+the function of the project that first went there, and the latter by its last part.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from collections import Counter
+
+from pytest_chaos import compat
+from pytest_chaos.catalogue.catalogue import Catalogue
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.trace import CallSite
+
+_LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
+
+
+class Dependencies:
+    """The names of what the calls of one run go to.
+
+    Args:
+        catalogue: The boundaries that are known.
+        addresses: Where those lead that boundaries have returned.
+        provenance: Tells how files are named.
+    """
+
+    def __init__(self, catalogue: Catalogue, addresses: Addresses, provenance: Provenance) -> None:
+        self._catalogue = catalogue
+        self._addresses = addresses
+        self._provenance = provenance
+        self._local: dict[int, str] = {}
+        self._users: Counter[str] = Counter()
+        self._temporary = os.path.realpath(tempfile.gettempdir()) + os.sep
+        self._lock = compat.new_lock()
+
+    def name(self, point: str, call: SeenCall, caller: CallSite) -> str:
+        """Return what a call goes to, or an empty text if nothing tells.
+
+        Args:
+            point: The injection point.
+            call: The call.
+            caller: The line that makes it.
+        """
+        boundary = self._catalogue.at(point)
+        if boundary is None:
+            return ""
+        address = dependency_of(boundary, call, self._addresses)
+        if address is None:
+            return ""
+        if address.path:
+            return self._of_path(address.path)
+        if address.port is not None and address.port > _LAST_FIXED_PORT and _is_here(address.host):
+            return self._of_local(address.port, caller)
+        return address.text
+
+    def _of_path(self, path: str) -> str:
+        if path[:1] in (":", "@"):
+            return path
+        real = os.path.realpath(path)
+        if real.startswith(self._temporary):
+            return f"<tmp>/{os.path.basename(real)}"
+        return self._provenance.shorten(real)
+
+    def _of_local(self, port: int, caller: CallSite) -> str:
+        with self._lock:
+            known = self._local.get(port)
+            if known is None:
+                user = f"localhost/{caller.module.get('__name__', '')}:{caller.function}"
+                if caller.is_driver:
+                    return user  # of the test, which goes there in a way of its own
+                self._users[user] += 1
+                number = self._users[user]
+                known = self._local[port] = user if number == 1 else f"{user}/{number}"
+            return known
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
