@@ -1,13 +1,14 @@
 """Dependencies: what calls of one run go to, by the names that are the same in every run.
 
 A service that a test starts has another port each time, and a temporary file another folder. So the former is named by
-the function of the project that first went there, and the latter by its last part.
+the function of the project that first went there, and the latter by what of its name was not drawn.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tempfile
 from collections import Counter
 
@@ -17,6 +18,8 @@ from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
+# What a name has that is another one in the next run: letters that tempfile draws, digests, process ids, times.
+_DRAWN = re.compile(r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}")
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
@@ -63,7 +66,7 @@ class Dependencies:
             return path
         real = os.path.realpath(path)
         if real.startswith(self._temporary):
-            return f"<tmp>/{os.path.basename(real)}"
+            return f"<tmp>/{_DRAWN.sub('*', os.path.basename(real))}"
         return self._provenance.shorten(real)
 
     def _of_local(self, port: int, caller: CallSite) -> str:
