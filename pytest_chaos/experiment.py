@@ -12,7 +12,7 @@ import contextlib
 import logging
 import statistics
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -317,6 +317,7 @@ class Experiment:
             Progress(None, self._main),
             guard.bystanders,
             lambda: guard.native_id,
+            sits_out=plan.kind != "explored",
         )
         self.injector = Injector(
             plan.test,
@@ -604,7 +605,9 @@ class Experiment:
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
             steady=None if plan.plain is None else plan.plain.steady,
-            spots=() if self.trace is None else spots_of(self.trace, plan.plain),
+            spots=()
+            if self.trace is None
+            else spots_of(self.trace, plan.plain, set().union(*(one.endless for one in injections))),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
@@ -618,7 +621,9 @@ def _limit_of(call: AskedCall) -> Limit | None:
         return None
 
 
-def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
+def spots_of(
+    trace: Trace, plain: Plain | None, endless: Container[tuple[str, CodeType, int]] = ()
+) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     before = {} if plain is None else plain.trace.shape()
     found: list[SpotSeen] = []
@@ -632,7 +637,9 @@ def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
                 gaps.append(time_s - last[actor])
             last[actor] = time_s
         plain_calls = before.pop((point, site.place), 0)
-        found.append(SpotSeen(point, site.place, calls.count, plain_calls, statistics.median(gaps) if gaps else None))
+        gap_s = statistics.median(gaps) if gaps else None
+        is_endless = site.code is not None and (point, site.code, site.line) in endless
+        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, is_endless))
     missed = [SpotSeen(point, place, 0, calls) for (point, place), calls in before.items()]
     return (*found, *missed)
 

@@ -129,6 +129,7 @@ class Ward:
         progress: Tells whether the test's body has moved on.
         bystanders: Threads of the test runner, by native id, that end no hang.
         guard: Returns the native id of our thread that looks after bodies, or 0.
+        sits_out: Whether a call that was given a limit waits until then; else it ends as if that was over.
         clock: Tells the time, in seconds.
 
     Attributes:
@@ -146,6 +147,8 @@ class Ward:
         progress: stacks.Progress,
         bystanders: frozenset[int] = frozenset(),
         guard: Callable[[], int] = lambda: 0,
+        *,
+        sits_out: bool = True,
         clock: Callable[[], float] = time.monotonic,  # bound here: who freezes the clock of the system freezes no other
     ) -> None:
         self.records: list[Parked] = []
@@ -164,6 +167,7 @@ class Ward:
         self._dead_wait: tuple[tuple[Any, ...], float] | None = None
         self._bystanders = bystanders
         self._guard = guard
+        self._sits_out = sits_out
         self._clock = clock
         self._is_signal_read: Callable[[], bool] = _no
         self._interrupt_body: Callable[[], bool] = _no
@@ -223,7 +227,7 @@ class Ward:
         end = self._end_of(seconds, limit)
         if end is not None:
             self._note_blocked_loop(activation)
-            self.pause(end)
+            self.pause(end if seconds is not None or self._sits_out else 0)
             return end
         event = threading.Event()
         parked = self._enter(activation, event.set, limit, blocks_thread=True)
@@ -260,7 +264,7 @@ class Ward:
         __tracebackhide__ = True
         end = self._end_of(seconds, limit)
         if end is not None:
-            await self.pause_async(end)
+            await self.pause_async(end if seconds is not None or self._sits_out else 0)
             return end
         wait, release = _async_event()
         parked = self._enter(activation, release, limit, blocks_thread=False)
@@ -340,6 +344,8 @@ class Ward:
         told = None if limit is None else limit.seconds
         if seconds is not None:
             return seconds if told is None else min(seconds, told)
+        if not self._sits_out:
+            return told
         return told if told is not None and told <= _PATIENCE * self.budget_s else None
 
     def _note_blocked_loop(self, activation: Activation) -> None:

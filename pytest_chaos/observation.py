@@ -184,6 +184,7 @@ class SpotSeen:
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
+        is_endless: Whether it has called so often that it has no cap, and looks at no clock.
     """
 
     point: str
@@ -191,6 +192,7 @@ class SpotSeen:
     calls: int
     plain_calls: int
     gap_s: float | None = None
+    is_endless: bool = False
 
     @property
     def more(self) -> int:

@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import monotonic
-from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
+from pytest_chaos.clocks import UNCAPPED, reads_clock
 from pytest_chaos.doubles import Double, double_at
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
@@ -106,6 +107,8 @@ class Injection:
         spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
+        endless: Lines that have met it so often that they have no cap, and look at no clock that could end them:
+            point, code and line.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Injection:
         self.spares_driver = spares_driver
         self.patience = patience
         self.let_through = ""
+        self.endless: set[tuple[str, CodeType, int]] = set()
         self.rule = rule
         self.text = text
         self.faults = faults
@@ -1139,6 +1143,8 @@ class Injector:
                     )
                     injection.recorded.append(winner[2])
                     self.journal.rows.append(winner[2])
+                    if cursor.firings == UNCAPPED and injection.patience is not None:
+                        self._note_endless(injection, point, frame)
                 if fault is not None and not acts and winner is not None:
                     injection.was_outranked()
                 # No condition stands last: CPython 3.13 takes a jump from there out of what releases the lock.
@@ -1148,6 +1154,24 @@ class Injector:
             fault, point, activation = winner
             return Strike(fault, point.kind, call, activation, self, answers)
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
+
+    def _note_endless(self, injection: Injection, point: Point, frame: FrameType | None) -> None:
+        """Note the line that makes a call once more, if nothing there could end it after a while."""
+        stack = [
+            (outer.f_code, outer.f_globals, origin)
+            for outer, origin in self.provenance.own_stack(frame)
+            if origin not in ("passage", "chaos", "test")
+        ]
+        caller, is_systems = self._caller_of(frame)
+        # What a library that tries again looks at is not told by the frames that stand there now.
+        is_known = all(origin != "installed" for *_, origin in stack)
+        if (
+            caller is not None
+            and is_systems
+            and is_known
+            and not reads_clock((code, names) for code, names, _ in stack)
+        ):
+            injection.endless.add((point.text, caller.f_code, caller.f_lineno))
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
         return not self._caller_of(frame)[1]
