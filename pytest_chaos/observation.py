@@ -145,7 +145,7 @@ class ParkedSeen:
         blocks_loop: Whether it was sync code on the thread of a running event loop.
         waits: Who waited where when it was decided.
         limit: How long the call was told to wait, or could have been told; ``None`` if it takes no such word.
-        without: Where it was called without a limit, though it takes one.
+        without: Where it was called without a limit of its own.
         budget_s: The hang budget, in seconds.
         meaning: Where it was proved that nothing would have ended it, what that means in words.
         timed: The wait with an end of its own that may have ended it.
