@@ -241,6 +241,7 @@ class OneTest:
     def _run_scenario(self, explorer: Explorer, scenario: Scenario) -> bool:
         """Run one scenario, and tell whether the process is still fit for another."""
         clone = clone_of(self._item, scenario.label)
+        compat.tell_failures_briefly(clone)
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         self._ran.append(scenario)
         run = self._new_run(clone, scenario, "explored")
@@ -250,7 +251,7 @@ class OneTest:
         try:
             if seen is not None and judgement is not None:
                 if judgement.fails:
-                    judgement = self._confirmed(scenario, seen, judgement)
+                    judgement = self._confirmed(run, scenario, seen, judgement)
                 if judgement.fails or (not seen.fired and self._context.running.disturbed_last):
                     is_fit = self._probe()
                     if self._answer is not None:
@@ -268,13 +269,16 @@ class OneTest:
         assert reach is not None, "and so were the ways to them"
         return Outcome.of(seen, judgement, trace, lambda: reach.ways(self._planner.is_guarded))
 
-    def _confirmed(self, scenario: Scenario, seen: Observation, judgement: Judgement) -> Judgement:
-        """Run a scenario that fails once more; what does not come again is unstable."""
+    def _confirmed(
+        self, run: OneRun[Experiment], scenario: Scenario, seen: Observation, judgement: Judgement
+    ) -> Judgement:
+        """Run a scenario that fails once more; what does not come again is unstable, and what does is shown."""
         if judgement.verdict is Verdict.LEAKED and judgement.evidence[0].kind in _LASTING:
             return judgement
         again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
+            telling.show_failure(run.reports, again.reports)
             return judgement
         return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
 
@@ -443,6 +447,8 @@ class OneTest:
     ) -> OneRun[Experiment]:
         """Run a clone of which nobody is told."""
         clone = clone_of(self._item, "probe", is_silent=True)
+        if first is None:  # else it confirms that one, which is shown
+            compat.tell_failures_briefly(clone)
         run = self._new_run(clone, scenario, kind, first)
         self._run(clone, self._recovery, run, is_silent=True)
         return run
