@@ -106,7 +106,7 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     elif not total.tests:
         lines = ["no test reached a target"]
     elif only_planned:
-        lines = [f"planned for {found}; nothing of it was run"]
+        lines = [f"planned for {found}, about {total.estimated_s:.0f} s; nothing of it was run"]
     else:
         runs = _many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
