@@ -23,7 +23,7 @@ from pytest_chaos.plugin.again import Again
 from pytest_chaos.plugin.clones import is_seed_label, split_id
 from pytest_chaos.plugin.collection import Collected, answer_question, may_be_disturbed
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.options import Settings, read_settings
+from pytest_chaos.plugin.options import Settings, read_settings, wrong_packages
 from pytest_chaos.plugin.owners import Owners
 from pytest_chaos.plugin.planning import RECOVERY, Planner
 from pytest_chaos.plugin.progress import Progress
@@ -176,6 +176,7 @@ class ChaosSession:
         errors: list[SpecificationError] = []
         if question is None:
             self._settings, errors = self._settings.checked()
+            errors += wrong_packages(self._config)
         context = self._new_context(session.items)
         planner = self._planner = Planner(self._settings, context.laboratory.sources, context.laboratory.armory.globs)
         if question is not None:
