@@ -25,6 +25,7 @@ PACKAGE = Path(pytest_chaos.__file__).parent
 ORDER = (
     "errors",
     "compat",
+    "roots",
     "provenance",
     "clauses",
     "exception_events",
