@@ -12,6 +12,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import itertools
 import pkgutil
 import re
 import sys
@@ -28,6 +29,7 @@ from pytest_chaos.faults.base import Kind
 from pytest_chaos.provenance import is_stdlib_module
 
 _MISSING = object()
+_WILDCARDS = frozenset("*?")
 _SAME_MODULE = {"io": "_io"}  # what a module of C makes, and a module of Python hands out as its own
 
 
@@ -58,6 +60,16 @@ class Target:
     def is_glob(self) -> bool:
         """Whether it may stand for any number of points, also none."""
         return any(char in self.module + self.name for char in "*?")
+
+    @property
+    def plain_module(self) -> str:
+        """The module path, of a glob the part in front of its first wildcard; of an object an empty text."""
+        return ".".join(itertools.takewhile(lambda name: not _WILDCARDS.intersection(name), self.module.split(".")))
+
+    @property
+    def is_over_packages(self) -> bool:
+        """Whether it is a glob over modules, and so says where to look rather than what is called."""
+        return self.plain_module != self.module
 
     @property
     def is_loaded(self) -> bool:
@@ -179,7 +191,8 @@ def target_of(obj: Any) -> Target:
 def check(target: Target) -> Target:
     """Look a target up as far as that is possible without running project code, and return its canonical form.
 
-    The module must exist; the attribute is looked up if the module is loaded or belongs to the standard library.
+    The module must exist, of a glob the part in front of its first wildcard; the attribute is looked up if the module
+    is loaded or belongs to the standard library.
 
     Raises:
         TargetError: The module or attribute does not exist, or no fault can be put there.
@@ -189,8 +202,8 @@ def check(target: Target) -> Target:
     if target.is_object or target.is_glob:
         if target.is_object:
             resolve(target)
-        elif not any(char in target.module for char in "*?"):
-            _require_module(target.module)
+        elif target.plain_module:
+            _require_module(target.plain_module)
         if target.is_glob and not target.name:
             raise TargetError(
                 f"target {target.text!r} has no ':' between module and name",
@@ -257,16 +270,48 @@ def canonical(target: Target) -> Target:
     raise AssertionError("unreachable: an existing first part was found by the loop")
 
 
-def _require_module(name: str) -> None:
+def check_name(module: str, name: str, what: str) -> None:
+    """Look up a name in a module as far as that is possible without running project code.
+
+    The module must exist; the name is looked up if the module is loaded, and only in modules and classes: what
+    another object will have when it is asked, nobody knows.
+
+    Args:
+        module: Path of the module.
+        name: ``Qual.name`` inside it; empty, if only the module is meant.
+        what: What names it, for the message.
+
+    Raises:
+        TargetError: There is no such module, or nothing of that name in it.
+    """
+    _require_module(module, what, _MODULE_PATH)
+    owner: Any = sys.modules.get(module, _MISSING)
+    path = module
+    for part in name.split(".") if name else ():
+        if not isinstance(owner, type | types.ModuleType):
+            return
+        found = getattr(owner, part, _MISSING)
+        if found is _MISSING:
+            raise TargetError(f"{what}: {path!r} has no attribute {part!r}", remedy=near_misses(part, dir(owner)))
+        owner, path = found, f"{path}.{part}"
+
+
+_MODULE_PATH = "Write the path under which it is imported; is it importable from here?"
+
+
+def _require_module(
+    name: str,
+    what: str = "target",
+    remedy: str = "Targets are written 'package.module:Qual.name'; is the package importable from here?",
+) -> None:
     parts = name.split(".")
     for depth in range(1, len(parts) + 1):
         path = ".".join(parts[:depth])
         if not _module_exists(path):
             siblings = _submodules(".".join(parts[: depth - 1]))
             raise TargetError(
-                f"target: there is no module {path!r}",
-                remedy=near_misses(parts[depth - 1], siblings)
-                or "Targets are written 'package.module:Qual.name'; is the package importable from here?",
+                f"{what}: there is no module {path!r}",
+                remedy=near_misses(parts[depth - 1], siblings) or remedy,
             )
 
 

@@ -26,6 +26,7 @@ ORDER = (
     "errors",
     "compat",
     "by_identity",
+    "roots",
     "provenance",
     "clauses",
     "exception_events",
