@@ -41,13 +41,14 @@ from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
 from pytest_chaos.target import (
     Point,
+    Positions,
     Target,
+    are_same,
     as_it_stands,
     function_behind,
     is_at_home,
     is_written_there,
     module_matcher,
-    moved,
 )
 from pytest_chaos.trace import CallerOf
 from pytest_chaos.triggers import Call
@@ -127,6 +128,7 @@ class Injection:
         self.text = text
         self.faults = faults
         self.points = list(points)
+        self._positions: Positions | None = None
         self.moved: list[Point] = []
         self.covered: list[Point] = []
         self.other_names: list[Point] = []
@@ -226,13 +228,25 @@ class Injection:
         self._injector, self._lock = injector, injector.lock
         self.observer, self.rank = observer, rank
 
+    def moved_points(self, reached: dict[tuple[int, str], bool]) -> list[Point]:
+        """Return those of its points where something else stands now; see :meth:`Positions.moved`."""
+        if self._positions is None:
+            self._positions = Positions(self.points)
+        return self._positions.moved(reached)
+
+    def stands_as(self, other: Injection) -> None:
+        """Act at the points of another rule, that are the same as its own."""
+        self.points, self._positions = list(other.points), other._positions
+
     def reach(self, points: Iterable[Point]) -> None:
         """Act at more points, too."""
         self.points.extend(points)
+        self._positions = None
 
     def move_to(self, points: list[Point]) -> None:
         """Act at other points."""
         self.points = points
+        self._positions = None
 
     def note_moved(self, points: Iterable[Point]) -> None:
         """Note points where something else stood when it was armed."""
@@ -262,6 +276,7 @@ class Injection:
     def put_back(self, index: int, point: Point) -> None:
         """Act again at a point that was another one meanwhile."""
         self.points[index] = point
+        self._positions = None
 
     def stands_nowhere(self) -> None:
         """Note that it was taken away everywhere."""
@@ -403,6 +418,7 @@ class _Resting(NamedTuple):
 
     def replaced_by(self, injection: Injection) -> None:
         """Let a rule of this run stand there instead."""
+        injection.stands_as(self.injection)
         for entry in self.entries:
             entry.handed_to(injection)
         for site in self.sites:
@@ -663,7 +679,7 @@ class Injector:
     def _take_place(self, injection: Injection) -> bool:
         """Let a rule stand where one of an earlier run rests, if that has the same points; tell whether it does."""
         resting = self._resting
-        if resting is None or self._is_open or resting.injection.points != injection.points:
+        if resting is None or self._is_open or not are_same(resting.injection.points, injection.points):
             return False
         self._resting = None
         resting.replaced_by(injection)
@@ -673,13 +689,13 @@ class Injector:
         """Let the first rule that stands exactly where a watch stands rest there, for the next run that has one."""
         if self._is_open or self._resting is not None:
             return
-        asked = [points for _, points in self._watched or () if len(points) >= _MANY]
-        for injection in self.injections if asked else ():
-            if injection.sites and any(
-                watch.points == injection.points and injection.points in asked for watch in self.watches
-            ):
-                self._resting = _Resting.of(injection)
-                return
+        for watch, (_, asked) in zip(self.watches, self._watched or (), strict=False):
+            if len(asked) < _MANY or watch.points != asked:
+                continue
+            for injection in self.injections:
+                if injection.sites and are_same(injection.points, asked):
+                    self._resting = _Resting.of(injection)
+                    return
 
     def _end_rest(self) -> None:
         """Take the rule that rests away, because what stands there is to change."""
@@ -769,7 +785,7 @@ class Injector:
         for injection in (*self.watches, *self.injections):
             if not injection.sites or injection.points in standing:
                 continue
-            gone = set(map(id, moved(injection.points, reached)))
+            gone = set(map(id, injection.moved_points(reached)))
             if not gone:
                 standing.append(injection.points)
                 continue
@@ -807,7 +823,7 @@ class Injector:
         for injection in self.injections:
             if not injection.sites or injection.rule.target.is_glob:
                 continue
-            for point in moved(injection.points, {}):
+            for point in injection.moved_points({}):
                 # What cannot be called is no double, nor is what a stranger's object refuses to be asked for.
                 with contextlib.suppress(Exception):
                     now = as_it_stands(point)

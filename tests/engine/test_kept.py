@@ -391,7 +391,8 @@ def test_a_watch_that_met_a_double_leaves_that_one_alone(runs: Runs, shop: Any, 
 
 MANY = 60  # so many that a rule over them rests between two runs
 MALL = (
-    "\n".join(f"def shop{number}():\n    return {number}\n" for number in range(MANY))
+    "import contextlib\n\n@contextlib.contextmanager\ndef opened():\n    yield\n"  # which is looked up each time
+    + "\n".join(f"def shop{number}():\n    return {number}\n" for number in range(MANY))
     + """
 def visit():
     return sum(function() for name, function in sorted(globals().items()) if name.startswith("shop"))
