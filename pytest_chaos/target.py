@@ -467,6 +467,19 @@ class Positions:
         """
         return [point for holder in self._holders for point in holder.moved(reached)]
 
+    @functools.cached_property
+    def in_question(self) -> list[Point]:
+        """Those of the points of which it is to be asked whether what stands there belongs there.
+
+        Where a function was made never changes; which module a class says that it is of may.
+        """
+        return [
+            point
+            for holder in self._holders
+            for point in holder.points
+            if point.kind == "constructor" or not is_at_home(point)
+        ]
+
 
 def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
     if point.adapter or point.is_nameless:

@@ -213,7 +213,7 @@ class Injection:
                 self._provenance,
                 is_new=id(point) in is_new,
             )
-            for point in (*self.points, *self.covered)
+            for point in (*self._where.in_question, *self.covered)
             if not is_at_home(point)
         )
         return [double for double in found if double is not None]
@@ -230,9 +230,13 @@ class Injection:
 
     def moved_points(self, reached: dict[tuple[int, str], bool]) -> list[Point]:
         """Return those of its points where something else stands now; see :meth:`Positions.moved`."""
+        return self._where.moved(reached)
+
+    @property
+    def _where(self) -> Positions:
         if self._positions is None:
             self._positions = Positions(self.points)
-        return self._positions.moved(reached)
+        return self._positions
 
     def stands_as(self, other: Injection) -> None:
         """Act at the points of another rule, that are the same as its own."""
@@ -577,7 +581,7 @@ class Injector:
                 raise
         self.injections.append(injection)
         self._texts[text] += 1
-        if rule.target.is_glob:
+        if rule.target.is_glob and all(watch.rule.target != rule.target for watch in self.watches):  # they listen
             self._armory.imports.listen(not_yet_imported(rule.target), self._module_loaded)
         return injection
 

@@ -606,3 +606,10 @@ def test_positions_tell_each_time_what_has_moved(lab: Any, change: str, expected
     exec(change, vars(module))
     for _ in range(2):
         assert [point.text.partition(":")[2] for point in positions.moved({})] == expected
+
+
+def test_positions_ask_only_of_classes_and_strangers_whether_they_belong_there(lab: Any) -> None:
+    lab.module("places", PLACES + "\nfrom json import dumps\n")
+    names = ["first", "dumps", "Outer", "Outer.method"]
+    positions = Positions([point for name in names for point in resolve(parse_target(f"places:{name}"))])
+    assert [point.text for point in positions.in_question] == ["places:dumps", "places:Outer"]
