@@ -445,12 +445,16 @@ class Positions:
 
     Args:
         points: The points.
+
+    Attributes:
+        points: The same.
     """
 
     def __init__(self, points: Iterable[Point]) -> None:
+        self.points = list(points)
         groups: list[list[Point]] = []
         last: tuple[int, str] | None = None
-        for point in points:
+        for point in self.points:
             is_in_module = issubclass(type(point.owner), types.ModuleType)
             key = id(point.owner), "" if is_in_module else point.text[: -len(point.name)]
             if key != last:

@@ -234,7 +234,8 @@ class Injection:
 
     @property
     def _where(self) -> Positions:
-        if self._positions is None:
+        # Those of a test double are its own for one run: afterwards the same points as before are asked about.
+        if self._positions is None or self._positions.points != self.points:
             self._positions = Positions(self.points)
         return self._positions
 
@@ -245,12 +246,10 @@ class Injection:
     def reach(self, points: Iterable[Point]) -> None:
         """Act at more points, too."""
         self.points.extend(points)
-        self._positions = None
 
     def move_to(self, points: list[Point]) -> None:
         """Act at other points."""
         self.points = points
-        self._positions = None
 
     def note_moved(self, points: Iterable[Point]) -> None:
         """Note points where something else stood when it was armed."""
@@ -280,7 +279,6 @@ class Injection:
     def put_back(self, index: int, point: Point) -> None:
         """Act again at a point that was another one meanwhile."""
         self.points[index] = point
-        self._positions = None
 
     def stands_nowhere(self) -> None:
         """Note that it was taken away everywhere."""

@@ -20,7 +20,7 @@ from pytest_chaos.injector.injector import Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import parse, parse_target
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan
-from pytest_chaos.target import resolve
+from pytest_chaos.target import Positions, resolve
 
 SHOP = """
 class Till:
@@ -467,3 +467,19 @@ def test_a_function_that_comes_to_a_glob_is_met_although_its_rule_rests(visits: 
     assert visits.run(lambda: mall.visit(), MALL_RULE)[1:] == ([MANY + 2], [0])
     del mall.shop_new
     assert visits.run(lambda: mall.visit(), MALL_RULE)[1:] == ([MANY + 1], [0])
+
+
+def test_where_points_stand_is_put_together_once_although_a_double_comes_and_goes(
+    visits: Runs, mall: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Counted(Positions):
+        def __init__(self, points: Any) -> None:
+            super().__init__(points)
+            made.append(len(self.points))
+
+    monkeypatch.setattr(injectors, "Positions", Counted)
+    for _ in range(3):
+        visits.run(lambda: mall.visit(), put=mock.patch("mall.shop1", return_value=0))
+    assert made == [MANY + 2]
