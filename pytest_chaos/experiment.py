@@ -617,7 +617,7 @@ class Experiment:
 
 def _limit_of(call: AskedCall) -> Limit | None:
     try:
-        return limit_in(call.function, call.told()[1])
+        return limit_in(call, call.told()[1])
     except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout
         return None
 

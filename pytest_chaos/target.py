@@ -13,11 +13,12 @@ import importlib
 import importlib.util
 import inspect
 import itertools
+import operator
 import pkgutil
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -420,28 +421,114 @@ def namespace_of(owner: Any) -> Any:
         return {}
 
 
-def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list[Point]:
-    """Return those of some points where something else stands than was found there.
+class _Holder(NamedTuple):
+    """A module, class or instance, and those of some points that stand in its names, one after the other.
+
+    Attributes:
+        owner: The holder.
+        module: Name of the module under which it is found at once, or an empty text.
+        name: Its name there; an empty text for the module itself.
+        is_namespace: Whether its names are read from its ``__dict__``.
+        names: The points' names.
+        raws: What was found there.
+        points: The points.
+    """
+
+    owner: Any
+    module: str
+    name: str
+    is_namespace: bool
+    names: tuple[str, ...]
+    raws: tuple[Any, ...]
+    points: tuple[Point, ...]
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> _Holder:
+        """Return the holder of points that have one and the same."""
+        first = points[0]
+        owner = first.owner
+        is_module = issubclass(type(owner), types.ModuleType)
+        module, _, path = first.text.partition(":")
+        if is_module:
+            name = ""
+            is_direct = path.count(".") == len(first.through) and first.kind != "constructor"
+        else:
+            name = path if first.kind == "constructor" else path.rpartition(".")[0]
+            is_direct = bool(name) and "." not in name
+        return cls(
+            owner,
+            module if is_direct and not first.is_described else "",
+            name,
+            is_module or issubclass(type(owner), type),
+            tuple(point.name for point in points),
+            tuple(point.raw for point in points),
+            tuple(points),
+        )
+
+    def is_reached(self, reached: dict[tuple[int, str], bool]) -> bool:
+        """Tell whether it is still what the points' texts lead to."""
+        if self.module:  # True of most
+            module = sys.modules.get(self.module)
+            if (namespace_of(module).get(self.name) if self.name else module) is self.owner:
+                return True
+        return _is_reached(self.points[0], reached)
+
+    def moved(self, reached: dict[tuple[int, str], bool]) -> Iterable[Point]:
+        """Return those of its points where something else stands now."""
+        names: Mapping[str, Any] = vars(self.owner) if self.is_namespace and self.is_reached(reached) else {}
+        # True of most, and of thousands where a glob names them.
+        if all(map(operator.is_, map(names.get, self.names), self.raws)):
+            return ()
+        return (
+            point
+            for point in self.points
+            if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached)
+        )
+
+
+class Positions:
+    """Where some points stand, put together so that it is told again and again at little cost what has moved.
 
     Args:
         points: The points.
-        reached: Which owners were found to stand where they did, by identity and name; kept up to date.
+
+    Attributes:
+        points: The same.
     """
-    found: list[Point] = []
-    owner: Any = None
-    path = ""
-    is_module = True
-    names: Mapping[str, Any] = {}
-    for point in points:
-        if point.owner is not owner or not (is_module or point.text[: -len(point.name)] == path):
-            owner, path = point.owner, point.text[: -len(point.name)]
-            is_module = issubclass(type(owner), types.ModuleType)
-            is_namespace = is_module or issubclass(type(owner), type)
-            names = vars(owner) if is_namespace and _is_reached(point, reached) else {}
-        # True of most, and of thousands where a glob names them.
-        if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):
-            found.append(point)
-    return found
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self.points = list(points)
+        groups: list[list[Point]] = []
+        last: tuple[int, str] | None = None
+        for point in self.points:
+            is_in_module = issubclass(type(point.owner), types.ModuleType)
+            key = id(point.owner), "" if is_in_module else point.text[: -len(point.name)]
+            if key != last:
+                groups.append([])
+                last = key
+            groups[-1].append(point)
+        self._holders = [_Holder.of(group) for group in groups]
+
+    def moved(self, reached: dict[tuple[int, str], bool]) -> list[Point]:
+        """Return those of the points where something else stands than was found there.
+
+        Args:
+            reached: Which owners were found to stand where they did, by identity and name; kept up to date.
+        """
+        return [point for holder in self._holders for point in holder.moved(reached)]
+
+    @functools.cached_property
+    def in_question(self) -> list[Point]:
+        """Those of the points of which it is to be asked whether what stands there belongs there.
+
+        Where a function was made never changes; which module a class says that it is of may.
+        """
+        return [
+            point
+            for holder in self._holders
+            for point in holder.points
+            if point.kind == "constructor" or not is_at_home(point)
+        ]
 
 
 def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
@@ -870,6 +957,14 @@ def _package(module: str) -> str:
 def _are_one(one: Point, other: Point) -> bool:
     is_one_place = one.owner is other.owner and one.raw is other.raw
     return is_one_place and (one.inherited, one.kind) == (other.inherited, other.kind)
+
+
+def are_same(some: Sequence[Point], others: Sequence[Point]) -> bool:
+    """Tell whether points are the same one by one, be it that they were looked up again: nobody keeps doubles alive."""
+    return len(some) == len(others) and all(
+        one is other or (one.text == other.text and one.through == other.through and _are_one(one, other))
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:
