@@ -273,10 +273,17 @@ def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, d
 
 
 def test_client_of_redis_says_where_it_goes(look: Any) -> None:
-    redis = pytest.importorskip("redis")  # an extra that tests may lack
+    """And so do its pipelines."""
+    redis, soon = pytest.importorskip("redis"), pytest.importorskip("redis.asyncio")  # an extra that tests may lack
     client = redis.Redis("bank", 1, socket_timeout=2)
 
+    async def body() -> Any:
+        async with soon.Redis(host="bank", port=1, socket_timeout=2) as made:
+            return await made.pipeline().ping().execute()
+
     assert look("redis.client:Redis.execute_command", client.ping) == (2, "bank:1")
+    assert look("redis.client:Pipeline.execute", client.pipeline().ping().execute) == (2, "bank:1")
+    assert look("redis.asyncio.client:Pipeline.execute", lambda: asyncio.run(body())) == (2, "bank:1")
 
 
 def test_stream_of_bytes_and_datagrams_say_where_they_go(look: Any, address: Any) -> None:
@@ -424,8 +431,8 @@ def test_limit_and_server_of_aiohttp_are_read(look: Any) -> None:
     for options, url, call, expected in (
         ({}, "https://Bank/accounts?key=secret", {}, (300, "bank")),
         ({}, yarl.URL("http://me:secret@bank:8080/"), {}, (300, "bank:8080")),
-        ({"base_url": "http://bank:8080/v1/"}, "accounts", {}, (300, "bank:8080")),
-        ({"base_url": "http://bank:8080/v1/"}, yarl.URL("accounts"), {}, (300, "bank:8080")),
+        ({"base_url": "http://bank:8080"}, "/accounts", {}, (300, "bank:8080")),
+        ({"base_url": "http://bank:8080"}, yarl.URL("/accounts"), {}, (300, "bank:8080")),
         ({"timeout": told(total=None)}, "http://bank/", {}, (None, "bank")),
         ({"timeout": told(total=9)}, "http://bank/", {}, (9, "bank")),
         ({}, "http://bank/", {"timeout": told(total=None, sock_read=4)}, (4, "bank")),
@@ -454,12 +461,11 @@ def test_database_of_sqlalchemy_is_read(
         assert look(f"{path}:Engine.raw_connection", engine.connect) == (limit, expected[1])
         with engine.connect() as connection:
             for target, use in (
-                ("Connection._execute_context", lambda: connection.exec_driver_sql("select 1")),
-                ("Connection._commit_impl", connection.commit),
+                ("Connection._execute_context", lambda begun: connection.exec_driver_sql("select 1")),
+                ("Connection._commit_impl", lambda begun: begun.commit()),
             ):
-                connection.begin()
-                assert look(f"{path}:{target}", use) == expected
-                connection.rollback()
+                with contextlib.closing(connection.begin()) as begun:
+                    assert look(f"{path}:{target}", lambda use=use, begun=begun: use(begun)) == expected
     finally:
         engine.dispose()
 
@@ -480,6 +486,51 @@ def engine_of(url: str) -> Any:
 
     sqlalchemy.dialects.registry.impls["bank"] = lambda: Bank
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.QueuePool)
+
+
+def test_error_of_sqlalchemy_carries_that_of_its_driver(lab: Any) -> None:
+    """As it does when the library makes it: code asks ``orig`` for what only the driver knows."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")  # an extra that tests may lack
+    connect, execute, _ = SHIPPED.library("sqlalchemy").boundaries
+    engine = sqlalchemy.create_engine("sqlite://")
+
+    for boundary in (connect, execute):
+        with lab.window(*parse(f"{boundary.target} = {boundary.faults[0]}")):
+            with pytest.raises(sqlalchemy.exc.OperationalError) as caught, engine.connect() as connection:
+                connection.execute(sqlalchemy.text("select 1"))
+        (said,) = caught.value.orig.args
+        assert type(caught.value.orig) is sqlite3.OperationalError
+        assert caught.value.__cause__ is caught.value.orig
+        assert f"(sqlite3.OperationalError) {said}" in str(caught.value)
+        assert caught.value.statement == (None if boundary is connect else "the statement")
+    engine.dispose()
+
+
+def test_error_of_django_is_caused_by_that_of_its_driver(lab: Any, bank: Any) -> None:
+    from django.db.utils import OperationalError
+
+    bank.ensure_connection()
+    cursor = bank.cursor()
+    uses = (bank.connect, lambda: cursor.execute("select 1"), lambda: cursor.executemany("insert", []), bank.commit)
+    for boundary, use in zip(SHIPPED.library("django").boundaries, uses, strict=True):
+        with lab.window(*parse(f"{boundary.target} = {boundary.faults[0]}")):
+            with pytest.raises(OperationalError) as caught:
+                use()
+        assert type(caught.value.__cause__) is sqlite3.OperationalError
+        assert caught.value.__cause__.args == caught.value.args
+    cursor.close()
+
+
+def test_error_without_a_driver_stays_as_it_is(lab: Any) -> None:
+    """Raised by a function that is no method of an engine."""
+    exc = pytest.importorskip("sqlalchemy.exc")  # an extra that tests may lack
+    shop = lab.module("shop", "def sale(): return 1")
+
+    with lab.window(*parse("shop:sale = raise(sqlalchemy.exc:OperationalError, 'the statement', None, 'lost')")):
+        with pytest.raises(exc.OperationalError) as caught:
+            shop.sale()
+    assert caught.value.orig == "lost"
+    assert caught.value.__cause__ is None
 
 
 EXECUTE, COMMIT = (f"sqlalchemy.engine.base:Connection.{name}" for name in ("_execute_context", "_commit_impl"))
