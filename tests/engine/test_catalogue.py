@@ -166,6 +166,11 @@ def test_default_of_the_process_limits_a_connection_that_is_told_nothing(
 
     assert look("socket:create_connection", lambda: socket.create_connection(address))[0] == 3.0
     assert look("urllib.request:urlopen", lambda: urllib.request.urlopen("http://bank/"))[0] == 3.0
+    pages, mail = http.client.HTTPConnection("bank"), smtplib.SMTP()
+    assert look("http.client:HTTPConnection.request", lambda: pages.request("GET", "/"))[0] == 3.0
+    assert look("http.client:HTTPConnection.getresponse", pages.getresponse)[0] == 3.0
+    assert look("smtplib:SMTP.connect", lambda: mail.connect("bank"))[0] == 3.0
+    assert look("smtplib:SMTP.sendmail", lambda: mail.sendmail("a", "b", "c"))[0] == 3.0
 
 
 @pytest.mark.parametrize("limit", [4.0, None, 0.0])
@@ -356,27 +361,49 @@ def test_mail_goes_where_its_server_was_met(look: Any, address: Any, monkeypatch
     assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP_SSL("bank")) == (None, "bank:465")
 
 
-def test_streams_have_no_limit_and_know_their_peer(look: Any, address: Any) -> None:
-    text = f"127.0.0.1:{address[1]}"
+STREAMS: dict[str, Callable[[Any, Any], Any]] = {
+    "StreamReader.read": lambda reader, writer: reader.read(1),
+    "StreamReader.readline": lambda reader, writer: reader.readline(),
+    "StreamReader.readuntil": lambda reader, writer: reader.readuntil(),
+    "StreamReader.readexactly": lambda reader, writer: reader.readexactly(1),
+    "StreamWriter.drain": lambda reader, writer: writer.drain(),
+}
 
-    async def opened(use: Callable[[Any, Any], Any]) -> Any:
-        reader, writer = await asyncio.open_connection(*address)
-        try:
-            await use(reader, writer)
-        finally:
-            writer.close()
 
-    for name, use in {
-        "StreamReader.read": lambda reader, writer: reader.read(1),
-        "StreamReader.readline": lambda reader, writer: reader.readline(),
-        "StreamReader.readuntil": lambda reader, writer: reader.readuntil(),
-        "StreamReader.readexactly": lambda reader, writer: reader.readexactly(1),
-        "StreamWriter.drain": lambda reader, writer: writer.drain(),
-    }.items():
-        assert look(f"asyncio.streams:{name}", lambda use=use: asyncio.run(opened(use))) == (None, text)
+def nameless(side: int) -> ssl.SSLContext:
+    """Return the context of one side of a connection with TLS on which nobody shows a certificate."""
+    context = ssl.SSLContext(side)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH:@SECLEVEL=0")
+    return context
 
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_have_no_limit_and_know_their_peer(look: Any, name: str, secure: bool) -> None:
+    ports: list[int] = []
+
+    async def within() -> Any:
+        own, peers = (nameless(side) if secure else None for side in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=peers) as server:
+            ports.append(server.sockets[0].getsockname()[1])
+            reader, writer = await asyncio.open_connection("127.0.0.1", ports[0], ssl=own)
+            try:
+                await STREAMS[name](reader, writer)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    made = look(f"asyncio.streams:{name}", lambda: asyncio.run(within()))
+    assert made == (None, f"127.0.0.1:{ports[0]}")
+
+
+def test_connection_of_streams_has_no_limit(look: Any) -> None:
     connect = "asyncio.streams:open_connection"
-    assert look(connect, lambda: asyncio.run(asyncio.open_connection("Bank", 80))) == (None, "bank")
+
+    assert look(connect, lambda: asyncio.run(asyncio.open_connection("Bank", 8080))) == (None, "bank:8080")
 
 
 def test_child_of_a_loop_has_no_limit_and_knows_its_program(look: Any) -> None:
