@@ -348,6 +348,7 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
     # What is made here, and handed out when it is complete.
+    "faults/drivers": {"made"},
     "faults/garbage": {"twin"},
     "faults/instances": {"twin"},
     "injector/adapters/twins": {"made", "ours"},

@@ -548,7 +548,9 @@ def estimate_s(explorer: Explorer, plain_s: float, hang_budget_s: float) -> floa
     one_s = plain_s + _OVERHEAD_S
     hangs = sum(any(_is_hang(term.fault) for rule in one.rules for term in rule.chain) for one in explorer.waiting)
     more = len(explorer.planned) - len(explorer.waiting)
-    return (len(explorer.waiting) + more * _WORTH_A_RUN + 1 + 2 * hangs) * one_s + 2 * hangs * hang_budget_s * _OF_BUDGET
+    return (
+        len(explorer.waiting) + more * _WORTH_A_RUN + 1 + 2 * hangs
+    ) * one_s + 2 * hangs * hang_budget_s * _OF_BUDGET
 
 
 def _is_hang(fault: Fault) -> bool:
