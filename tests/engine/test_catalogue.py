@@ -218,6 +218,7 @@ def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
     assert look("subprocess:run", lambda: subprocess.run(["/bin/true"], timeout=5)) == (5, "true")
     assert look("subprocess:run", lambda: subprocess.run(args="true")) == (None, "true")
     assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == ("never waits", "true")
+    assert look("subprocess:Popen", lambda: subprocess.Popen(args=["true"])) == ("never waits", "true")
 
 
 def test_limit_and_url_of_urlopen_are_read(look: Any) -> None:
