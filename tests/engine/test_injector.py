@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import copy
@@ -1411,3 +1412,15 @@ def test_no_jump_back_leaves_what_releases_a_lock() -> None:
                     outside.append(f"{function.__qualname__}, line {function.__code__.co_firstlineno}")
 
     assert [] == outside
+
+
+def test_function_that_a_raw_thread_begins_with_has_no_caller(lab: Any) -> None:
+    """What is lighter than a thread begins so, too."""
+    app = lab.module("app", "def work(event): event.set()\n")
+    event = threading.Event()
+
+    def body() -> None:
+        _thread.start_new_thread(app.work, (event,))
+        assert event.wait(timeout=10), "its function was not run"
+
+    assert lab.run(body, "app:work = #2 raise(OSError)").calls == [1]
