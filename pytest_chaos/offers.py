@@ -84,7 +84,7 @@ class Offers:
             if way.outer and named in ("by its package", "by nobody"):
                 return []  # the library above it fails as a whole
             faults = self._of_boundary(boundary, way)
-            if boundary.waits and (way.can_wait_for_ever or (not boundary.limit and boundary.hangs)):
+            if way.can_wait_for_ever:
                 faults.append(Hang())
         elif named == "by its package":
             faults = [Raise(cls) for cls in self._raised(point)]
@@ -147,13 +147,9 @@ class Offers:
             faults = [LoseReply(fault.exc) if type(fault) is Raise else fault for fault in faults]
         if _may_be_none(point):
             faults.append(Null())
-        if not is_local and (called.named == "exactly" or any(map(self._can_wait, called.beneath))):
+        if not is_local and (called.named == "exactly" or any(way.can_wait_for_ever for way in called.beneath)):
             faults.append(Hang())
         return faults
-
-    def _can_wait(self, way: Way) -> bool:
-        boundary = self._catalogue.at(way.point)
-        return way.can_wait_for_ever if boundary is None else boundary.waits and way.can_wait_for_ever
 
     # --- what the source of a function says
 
