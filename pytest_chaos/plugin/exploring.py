@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 
 import pytest
@@ -19,6 +20,8 @@ from pytest_chaos.plugin.planning import Planner
 EXPLORING = "pytest-chaos exploring"
 """Name of the plugin whose hooks explore tests."""
 
+_Waiting = tuple[pytest.Item, OneTest, int]  # a test, and how many scenarios of it are foreseen
+
 
 class Exploring:
     """The hooks.
@@ -35,6 +38,7 @@ class Exploring:
         self._ledger = ledger
         self._waiting: list[tuple[pytest.Item, OneTest]] = []
         self._running: pytest.Item | None = None
+        self._is_later = False
         self._candidates = (
             Candidates(context.laboratory.provenance, ledger.counts_candidates()) if planner.is_sweep else None
         )
@@ -103,6 +107,11 @@ class Exploring:
         mask(item, False)
         self._running = None
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Once a worker's own tests are over, nobody else knows what it is doing."""
+        if self._is_later:
+            self._planner.shared.runs(nodeid)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Generator[None, object, object]:
         """Subtests are reported in the middle of the body, under the id of the run."""
@@ -116,9 +125,19 @@ class Exploring:
                 mask(running, True)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
         result = yield
+        self._is_later = True
+        try:
+            self._explore_waiting()
+        finally:
+            self._planner.shared.runs("")
+        if session.shouldstop and not hasattr(session.config, "workerinput"):
+            raise session.Interrupted(session.shouldstop)  # as pytest does after each test
+        return result
+
+    def _explore_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         planned: dict[pytest.Item, tuple[OneTest, int]] = {}
         for item, one in sorted(waiting, key=lambda pair: (pair[1].seconds, pair[0].nodeid)):
@@ -128,23 +147,35 @@ class Exploring:
             else:
                 self._ledger.add(compat.plain_id(item), one.explored)
         # In the order of collection, for so fixtures of wider scope are set up the fewest times.
-        order = [(item, *planned[item]) for item, _ in waiting if item in planned]
-        for index, (item, one, _) in enumerate(order):
-            session = item.session
-            is_over = bool(session.shouldfail or session.shouldstop)
-            following = None if is_over or index + 1 == len(order) else order[index + 1][0]
+        order = deque((item, *planned[item]) for item, _ in waiting if item in planned)
+        current = self._next_begun(order)
+        while current is not None:
+            item, one, _ = current
+            # What follows must be known for sure: fixtures that both need are kept for it.
+            following = self._next_begun(order)
+            share_s = self._share_s([current, *([] if following is None else [following]), *order])
             try:
-                one.explore_later(following, self._share_s([(each, count) for _, each, count in order[index:]]))
+                one.explore_later(None if following is None else following[0], share_s)
             finally:
                 self._ledger.add(compat.plain_id(item), one.explored)
-            if (session.shouldfail or session.shouldstop) and index + 1 < len(order):
+            if item.session.shouldfail or item.session.shouldstop:
                 break
-        return result
+            current = following
 
-    def _share_s(self, waiting: list[tuple[OneTest, int]]) -> float | None:
+    def _next_begun(self, order: deque[_Waiting]) -> _Waiting | None:
+        """Return the next test that has something to run which no other worker has taken."""
+        while order:
+            waiting = order.popleft()
+            item, one, _ = waiting
+            if one.begin_later():
+                return waiting
+            self._ledger.add(compat.plain_id(item), one.explored)
+        return None
+
+    def _share_s(self, waiting: list[_Waiting]) -> float | None:
         """Return for how long the first of some tests may be explored, so that each one gets its share."""
         left_s = self._left_s
         if left_s is None:
             return None
-        estimates = [estimate_s(count, one.seconds) for one, count in waiting]
+        estimates = [estimate_s(count, one.seconds) for _, one, count in waiting]
         return left_s * estimates[0] / sum(estimates)

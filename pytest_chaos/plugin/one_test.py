@@ -120,6 +120,7 @@ class OneTest:
             self._disturb(nextitem)
         elif self.waits and self._plain is not None:
             self._planner.knows(self._plain)
+            self.waits = all(report.passed for report in run.reports)  # its teardown may have failed
 
     def plan_later(self) -> int:
         """Plan the scenarios of a test whose plain run is over for long, and return how many are foreseen."""
@@ -127,14 +128,27 @@ class OneTest:
         if plain is None or not self._begin(plain):
             return 0
         assert self._explorer is not None, "it was begun"
-        return 1 + len(self._explorer.planned)
+        return len(self._explorer.planned)
+
+    def begin_later(self) -> bool:
+        """Tell whether there is still something to run of what was planned; the first of it is this process's then."""
+        explorer = self._explorer
+        assert explorer is not None, "it was planned"
+        self._first = explorer.next()
+        if self._first is None:
+            self.explored.tally.add(explorer)
+        return self._first is not None
 
     def explore_later(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
-        """Run what was planned; see :meth:`explore`."""
+        """Run what was planned and begun; see :meth:`explore`."""
         self._left_s = left_s
-        if self._is_over_after(0.0) and self._explorer is not None:
-            self._leave_out("the budget was used up", self._explorer, 1)
-            self.explored.tally.add(self._explorer)
+        explorer, first = self._explorer, self._first
+        assert explorer is not None, "it was planned"
+        assert first is not None, "and begun"
+        if self._is_over_after(0.0):
+            explorer.give_back(first)
+            self._leave_out("the budget was used up", explorer)
+            self.explored.tally.add(explorer)
             return
         self._disturb(nextitem)
 
@@ -163,7 +177,10 @@ class OneTest:
         self.seconds = subject.duration_s
         steady = Steady(subject.trace.counts(), duration_s=subject.duration_s)
         plain = Plain(steady, subject.trace, subject.reach, subject.sites)
-        return self._recovery if self._begin(plain) else nextitem
+        if not self._begin(plain) or self._explorer is None:
+            return nextitem
+        self._first = self._explorer.next()
+        return self._recovery
 
     def _say_polluted(self, run: OneRun[Experiment]) -> None:
         """Say of a plain run that fails that faults on an earlier test may be the reason."""
@@ -186,10 +203,9 @@ class OneTest:
             self._leave_out("the budget was used up", explorer)
             explored.tally.add(explorer)
             return False
-        self._first = explorer.next()
-        if self._first is None:
+        if not explorer.waiting:
             explored.tally.add(explorer)
-        return self._first is not None
+        return bool(explorer.waiting)
 
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
@@ -230,8 +246,8 @@ class OneTest:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
-    def _leave_out(self, reason: str, explorer: Explorer, begun: int = 0) -> None:
-        left = len(explorer.waiting) + begun
+    def _leave_out(self, reason: str, explorer: Explorer) -> None:
+        left = len(explorer.waiting)
         if left:
             self.explored.tally.left_out[reason] += left
             self.explored.is_cut_short = True
