@@ -149,6 +149,9 @@ class Exploring:
         # In the order of collection, for so fixtures of wider scope are set up the fewest times.
         order = deque((item, *planned[item]) for item, _ in waiting if item in planned)
         current = self._next_begun(order)
+        terminal = self._context.config.pluginmanager.get_plugin("terminalreporter")
+        if current is not None and terminal is not None:
+            terminal.ensure_newline()  # the line of the last file has come to 100 % already
         while current is not None:
             item, one, _ = current
             # What follows must be known for sure: fixtures that both need are kept for it.
