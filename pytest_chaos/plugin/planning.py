@@ -229,12 +229,13 @@ class Planner:
         settings = self._settings
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
-        boundaries = self._boundaries()
         named: dict[Target, Named] = {}
         if mark is not None and not settings.replay:
             own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
-        if self.is_sweep or (mark is not None and not targets and not settings.replay):
+        is_unnamed = self.is_sweep or (mark is not None and not targets and not settings.replay)
+        boundaries = self._boundaries() if is_unnamed or targets else []  # rules alone do without the catalogue
+        if is_unnamed:
             named = dict.fromkeys(boundaries, "by nobody")
         named.update((target, _how_named(target)) for target in targets)
         if not (named or scenarios or replays):
@@ -253,7 +254,7 @@ class Planner:
         watched = everything[: len(watching)]
         points = {point.text: (point, named[target]) for target, found in watched if target in named for point in found}
         interest = Interest(points, settings.catalogue, takes_all=not looks_beneath)
-        reaching = Reaching(interest, self._outer(boundaries), everything[len(watching) :])
+        reaching = Reaching(interest if named else (), self._outer(boundaries), everything[len(watching) :])
         return TestPlan(
             watched,
             list(named),

@@ -149,7 +149,7 @@ def test_tests_of_async_plugins(shop, plugin, mark):
             assert log == ["receipt", "receipt", "closed", "receipt", "later", "closed", "receipt", "receipt", "closed"]
         """,
     )
-    done = shop.run_apart(*SWEEP, plugins=(plugin,))
+    done = shop.run_apart(*SWEEP, EACH, plugins=(plugin,))
 
     assert done.outcomes == {"passed": 4}
     assert done.scenarios == {f"test_it{LATE_SOON}": "resilient", f"test_it{RECOVERY}": "resilient"}
@@ -189,7 +189,7 @@ def test_parameters_are_explored_each_for_itself(shop):
             shop.checkout()
         """,
     )
-    done = shop.run(*SWEEP, EACH, EACH, "-v")
+    done = shop.run(*SWEEP, EACH, "-v")
 
     assert [name for name, _ in done.shown] == [
         f"test_it[{word}]{end}" for word in ("a", "b[c]", "d e::f") for end in ("", LATE, RECOVERY)

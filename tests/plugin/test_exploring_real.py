@@ -110,7 +110,7 @@ def test_what_a_failure_drops_is_no_error_of_the_next_test(pytester: Any) -> Non
 
     result = pytester.runpytest(
         *("-p", "chaos", "--chaos", "--chaos-target=shop:greet", "--chaos-fault=raise(OSError)", "-v"),
-        "--chaos-scope=test",
+        *("--chaos-scope=test", "-p", "no:randomly"),
         *("-Werror::ResourceWarning", "-Werror::pytest.PytestUnraisableExceptionWarning"),
     )
 
