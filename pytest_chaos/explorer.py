@@ -196,6 +196,7 @@ class Explorer:
         self._effects: dict[tuple[object, ...], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
         self._texts: set[str] = set()
+        self._lost: set[Key] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
         self.pruned: Counter[str] = Counter()
@@ -229,10 +230,11 @@ class Explorer:
     def give_back(self, scenario: Scenario) -> None:
         """Take back a scenario that was handed out and not run."""
         self.made -= Counter([scenario.shape])
-        if scenario.lane not in self._lanes:
-            self._lanes[scenario.lane] = deque()
-            self._turns.appendleft(scenario.lane)
-        self._lanes[scenario.lane].appendleft(scenario)
+        lane = scenario.lane
+        if lane in self._lanes:
+            self._turns.remove(lane)
+        self._turns.appendleft(lane)
+        self._lanes.setdefault(lane, deque()).appendleft(scenario)
 
     def saw(self, scenario: Scenario, outcome: Outcome) -> None:
         """Take in what a run showed: it says which further ones are worth their time."""
@@ -258,9 +260,11 @@ class Explorer:
         """Tell whether nobody else explores the key of a scenario; a key that somebody does goes, with its shapes."""
         if scenario.shape == "pair" or self._claim(scenario.key):
             return True
-        self._followers.pop(scenario.key, None)
-        self.keys -= 1
-        self.pruned[TAKEN] += 1
+        if scenario.key not in self._lost:
+            self._lost.add(scenario.key)
+            self._followers.pop(scenario.key, None)
+            self.keys -= 1
+            self.pruned[TAKEN] += 1
         return False
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:

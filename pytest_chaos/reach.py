@@ -142,6 +142,17 @@ class _Stack:
     numbers: list[Number] = field(default_factory=list)
     limits: list[Limit | None] = field(default_factory=list)
 
+    def add(self) -> bool:
+        """Count a call, and tell whether it is one of the first, whose numbers are kept."""
+        self.count += 1
+        for cell in self.cells:
+            cell[0] += 1
+        if len(self.numbers) >= _MOST_NUMBERS:
+            return False
+        first, *below = (cell[0] for cell in self.cells)
+        self.numbers.append(Number(first, dict(zip(dict.fromkeys(self.names), below, strict=True))))
+        return True
+
     def steps(self) -> list[Step]:
         """Return the lines, innermost first, each function once."""
         found: dict[str, Step] = {}
@@ -214,13 +225,7 @@ class Reach:
                 stack = self._stacks.get(key)
             if stack is None:
                 stack = self._stacks[key] = self._new_stack(point, site, dependency, outer, frames, is_whole)
-            stack.count += 1
-            for cell in stack.cells:
-                cell[0] += 1
-            is_kept = len(stack.numbers) < _MOST_NUMBERS
-            if is_kept:
-                first, *below = (cell[0] for cell in stack.cells)
-                stack.numbers.append(Number(first, dict(zip(dict.fromkeys(stack.names), below, strict=True))))
+            is_kept = stack.add()
         if is_kept:
             limit = self._limit_of(point, call)
             if limit not in stack.limits:

@@ -78,7 +78,7 @@ class Exchange:
         )
         report = pytest.TestReport(scenario, (path, None, path), {}, "failed", text, "call", node=node)
         self._config.hook.pytest_runtest_logreport(report=report)
-        self._results.ledger.is_cut_short = True
+        self._results.ledger.cut_short()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
