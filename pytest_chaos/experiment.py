@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import statistics
 import threading
@@ -399,7 +400,7 @@ class Experiment:
             reaching.points,
             reaching.outer,
             self._dependencies.name,
-            self._limit_of,
+            functools.partial(_limit_of, self.laboratory.catalogue),  # plain runs keep it, and must not keep this
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
@@ -413,12 +414,6 @@ class Experiment:
 
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
-
-    def _limit_of(self, point: str, call: AskedCall) -> Limit | None:
-        boundary = self.laboratory.catalogue.at(point)
-        if boundary is not None:
-            return limit_of(boundary, call)
-        return _limit_of(call)
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:
@@ -615,7 +610,10 @@ class Experiment:
         )
 
 
-def _limit_of(call: AskedCall) -> Limit | None:
+def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:
+    boundary = catalogue.at(point)
+    if boundary is not None:
+        return limit_of(boundary, call)
     try:
         return limit_in(call, call.told()[1])
     except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout

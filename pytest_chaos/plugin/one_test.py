@@ -62,6 +62,7 @@ class OneTest:
             whether one did.
 
     Attributes:
+        item: The test.
         explored: What has come of it so far.
         waits: Whether it passed, and is explored once all plain runs are over.
         seconds: How long its plain run took, fixtures included.
@@ -82,7 +83,7 @@ class OneTest:
         self._context = context
         self._planner = planner
         self._settings = context.settings
-        self._item = item
+        self.item = item
         self._plan = plan
         self._left_s: float | None = None
         self._polluted = polluted
@@ -108,7 +109,7 @@ class OneTest:
             left_s: For how long it may be explored, in seconds; ``None`` sets no end.
         """
         self._left_s = left_s
-        clone = clone_of(self._item)
+        clone = clone_of(self.item)
         run = self._new_run(clone, None, "session")
         after = Following(lambda: self._decide(run, nextitem))
         began = time.monotonic()
@@ -125,6 +126,7 @@ class OneTest:
             self._disturb(nextitem)
         elif self.waits and self._plain is not None:
             self._planner.knows(self._plain)
+            self.waits = all(report.passed for report in run.reports)  # its teardown may have failed
 
     def plan_later(self, left_s: float | None = None) -> bool:
         """Plan the scenarios of a test whose plain run is over for long, and tell whether there are any.
@@ -144,12 +146,25 @@ class OneTest:
         begun = 0.0 if self._first is None else self.seconds
         return begun + estimate_s(self._explorer, self.seconds, self._settings.hang_budget_s)
 
+    def begin_later(self) -> bool:
+        """Tell whether there is still something to run of what was planned; the first of it is this process's then."""
+        explorer = self._explorer
+        assert explorer is not None, "it was planned"
+        self._first = explorer.next()
+        if self._first is None:
+            self.explored.tally.add(explorer)
+        return self._first is not None
+
     def explore_later(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
-        """Run what was planned; see :meth:`explore`."""
+        """Run what was planned and begun; see :meth:`explore`."""
         self._left_s = left_s
-        if self._is_over_after(0.0) and self._explorer is not None:
-            self._leave_out("the budget was used up", self._explorer, 1)
-            self.explored.tally.add(self._explorer)
+        explorer, first = self._explorer, self._first
+        assert explorer is not None, "it was planned"
+        assert first is not None, "and begun"
+        if self._is_over_after(0.0):
+            explorer.give_back(first)
+            self._leave_out("the budget was used up", explorer)
+            self.explored.tally.add(explorer)
             return
         self._disturb(nextitem)
 
@@ -178,7 +193,10 @@ class OneTest:
         self.seconds = subject.duration_s
         steady = Steady(subject.trace.counts(), duration_s=subject.duration_s)
         plain = Plain(steady, subject.trace, subject.reach, subject.sites)
-        return self._recovery if self._begin(plain) else nextitem
+        if not self._begin(plain) or self._explorer is None:
+            return nextitem
+        self._first = self._explorer.next()
+        return self._recovery
 
     def _say_polluted(self, run: OneRun[Experiment]) -> None:
         """Say of a plain run that fails that faults on an earlier test may be the reason."""
@@ -194,7 +212,7 @@ class OneTest:
             explored.tally.left_out["tests not planned: the budget was used up"] += 1
             explored.is_cut_short = True
             return False
-        explorer = self._explorer = self._planner.explorer_of(self._item, self._plan, plain)
+        explorer = self._explorer = self._planner.explorer_of(self.item, self._plan, plain)
         explored.matched = len(explorer.waiting)
         if self._settings.plans:
             explored.tally.add(explorer)
@@ -202,10 +220,9 @@ class OneTest:
                 explored.tally.estimated_s += self.estimated_s
                 explored.plan_lines += plan_lines(self._test, explorer, self.estimated_s)
             return False
-        self._first = explorer.next()
-        if self._first is None:
+        if not explorer.waiting:
             explored.tally.add(explorer)
-        return self._first is not None
+        return bool(explorer.waiting)
 
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
@@ -234,20 +251,20 @@ class OneTest:
         """Say once what is to come, where that takes longer than a reader waits without a word."""
         scenarios = 1 + len(explorer.planned)
         seconds = self.estimated_s
-        terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        terminal = self.item.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
             terminal.ensure_newline()
             terminal.write_line(f"chaos: {self._test}: up to {scenarios} scenarios, about {seconds:.0f} s")
 
     def _is_stopping(self) -> bool:
-        return bool(self._item.session.shouldfail or self._item.session.shouldstop)
+        return bool(self.item.session.shouldfail or self.item.session.shouldstop)
 
     def _is_over_after(self, seconds: float) -> bool:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
-    def _leave_out(self, reason: str, explorer: Explorer, begun: int = 0) -> None:
-        left = len(explorer.waiting) + begun
+    def _leave_out(self, reason: str, explorer: Explorer) -> None:
+        left = len(explorer.waiting)
         if left:
             self.explored.tally.left_out[reason] += left
             self.explored.is_cut_short = True
@@ -256,7 +273,7 @@ class OneTest:
 
     def _run_scenario(self, explorer: Explorer, scenario: Scenario) -> bool:
         """Run one scenario, and tell whether the process is still fit for another."""
-        clone = clone_of(self._item, scenario.label)
+        clone = clone_of(self.item, scenario.label)
         compat.tell_failures_briefly(clone)
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         self._ran.append(scenario)
@@ -338,7 +355,7 @@ class OneTest:
         targets = [target.text for target, _ in self._plan.watched if not target.is_object]
         settings = self._settings
         question = Question(self._test, settings.seed, settings.hang_budget_s, scenarios, targets)
-        return ask(self._item.config, question)
+        return ask(self.item.config, question)
 
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
@@ -403,7 +420,7 @@ class OneTest:
             contract=self._plan.contract,
             budget_s=settings.hang_budget_s,
             plain=self._plain,
-            plain_leaks=self._item.stash.get(LEVEL, "off") if is_plain else "off",
+            plain_leaks=self.item.stash.get(LEVEL, "off") if is_plain else "off",
             limits=self._limits(kind, first),
         )
 
@@ -462,7 +479,7 @@ class OneTest:
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
     ) -> OneRun[Experiment]:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe", is_silent=True)
+        clone = clone_of(self.item, "probe", is_silent=True)
         if first is None:  # else it confirms that one, which is shown
             compat.tell_failures_briefly(clone)
         run = self._new_run(clone, scenario, kind, first)
@@ -493,8 +510,8 @@ class OneTest:
     ) -> None:
         is_shown = run.body is None or judgement.fails or bool(judgement.evidence)
         replay = ""
-        if is_shown or self._item.config.getoption("chaos_report"):  # else nobody gets to read it
-            replay = self._context.again.scenario(self._item, seen, scenario)
+        if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
+            replay = self._context.again.scenario(self.item, seen, scenario)
         record = record_of(seen, judgement, replay)
         record["id"] = clone.nodeid
         record["label"] = split_id(clone.nodeid)[1]
