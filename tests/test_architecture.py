@@ -46,6 +46,7 @@ ORDER = (
     "trace",
     "offers",
     "resources",
+    "breakers",
     "hang",
     "guard",
     "injector",
@@ -346,6 +347,8 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/permits": {"item"},
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
+    # What a library's own clock would do.
+    "breakers": {"breaker", "storage"},
     # What is made here, and handed out when it is complete.
     "faults/garbage": {"twin"},
     "faults/instances": {"twin"},

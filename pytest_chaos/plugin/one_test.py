@@ -11,6 +11,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_chaos.breakers import Breakers
 from pytest_chaos.experiment import Experiment, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
@@ -97,6 +98,7 @@ class OneTest:
         self._answers: dict[bool, Answer] = {}
         self._watched = plan.watched
         self._modules = len(sys.modules)
+        self._breakers = Breakers()
         self._began = 0.0
         self.seconds = 0.0
         self.waits = False
@@ -537,6 +539,9 @@ class OneTest:
             self._run_plainly(clone, nextitem)
         finally:
             del clone.stash[PROTOCOL]  # it leads back here, and would keep the run until a collection
+        if run.seen is not None and run.seen.fired and self._breakers.let_open_time_pass():
+            self.explored.tally.checks["probe"] += 1
+            self._run_silently(None, "recovery")  # lets the trial call through on which they close
 
     def _run_silently(
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
