@@ -50,6 +50,7 @@ ORDER = (
     "reach",
     "handling",
     "offers",
+    "breakers",
     "hang",
     "guard",
     "injector",
@@ -350,6 +351,8 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/permits": {"item"},
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
+    # What a library's own clock would do.
+    "breakers": {"breaker", "storage"},
     # What is made here, and handed out when it is complete.
     "faults/drivers": {"made"},
     "faults/garbage": {"twin"},

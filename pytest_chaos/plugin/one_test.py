@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_chaos.breakers import Breakers
 from pytest_chaos.experiment import Experiment, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.faults.base import Fault
@@ -17,19 +19,20 @@ from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
-from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.exercised import Cold, Unstable
 from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
-from pytest_chaos.plan import Plain, PlannedRule, RunPlan
+from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.candidates import Candidates
 from pytest_chaos.plugin.clones import PROTOCOL, Following, clone_of, split_id
+from pytest_chaos.plugin.cold import after_it, is_cold, told_plain
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.fresh import Answer, Question, ask
+from pytest_chaos.plugin.fresh import LIMIT_S, Answer, Question, ask
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Explored
 from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.plugin.planning import RECOVERY, Planner, TestPlan
-from pytest_chaos.report.record import record_of
+from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
@@ -46,6 +49,9 @@ _SHORTEST_TOLD_S = 0.1
 _OVERHEAD_S = 0.003  # of a scenario, beside what the test itself takes
 _OF_BUDGET = 0.5  # of the hang budget that a hang takes: of some it is proved at once that nothing ends them
 _WORTH_A_RUN = 0.3  # of the shapes that depend on what another one shows: about so many are run
+_OVERTIME_S = 5.0  # of the last fresh process that a budget lets begin: one needs a second or two to start
+
+_Trouble = TroubleKind | Literal["set-up"]
 
 
 class OneTest:
@@ -95,7 +101,11 @@ class OneTest:
         self._explorer: Explorer | None = None
         self._first: Scenario | None = None
         self._ran: list[Scenario] = []
-        self._answer: Answer | None = None
+        self._answers: dict[bool, Answer] = {}
+        self._watched = plan.watched
+        self._modules = len(sys.modules)
+        self._breakers = Breakers()
+        self._began = 0.0
         self.seconds = 0.0
         self.waits = False
 
@@ -168,19 +178,58 @@ class OneTest:
             return
         self._disturb(nextitem)
 
-    def search(self, scenarios: list[Scenario]) -> Answer:
-        """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
+    def search(self, scenarios: list[Scenario], *, is_about_costs: bool) -> Answer:
+        """Return after which scenario the plain test fails, in a process where no fault has acted yet.
+
+        Args:
+            scenarios: What has acted elsewhere, in this order.
+            is_about_costs: Whether the plain test passes there, and makes other calls. If it does not pass, calls that
+                vary by themselves, as where the first run imports or remembers something, say nothing.
+        """
         run = self._run_silently(None, "session")
         self._plain = _plain_of(run)
         if self._plain is None or not run.passed:
             return Answer("fails", None)
-        if any(self._trouble_of_a_run() for _ in range(_LOOKS)):
+        troubles = {self._trouble_of_a_run() for _ in range(_LOOKS)} - {None}
+        if troubles and (is_about_costs or not troubles <= COSTS):
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
             self._run_silently(scenario, "explored")
-            if self._has_trouble_without_faults():
+            trouble = self._trouble_without_faults()
+            if trouble is not None and (trouble not in COSTS or not troubles):
                 return Answer("passes", number)
         return Answer("passes", None)
+
+    def meet_first(self, scenario: Scenario, plain: Plain) -> Answer:
+        """Return what comes of a scenario in a process where the test has not run yet, and of the test after it.
+
+        Args:
+            scenario: What goes wrong.
+            plain: What the plain run was, in another process.
+        """
+        self._plain = plain
+        run = self._run_silently(scenario, "explored")
+        seen, judgement = run.seen, run.judgement
+        if seen is None or judgement is None:
+            return Answer("unknown", None)
+        if seen.fired:
+            points = tuple(dict.fromkeys(point for rule in seen.rules for point in rule.points))
+            note = Evidence("exercised", "cold", about=Cold(points))
+            judgement = judgement.beside(Judgement(Verdict.RESILIENT, False, (note,)))
+            after = self._after_first(scenario)
+            if after is not None:
+                judgement = judgement.beside(after)
+        return Answer("unknown", None, record_of(seen, judgement, ""))
+
+    def _after_first(self, scenario: Scenario) -> Judgement | None:
+        """Return what is to say of the plain test after a scenario that it met first; calls are fewer by nature."""
+        if self._trouble_without_faults() in (None, *COSTS):
+            return None
+        seen = self._run_silently(None, "recovery").seen
+        if seen is None:
+            return None
+        judgement = judge(after_it(seen, scenario.label), self._context.laboratory.oracles)
+        return judgement if judgement.fails else None
 
     def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
         """Return what follows the plain run, at its teardown: the first scenario, or the next test."""
@@ -228,7 +277,7 @@ class OneTest:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
         self._say_how_long(explorer)
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
                 if not self._run_scenario(explorer, scenario):
@@ -280,21 +329,65 @@ class OneTest:
         run = self._new_run(clone, scenario, "explored")
         self._run(clone, self._recovery, run)
         seen, judgement = run.seen, run.judgement
-        is_fit = True
+        is_fit, cold = True, None
         try:
             if seen is not None and judgement is not None:
                 if judgement.fails:
                     judgement = self._confirmed(run, scenario, seen, judgement)
                 if judgement.fails or (not seen.fired and self._context.running.disturbed_last):
-                    is_fit = self._probe()
-                    if self._answer is not None:
-                        judgement = self._blamed(scenario, judgement, self._answer)
-                explorer.saw(scenario, self._outcome_of(run, seen, judgement))
+                    answer = self._probe()
+                    if answer is not None:
+                        is_fit = answer.plain == "varies"
+                        judgement = self._blamed(scenario, judgement, answer)
+                    is_by_itself = answer is not None and is_fit
+                else:
+                    is_by_itself = True  # where no fault has acted, this run was as good as a fresh process
+                if is_by_itself and not judgement.fails and is_cold(scenario, seen, self._plain):
+                    self._answers.setdefault(True, Answer("varies", None))
+                    judgement, cold = self._met_cold(scenario, judgement)
+                outcome = self._outcome_of(run, seen, judgement)
+                explorer.saw(scenario, replace(outcome, fails=cold["fails"]) if cold else outcome)
         finally:  # Ctrl-C may come while it is confirmed, and what was found is told all the same
             if seen is not None and judgement is not None:
-                self._tell(clone, run, seen, judgement, scenario)
+                self._tell(clone, run, seen, judgement, scenario, cold)
             self._log(clone, run)
         return is_fit
+
+    def _met_cold(self, scenario: Scenario, judgement: Judgement) -> tuple[Judgement, Record | None]:
+        """Run a scenario in a fresh process, where the test meets it first, and return what is to say of it.
+
+        Args:
+            scenario: The scenario.
+            judgement: What was said of its run here, in which the call was not made again.
+        """
+        if self._is_over_after(time.monotonic() - self._began):
+            self.explored.tally.left_out["the budget was used up"] += 1
+            self.explored.is_cut_short = True
+            return judgement, None
+        record = self._ask_cold(scenario)
+        if record is None or not record["fails"]:
+            return judgement, record
+        again = self._ask_cold(scenario)
+        self.explored.tally.checks["confirmation"] += 1
+        if again is None or again["fails"]:
+            return judgement, record
+        about = Unstable(Verdict.from_word(record["verdict"]))
+        return _doubted(judgement, "exercised", "unstable", about), None
+
+    def _ask_cold(self, scenario: Scenario) -> Record | None:
+        assert self._plain is not None, "scenarios follow a plain run"
+        self.explored.tally.checks["cold run"] += 1
+        limit_s = LIMIT_S
+        if self._left_s is not None:
+            left_s = self._left_s - (time.monotonic() - self._began)
+            limit_s = min(limit_s, max(0.0, left_s) + _OVERTIME_S)
+        question = replace(
+            self._question([scenario]),
+            label=scenario.label,
+            sources=[rule.source for rule in scenario.rules],
+            plain=told_plain(self._plain),
+        )
+        return ask(self.item.config, question, limit_s).record
 
     def _outcome_of(self, run: OneRun[Experiment], seen: Observation, judgement: Judgement) -> Outcome:
         trace, reach = run.subject.trace, run.subject.reach
@@ -315,15 +408,12 @@ class OneTest:
             return judgement
         return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
 
-    def _probe(self) -> bool:
-        """Tell whether the test still does what its plain run did; else a fresh process says since when."""
-        if not self._has_trouble_without_faults():
-            return True
-        if self._answer is None:
-            self._answer = self._ask_fresh()
-        return self._answer.plain == "varies"
+    def _probe(self) -> Answer | None:
+        """Return ``None`` if the test still does what its plain run did; else a fresh process says since when."""
+        trouble = self._trouble_without_faults()
+        return None if trouble is None else self._answer_about(trouble)
 
-    def _has_trouble_without_faults(self) -> bool:
+    def _trouble_without_faults(self) -> _Trouble | None:
         deadline = time.monotonic() + self._plan.mark.recovery_within_s
         pause = _FIRST_PAUSE_S
         while True:
@@ -332,14 +422,12 @@ class OneTest:
                 # How often a socket is read, say, varies by itself: what is not so twice is no trouble.
                 again = self._trouble_of_a_run()
                 trouble = again if again == trouble else None
-            if trouble is None:
-                return False
-            if time.monotonic() + pause > deadline:
-                return True
+            if trouble is None or time.monotonic() + pause > deadline:
+                return trouble
             time.sleep(pause)  # what the user allows the system for its recovery
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    def _trouble_of_a_run(self) -> TroubleKind | Literal["set-up"] | None:
+    def _trouble_of_a_run(self) -> _Trouble | None:
         run = self._run_silently(None, "recovery")
         self.explored.tally.checks["probe"] += 1
         if run.seen is None:
@@ -347,15 +435,23 @@ class OneTest:
         trouble = recovery_trouble(run.seen)
         return None if trouble is None else trouble.kind
 
-    def _ask_fresh(self) -> Answer:
+    def _answer_about(self, trouble: _Trouble) -> Answer:
+        """Return what a fresh process says of a plain run that is not what it was; each of two questions once."""
+        is_about_costs = trouble in COSTS
+        if is_about_costs not in self._answers:
+            self._answers[is_about_costs] = self._ask_fresh(is_about_costs=is_about_costs)
+        return self._answers[is_about_costs]
+
+    def _ask_fresh(self, *, is_about_costs: bool) -> Answer:
         self.explored.tally.checks["fresh process"] += 1
         if not all(one.has_text for one in self._ran):
             return Answer("unknown", None)
-        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
+        return ask(self.item.config, replace(self._question(self._ran), is_about_costs=is_about_costs))
+
+    def _question(self, scenarios: list[Scenario]) -> Question:
+        told = [(one.text, one.seed, one.spares_driver) for one in scenarios]
         targets = [target.text for target, _ in self._plan.watched if not target.is_object]
-        settings = self._settings
-        question = Question(self._test, settings.seed, settings.hang_budget_s, scenarios, targets)
-        return ask(self.item.config, question)
+        return Question(self._test, self._settings.seed, self._settings.hang_budget_s, told, targets)
 
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
@@ -370,21 +466,20 @@ class OneTest:
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
-        if self._plan.mark.recovery_within_s and self._answer is None:
-            self._has_trouble_without_faults()
+        if self._plan.mark.recovery_within_s and not self._answers:
+            self._trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         run = self._new_run(clone, None, "recovery")
         self._run(clone, nextitem, run)
         seen, judgement = run.seen, run.judgement
         if seen is not None and judgement is not None:
             trouble = recovery_trouble(seen)
-            if trouble is not None and self._answer is None:
-                is_steady = trouble.kind not in COSTS or self._has_trouble_without_faults()
-                self._answer = self._ask_fresh() if is_steady else Answer("unsteady", None)
-            if trouble is not None and self._answer is not None:
-                polluter = self._answer.polluter
-                by = "" if polluter is None else self._ran[polluter].label
-                seen = replace(seen, fresh=self._answer.plain, polluter=by)
+            if trouble is not None:
+                is_known = (trouble.kind in COSTS) in self._answers
+                is_steady = is_known or trouble.kind not in COSTS or self._trouble_without_faults() is not None
+                answer = self._answer_about(trouble.kind) if is_steady else Answer("unsteady", None)
+                by = "" if answer.polluter is None else self._ran[answer.polluter].label
+                seen = replace(seen, fresh=answer.plain, polluter=by)
                 judgement = judge(seen, self._context.laboratory.oracles)
                 self.explored.has_recovered = not judgement.fails
             self._tell(clone, run, seen, judgement, None)
@@ -414,7 +509,7 @@ class OneTest:
             settings.seed if scenario is None or scenario.seed is None else scenario.seed,
             kind,
             rules,
-            watched=self._plan.watched,
+            watched=self._watched_now(),
             reaching=self._plan.reaching,
             observed=self._candidates.observed if is_plain and self._candidates is not None else tuple,
             contract=self._plan.contract,
@@ -423,6 +518,13 @@ class OneTest:
             plain_leaks=self.item.stash.get(LEVEL, "off") if is_plain else "off",
             limits=self._limits(kind, first),
         )
+
+    def _watched_now(self) -> Watched:
+        """Return what is traced; a module that a run has imported is known to the next one."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            self._watched = self._planner.watched_now(self._plan.watched)
+        return self._watched
 
     def _limits(self, kind: RunKind, first: Observation | None) -> Limits | None:
         """Return when parts of a run are ended; of a plain run only if it stands still for ever after a fault."""
@@ -474,6 +576,9 @@ class OneTest:
             self._run_plainly(clone, nextitem)
         finally:
             del clone.stash[PROTOCOL]  # it leads back here, and would keep the run until a collection
+        if run.seen is not None and run.seen.fired and self._breakers.let_open_time_pass():
+            self.explored.tally.checks["probe"] += 1
+            self._run_silently(None, "recovery")  # lets the trial call through on which they close
 
     def _run_silently(
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
@@ -507,12 +612,17 @@ class OneTest:
         seen: Observation,
         judgement: Judgement,
         scenario: Scenario | None,
+        cold: Record | None = None,
     ) -> None:
         is_shown = run.body is None or judgement.fails or bool(judgement.evidence)
         replay = ""
         if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
             replay = self._context.again.scenario(self.item, seen, scenario)
         record = record_of(seen, judgement, replay)
+        record = cold or record_of(seen, judgement, "")
+        is_shown = run.body is None or record["fails"] or bool(record["evidence"])
+        if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
+            record["replay"] = self._context.again.scenario(self.item, seen, scenario)
         record["id"] = clone.nodeid
         record["label"] = split_id(clone.nodeid)[1]
         if seen.standstills or any(parked.was_released for parked in seen.parked):

@@ -333,6 +333,15 @@ class Planner:
             watched.append((target, fresh))
         return watched
 
+    def watched_now(self, watched: Watched) -> Watched:
+        """Return watched targets with the injection points of modules that tests have imported meanwhile."""
+        for target in [known for known in self._points if known.is_glob]:
+            del self._points[target]  # those that stand still are not looked up again
+        try:
+            return self.watched_of([target for target, _ in watched])
+        except SpecificationError:  # told at the end
+            return watched
+
     def _points_of(self, target: Target) -> list[Point]:
         """Return the injection points of a target; none yet, if only a test imports its module."""
         points = self._points.get(target)
@@ -395,6 +404,7 @@ class Planner:
 
     def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:
         """Return what finds the scenarios of a test whose plain run is over."""
+        assert plain.reach is not None, "the plain run was made here"
         self.knows(plain)
         named: dict[str, Named] = {}
         for target, how in plan.named.items():
@@ -459,7 +469,7 @@ class Planner:
 
     def knows(self, plain: Plain) -> None:
         """Take in what a plain run says of what is beneath functions, for all tests."""
-        if plain.reach not in self._reaches:
+        if plain.reach is not None and plain.reach not in self._reaches:
             self._reaches.append(plain.reach)
 
     def is_guarded(self, step: Step) -> bool:
