@@ -28,6 +28,7 @@ from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
 from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.doubles import double_at
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
@@ -64,6 +65,7 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import home_of
 from pytest_chaos.trace import AskedCall, Sites, Trace
 from pytest_chaos.verdict import Judgement
 
@@ -398,6 +400,7 @@ class Experiment:
             reaching.outer,
             self._dependencies.name,
             self._limit_of,
+            self._is_double,
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
@@ -417,6 +420,9 @@ class Experiment:
         if boundary is not None:
             return limit_of(boundary, call)
         return _limit_of(call)
+
+    def _is_double(self, point: str, call: AskedCall) -> bool:
+        return double_at(point, home_of(point), call.function, self.laboratory.provenance) is not None
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:

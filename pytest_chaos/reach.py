@@ -81,6 +81,7 @@ class Way:
         numbers: Where the first ones stand.
         limits: The limits that they were given, each once; ``None`` for a call that takes none.
         through: All functions of the project that lead there.
+        is_double: Whether a test double answered one of them.
     """
 
     point: str
@@ -92,6 +93,7 @@ class Way:
     numbers: tuple[Number, ...] = (Number(1),)
     limits: tuple[Limit | None, ...] = (None,)
     through: frozenset[str] = frozenset()
+    is_double: bool = False
 
     @property
     def text(self) -> str:
@@ -141,6 +143,13 @@ class _Stack:
     count: int = 0
     numbers: list[Number] = field(default_factory=list)
     limits: list[Limit | None] = field(default_factory=list)
+    is_double: bool = False
+
+    def note_answer(self, limit: Limit | None, *, is_double: bool) -> None:
+        """Note what is known of one call beside its lines."""
+        if limit not in self.limits:
+            self.limits.append(limit)
+        self.is_double |= is_double
 
     def steps(self) -> list[Step]:
         """Return the lines, innermost first, each function once."""
@@ -162,6 +171,7 @@ class Reach:
         outer: The injection point of a library's function, by its code; such a call is one with those beneath it.
         dependency_of: Tells what a call goes to.
         limit_of: Tells the limit that it was given.
+        is_double: Tells whether a test double answers it.
     """
 
     def __init__(
@@ -173,6 +183,7 @@ class Reach:
         outer: Mapping[FunctionKey, str],
         dependency_of: Callable[[str, AskedCall, CallSite], str],
         limit_of: Callable[[str, AskedCall], Limit | None],
+        is_double: Callable[[str, AskedCall], bool],
     ) -> None:
         self._provenance = provenance
         self._site_of = site_of
@@ -181,6 +192,7 @@ class Reach:
         self._outer = outer
         self._dependency_of = dependency_of
         self._limit_of = limit_of
+        self._is_double = is_double
         self._stacks: dict[tuple[object, ...], _Stack] = {}
         self._cells: dict[tuple[str, str, str], list[int]] = {}
         self._lock = compat.new_lock()
@@ -222,9 +234,7 @@ class Reach:
                 first, *below = (cell[0] for cell in stack.cells)
                 stack.numbers.append(Number(first, dict(zip(dict.fromkeys(stack.names), below, strict=True))))
         if is_kept:
-            limit = self._limit_of(point, call)
-            if limit not in stack.limits:
-                stack.limits.append(limit)
+            stack.note_answer(self._limit_of(point, call), is_double=self._is_double(point, call))
 
     def ways(self, is_guarded: IsGuarded) -> list[Way]:
         """Return the ways, in the order of their first call.
@@ -248,6 +258,7 @@ class Reach:
                 tuple(sorted((number for stack in same for number in stack.numbers), key=lambda one: one.all)),
                 tuple(dict.fromkeys(limit for stack in same for limit in stack.limits)),
                 frozenset(name for stack in same for name in stack.names),
+                any(stack.is_double for stack in same),
             )
             for first, steps, same in found.values()
         ]

@@ -480,6 +480,11 @@ def as_it_stands(point: Point) -> Point:
     return replace(stands, is_described=True)
 
 
+def home_of(text: str) -> str:
+    """Return the name of the module with which the text of an injection point begins."""
+    return text.partition(":")[0]
+
+
 def leads_by(point: Point, names: Collection[str]) -> bool:
     """Tell whether what a point leads to may be another thing once something else stands in these names.
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import inspect
 import os
 import pkgutil
 import sqlite3
@@ -18,13 +19,18 @@ from unittest import mock
 import pytest
 
 from pytest_chaos import Raise, TargetError, parse
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.doubles import Double
+from pytest_chaos.faults.base import Limit
 from pytest_chaos.injector.attribute import is_ours
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.injector.patching import BY_MOCK
-from pytest_chaos.notation import parse_target, rule_from
+from pytest_chaos.notation import format_fault, parse_target, rule_from
+from pytest_chaos.offers import Called, Offers
 from pytest_chaos.plugin.compat import BY_MONKEYPATCH
+from pytest_chaos.reach import Step, Way
 from pytest_chaos.target import check, resolve
+from pytest_chaos.trace import CallSite
 
 pytestmark = pytest.mark.usefixtures("nothing_survives")
 
@@ -903,3 +909,115 @@ def test_what_is_ours_is_no_double_when_the_body_ends(lab, bank):
     with experiment.body():
         pass
     assert [rule.doubles for rule in experiment.conclude()[0].rules] == [()] * len(targets)
+
+
+# --- what may happen in front of a double
+
+
+SHOP = """
+import datetime
+import random
+import time
+import uuid
+import bank
+import httpx
+from typing import Optional
+
+class BankDown(Exception): ...
+
+def pay():
+    raise BankDown
+
+def plain(): return 1
+def optional() -> Optional[int]: return 1
+def now(): return time.time()
+
+class Client:
+    def __call__(self): return 1
+    def send(self): return 1
+
+def careful():
+    try:
+        return plain()
+    except LookupError:
+        return 2
+
+def guarded():
+    try:
+        return careful()
+    except (OSError, Exception):
+        return 3
+"""
+
+
+@pytest.fixture
+def offered(lab):
+    """Return the faults that a double at a point is offered, by their texts."""
+    shop = lab.module("shop", SHOP)
+    httpx = importlib.import_module("httpx")
+    offers = Offers(lab.laboratory.sources, Catalogue())
+
+    def step(function):
+        lines, start = inspect.getsourcelines(function)
+        line = next(start + number for number, text in enumerate(lines) if text.lstrip().startswith("return"))
+        return Step(f"shop:{function.__name__}", line, function.__code__, vars(shop))
+
+    def texts(target, named, *, is_double=True, below=(), limit=None, beneath=()):
+        (point,) = resolve(parse_target(target))
+        site = CallSite("shop.py", 1, "careful", 1, is_driver=False)
+        steps = tuple(step(getattr(shop, name)) for name in below)
+        way = Way(target, site, steps, limits=(limit,), is_double=is_double)
+        return [format_fault(fault) for fault in offers.of(Called(point, way, named, beneath))]
+
+    assert httpx.Client
+    return texts
+
+
+NAMED = ("exactly", "by its module", "by its package")
+
+
+def test_a_double_raises_what_it_stands_for_can_raise(offered):
+    assert offered("shop:pay", "by its package") == ["raise(shop:BankDown)"]
+    assert offered("shop:pay", "by its module") == ["raise(shop:BankDown)"]
+
+
+def test_a_double_fails_as_what_is_beneath_and_hangs_only_where_the_user_named_it(offered):
+    reached = Way("socket:socket.recv", CallSite("shop.py", 1, "pay", 1, False), limits=(Limit("", None),))
+    faults = ["raise(shop:BankDown)", "raise(ConnectionResetError)"]
+    assert [offered("shop:pay", named, beneath=[reached]) for named in NAMED] == [[*faults, "hang"], faults, faults]
+    assert offered("shop:pay", "by its module", is_double=False, beneath=[reached]) == [*faults, "hang"]
+
+
+def test_a_double_meets_the_errors_that_any_caller_catches_by_name(offered):
+    for named in NAMED[1:]:
+        assert offered("shop:plain", named, below=["careful", "guarded"]) == ["raise(LookupError)", "raise(OSError)"]
+
+
+def test_a_double_that_says_nothing_fails_as_a_dependency_does_where_the_user_named_it(offered):
+    usual = ["raise(ConnectionError)", "raise(TimeoutError)"]
+    assert [offered("shop:plain", named) for named in NAMED] == [[*usual, "hang"], usual, []]
+
+
+def test_null_of_a_double_needs_an_annotation_that_allows_it(offered):
+    assert "null" in offered("shop:optional", "by its module")
+    assert "null" not in offered("shop:plain", "by its module")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("time:time", "time:sleep", "random:random", "uuid:uuid4", "os:getenv", "os:urandom", "logging:getLogger"),
+        *("shop:now", "shop:Client", "shop:Client.__call__"),
+    ],
+)
+@pytest.mark.parametrize("named", NAMED)
+def test_a_double_of_what_cannot_fail_is_offered_nothing(offered, target, named):
+    assert offered(target, named, below=["careful"]) == []
+
+
+def test_the_double_of_a_boundary_fails_as_the_boundary_and_hangs_only_where_it_was_named(offered):
+    endless = Limit("timeout", None)
+    for named in ("by nobody", "by its package", "by its module", "exactly"):
+        faults = offered("httpx:Client.send", named, limit=endless)
+        assert faults == ["raise(httpx:ConnectError)"] + ["hang"] * (named == "exactly")
+    assert offered("httpx:Client.send", "by nobody", limit=endless, is_double=False)[-1] == "hang"

@@ -374,3 +374,80 @@ def test_a_module_that_each_body_loads_again_is_met_in_each_run(project):
         "explored": ("inconclusive", 1),
         "recovery": ("resilient", 0),
     }
+
+
+# --- what a sweep tries in front of them
+
+
+def faults_of(done) -> set[str]:
+    return {rule["fault"] for one in done.document["results"] if one["kind"] == "explored" for rule in one["rules"]}
+
+
+@pytest.mark.parametrize(
+    ("target", "faults"),
+    [
+        ("bank:rate", {"raise(RuntimeError)", "hang"}),
+        ("bank:*", {"raise(RuntimeError)"}),
+        ("ban*:*", {"raise(RuntimeError)"}),
+    ],
+)
+def test_a_double_meets_what_it_stands_for_raises_and_hangs_where_it_is_named(project, target, faults):
+    project.write("test_it.py", BODIES)
+    done = project.run(f"--chaos-target={target}")
+
+    assert faults_of(done) == faults
+    assert "no test reached a target" not in done.text
+
+
+def test_a_clock_that_is_replaced_meets_nothing(project):
+    project.write("clock.py", "import time\n\ndef now():\n    return time.time()\n")
+    project.write("system.py", "import clock\n\ndef is_late():\n    return clock.now() > 5\n")
+    project.write(
+        "test_it.py",
+        """
+        import clock, system
+
+        def test_it(monkeypatch):
+            monkeypatch.setattr(clock, "now", lambda: 7)
+            assert system.is_late()
+        """,
+    )
+    done = project.run("--chaos-target=clock:*")
+
+    assert faults_of(done) == set()
+    assert done.outcomes == {"passed": 1}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--chaos-target=s*:*",)], ids=["nothing named", "package"])
+def test_the_double_of_a_boundary_is_met_as_that_boundary(project, arguments):
+    """And it does not hang, for what it was given limits no call."""
+    project.write(
+        "system.py",
+        """
+        import urllib.request
+
+        def price():
+            with urllib.request.urlopen("http://bank.invalid/rate") as answer:
+                return 3 * int(answer.read())
+        """,
+    )
+    project.write(
+        "test_it.py",
+        """
+        import io
+        from unittest import mock
+
+        import system
+
+        def test_it():
+            with mock.patch("urllib.request.urlopen", return_value=io.BytesIO(b"2")):
+                assert system.price() == 6
+        """,
+    )
+    project.sweeps = True
+    done = project.run(*arguments)
+
+    assert faults_of(done) == {"raise(urllib.error:URLError, 'connection refused')"}
+    assert [line for line in done.section("chaos") if line.startswith("met")] == [
+        "met a test double: urllib.request:urlopen is MagicMock"
+    ]
