@@ -568,12 +568,17 @@ def has_done_callbacks(future: Any) -> bool:
     )
 
 
+def is_executor_job(code: CodeType) -> bool:
+    """Tell whether it is the code in which a worker of an executor runs what it was given."""
+    run = getattr(getattr(executor_threads, "_WorkItem", None), "run", None)
+    return code is getattr(run, "__code__", None)
+
+
 def executor_job() -> Any:
     """Return the function that this worker of an executor has just run, or ``None`` if it is none or cannot be told."""
-    run = getattr(getattr(executor_threads, "_WorkItem", None), "run", None)
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code is getattr(run, "__code__", None):
+        if is_executor_job(frame.f_code):
             return getattr(frame.f_locals.get("self"), "fn", None)
         frame = frame.f_back
     return None

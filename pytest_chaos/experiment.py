@@ -12,7 +12,7 @@ import contextlib
 import logging
 import statistics
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -38,6 +38,7 @@ from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
+from pytest_chaos.notation import format_left
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -319,6 +320,7 @@ class Experiment:
             Progress(None, self._main),
             guard.bystanders,
             lambda: guard.native_id,
+            sits_out=plan.kind != "explored",
         )
         self.injector = Injector(
             plan.test,
@@ -610,7 +612,9 @@ class Experiment:
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
             steady=None if plan.plain is None else plan.plain.steady,
-            spots=() if self.trace is None else spots_of(self.trace, plan.plain),
+            spots=()
+            if self.trace is None
+            else spots_of(self.trace, plan.plain, set().union(*(one.endless for one in injections))),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
@@ -619,12 +623,14 @@ class Experiment:
 
 def _limit_of(call: AskedCall) -> Limit | None:
     try:
-        return limit_in(call.function, call.told()[1])
+        return limit_in(call, call.told()[1])
     except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout
         return None
 
 
-def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
+def spots_of(
+    trace: Trace, plain: Plain | None, endless: Container[tuple[str, CodeType, int]] = ()
+) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     before = {} if plain is None else plain.trace.shape()
     found: list[SpotSeen] = []
@@ -638,7 +644,9 @@ def spots_of(trace: Trace, plain: Plain | None) -> tuple[SpotSeen, ...]:
                 gaps.append(time_s - last[actor])
             last[actor] = time_s
         plain_calls = before.pop((point, site.place), 0)
-        found.append(SpotSeen(point, site.place, calls.count, plain_calls, statistics.median(gaps) if gaps else None))
+        gap_s = statistics.median(gaps) if gaps else None
+        is_endless = site.code is not None and (point, site.code, site.line) in endless
+        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, is_endless))
     missed = [SpotSeen(point, place, 0, calls) for (point, place), calls in before.items()]
     return (*found, *missed)
 
@@ -698,7 +706,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         fired=injection.fired,
         is_sure=injection.rule.is_sure,
         points=tuple(point.text for point in injection.points),
-        target=injection.rule.target.text,
+        target=format_left(injection.rule),
         fault=injection.faults,
         filtered=injection.filtered,
         shadowed=injection.shadowed,

@@ -427,6 +427,7 @@ class Tally:
         pruned: Scenarios that were not worth a run, by reason.
         left_out: Scenarios that were worth one and not run, by reason.
         checks: Runs that were made to be sure: each confirmation, probe and fresh process.
+        estimated_s: About how long what was planned takes, in seconds, where nothing of it is run.
     """
 
     tests: int = 0
@@ -436,6 +437,7 @@ class Tally:
     pruned: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
+    estimated_s: float = 0.0
 
     @classmethod
     def of_all(cls, tallies: Iterable[Tally]) -> Tally:

@@ -80,7 +80,7 @@ class Parked:
         ident: Ident of the thread it blocks; 0 for async code, which blocks none.
         release: Lets it go on.
         limit: How long the call was told to wait, if it takes such a word.
-        without: Where it was called without a limit, though it takes one.
+        without: Where it was called without a limit of its own.
         position: Where the test's body stood when it parked, or was last seen to go on.
         is_settled: Whether that is a place to compare with; not while the body is still starting a thread.
         went_on: Whether the test's body went on beside it.
@@ -129,6 +129,7 @@ class Ward:
         progress: Tells whether the test's body has moved on.
         bystanders: Threads of the test runner, by native id, that end no hang.
         guard: Returns the native id of our thread that looks after bodies, or 0.
+        sits_out: Whether a call that was given a limit waits until then; else it ends as if that was over.
         clock: Tells the time, in seconds.
 
     Attributes:
@@ -146,6 +147,8 @@ class Ward:
         progress: stacks.Progress,
         bystanders: frozenset[int] = frozenset(),
         guard: Callable[[], int] = lambda: 0,
+        *,
+        sits_out: bool = True,
         clock: Callable[[], float] = time.monotonic,  # bound here: who freezes the clock of the system freezes no other
     ) -> None:
         self.records: list[Parked] = []
@@ -164,6 +167,7 @@ class Ward:
         self._dead_wait: tuple[tuple[Any, ...], float] | None = None
         self._bystanders = bystanders
         self._guard = guard
+        self._sits_out = sits_out
         self._clock = clock
         self._is_signal_read: Callable[[], bool] = _no
         self._interrupt_body: Callable[[], bool] = _no
@@ -210,11 +214,23 @@ class Ward:
 
     # --- waiting, sync
 
-    def park(self, activation: Activation, seconds: float | None, limit: Limit | None = None) -> float | None:
+    def park(
+        self,
+        activation: Activation,
+        seconds: float | None,
+        limit: Limit | None = None,
+        code: CodeType | None = None,
+    ) -> float | None:
         """Block until released, or until ``seconds`` or the limit are over; return how long that was.
 
         An endless park returns, with ``None``, only to a system that swallows every release and calls again: it is let
         through to the real call, for nothing else would end its loop.
+
+        Args:
+            activation: The call.
+            seconds: How long it hangs; ``None`` for ever.
+            limit: How long it was told to wait, if it takes such a word.
+            code: The code of what is called, if it has some.
 
         Raises:
             HangReleased: The call was released, or an earlier one was: whoever swallowed that shall not park again.
@@ -223,10 +239,10 @@ class Ward:
         end = self._end_of(seconds, limit)
         if end is not None:
             self._note_blocked_loop(activation)
-            self.pause(end)
+            self.pause(end if seconds is not None or self._sits_out else 0)
             return end
         event = threading.Event()
-        parked = self._enter(activation, event.set, limit, blocks_thread=True)
+        parked = self._enter(activation, event.set, limit, code, blocks_thread=True)
         if parked is None:
             return None
         try:
@@ -250,7 +266,11 @@ class Ward:
     # --- waiting, async
 
     async def park_async(
-        self, activation: Activation, seconds: float | None, limit: Limit | None = None
+        self,
+        activation: Activation,
+        seconds: float | None,
+        limit: Limit | None = None,
+        code: CodeType | None = None,
     ) -> float | None:
         """Wait as :meth:`park` does, without blocking the loop.
 
@@ -260,10 +280,10 @@ class Ward:
         __tracebackhide__ = True
         end = self._end_of(seconds, limit)
         if end is not None:
-            await self.pause_async(end)
+            await self.pause_async(end if seconds is not None or self._sits_out else 0)
             return end
         wait, release = _async_event()
-        parked = self._enter(activation, release, limit, blocks_thread=False)
+        parked = self._enter(activation, release, limit, code, blocks_thread=False)
         if parked is None:
             return None
         try:
@@ -340,6 +360,8 @@ class Ward:
         told = None if limit is None else limit.seconds
         if seconds is not None:
             return seconds if told is None else min(seconds, told)
+        if not self._sits_out:
+            return told
         return told if told is not None and told <= _PATIENCE * self.budget_s else None
 
     def _note_blocked_loop(self, activation: Activation) -> None:
@@ -353,12 +375,11 @@ class Ward:
             parked.outcome = "left"
             self.records.append(parked)
 
-    def _place_without(self, limit: Limit | None) -> Place | None:
-        """Return where a call was made without the limit that it takes; ``None`` if it has one, or takes none."""
-        if limit is None or limit.seconds is not None:
+    def _place_without(self, limit: Limit | None, own: CodeType | None) -> Place | None:
+        """Return where a call was made that nothing limits; ``None`` if it has a limit of its own."""
+        if limit is not None and limit.seconds is not None:
             return None
         test: Place | None = None
-        own = limit.code
         for frame in frames_from(compat.get_frame(1)):
             code, origin = frame.f_code, self._provenance.of_frame(frame)
             if own is not None and (code.co_filename, code.co_qualname) == (own.co_filename, own.co_qualname):
@@ -370,7 +391,13 @@ class Ward:
         return test
 
     def _enter(
-        self, activation: Activation, release: Callable[[], None], limit: Limit | None, *, blocks_thread: bool
+        self,
+        activation: Activation,
+        release: Callable[[], None],
+        limit: Limit | None,
+        code: CodeType | None,
+        *,
+        blocks_thread: bool,
     ) -> Parked | None:
         with self._lock:
             if self._poisoned or self._closed:
@@ -390,7 +417,7 @@ class Ward:
             ident=threading.get_ident() if blocks_thread else 0,
             release=release,
             limit=limit,
-            without=self._place_without(limit),
+            without=self._place_without(limit, code),
             position=self._progress.position(loops),
             is_settled=not self._progress.is_starting_thread(),
         )

@@ -145,7 +145,7 @@ class ParkedSeen:
         blocks_loop: Whether it was sync code on the thread of a running event loop.
         waits: Who waited where when it was decided.
         limit: How long the call was told to wait, or could have been told; ``None`` if it takes no such word.
-        without: Where it was called without a limit, though it takes one.
+        without: Where it was called without a limit of its own.
         budget_s: The hang budget, in seconds.
         meaning: Where it was proved that nothing would have ended it, what that means in words.
         timed: The wait with an end of its own that may have ended it.
@@ -184,6 +184,7 @@ class SpotSeen:
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
+        is_endless: Whether it has called so often that it has no cap, and looks at no clock.
     """
 
     point: str
@@ -191,6 +192,7 @@ class SpotSeen:
     calls: int
     plain_calls: int
     gap_s: float | None = None
+    is_endless: bool = False
 
     @property
     def more(self) -> int:

@@ -7,7 +7,6 @@ frame of the project: all of them ask here.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import sys
 import sysconfig
@@ -16,6 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Literal
+
+from pytest_chaos.roots import (
+    INSTALLED_FOLDERS,
+    editable_folders,
+    folders_of_tests,
+    grounds_of,
+    is_in_environment,
+    places_of,
+)
 
 Origin = Literal["project", "test", "stdlib", "import", "generated", "pytest", "passage", "chaos", "installed"]
 
@@ -87,7 +95,6 @@ _STDLIB = tuple(
 _INSTALLED = tuple(
     {os.path.realpath(path) + os.sep for name in ("purelib", "platlib") if (path := sysconfig.get_path(name))}
 )
-_INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 _RUNNER_PACKAGES = frozenset({"_pytest", "pluggy", "execnet", "xdist", "coverage", "hypothesis", "py"})
 _OURS_TO_DISTURB: frozenset[Origin] = frozenset({"project", "test", "installed"})
 _LOOK_PAST: frozenset[Origin] = frozenset({"stdlib", "generated", "passage"})
@@ -101,11 +108,14 @@ _ASYNCIO_EVENTS = os.path.join("asyncio", "events.py")
 class Provenance:
     """Tells the origin of code, remembered per file.
 
+    The project is what lies in the root folder and in the repository around it, what is installed in editable mode,
+    and the packages that the user's targets name; test code is not.
+
     Args:
         root: The project's root folder.
-        packages: Names of packages that are the project, instead of everything under ``root``.
+        packages: Names of packages that are the project, instead of all of that.
         test_files: Files that hold collected tests.
-        plugin_files: Files of pytest plugins; those under ``root`` count as the project.
+        plugin_files: Files of pytest plugins; those in the repository count as the project.
     """
 
     def __init__(
@@ -116,24 +126,43 @@ class Provenance:
         test_files: Iterable[str] = (),
         plugin_files: Iterable[str] = (),
     ) -> None:
-        self._root = str(root.resolve()) + os.sep
+        self._root = root
         self._packages = tuple(packages)
-        self._folders: tuple[str, ...] | None = None
-        self._test_files = {os.path.realpath(name) for name in test_files}
-        self._plugin_files = {os.path.realpath(name) for name in plugin_files}
+        self._test_files = _real_names(test_files)
+        self._fixture_files: set[str] = set()
+        self._plugin_files = _real_names(plugin_files)
+        self._named: set[str] = set()
+        self._swept: set[str] = set()
         self._by_file: dict[str, Origin] = {}
         self._short: dict[str, str] = {}
+        self._known_lie: _Lie | None = None
 
-    def learn(self, *, test_files: Iterable[str] = (), plugin_files: Iterable[str] = ()) -> None:
-        """Take in files that became known after the session began.
+    def learn(
+        self,
+        *,
+        test_files: Iterable[str] = (),
+        fixture_files: Iterable[str] = (),
+        plugin_files: Iterable[str] = (),
+        named: Iterable[str] = (),
+        swept: Iterable[str] = (),
+    ) -> None:
+        """Take in what became known after the session began.
 
         Args:
             test_files: Files that hold collected tests.
+            fixture_files: Files of modules that tests name in ``pytest_plugins``; in the repository they are test code.
             plugin_files: Files of pytest plugins.
+            named: Packages in which targets of the user's are; an installed one does not become the project for that.
+            swept: Packages that the user has searched as a whole, and so the project wherever they are installed.
         """
-        self._test_files |= {os.path.realpath(name) for name in test_files}
-        self._plugin_files |= {os.path.realpath(name) for name in plugin_files}
+        self._test_files |= _real_names(test_files)
+        self._fixture_files |= _real_names(fixture_files)
+        self._plugin_files |= _real_names(plugin_files)
+        self._named.update(named)
+        self._swept.update(swept)
         self._by_file.clear()
+        self._short.clear()
+        self._known_lie = None
 
     def of_file(self, filename: str) -> Origin:
         """Return the origin of a code object's file name."""
@@ -153,11 +182,19 @@ class Provenance:
             return "project" if inside else "installed"
         return origin
 
-    def _is_in_packages(self, real: str) -> bool:
-        """Tell whether a file belongs to the packages that are the project."""
-        if self._folders is None:
-            self._folders = tuple(place for name in self._packages for place in _places_of(name))
-        return real.startswith(self._folders)
+    @property
+    def _lie(self) -> _Lie:
+        """How the project lies on the disk: looked up when the first file is asked about."""
+        if self._known_lie is None:
+            grounds = grounds_of(self._root)
+            conftests = {name for name in self._plugin_files if _is_conftest(name)}
+            tests = folders_of_tests(self._test_files | conftests, grounds)
+            if self._packages:
+                self._known_lie = _Lie(grounds, (), _all_places(self._packages), (), tests)
+            else:
+                named = tuple(place for place in _all_places(self._named) if not _installed_package(place))
+                self._known_lie = _Lie(grounds, _editable(), _all_places(self._swept), named, tests)
+        return self._known_lie
 
     def is_disturbable(self, frame: FrameType | None) -> bool:
         """Tell whether a call made from this frame may meet a fault.
@@ -230,13 +267,25 @@ class Provenance:
         return Place(self.shorten(code.co_filename), line or code.co_firstlineno, code.co_qualname)
 
     def _shortened(self, filename: str) -> str:
-        real = os.path.realpath(filename)
-        folders = sorted((self._root, *_STDLIB, *_INSTALLED), key=len, reverse=True)
-        folder = next((folder for folder in folders if real.startswith(folder)), "")
+        if filename.startswith("<"):
+            return filename
+        real, lie = os.path.realpath(filename), self._lie
+        folder = _deepest(real, (lie.grounds[0], *_STDLIB, *_INSTALLED))
+        if not folder and _deepest(real, lie.grounds):
+            return os.path.relpath(real, lie.grounds[0])
+        folder = folder or _deepest(real, lie.checkouts)
+        if not folder and (package := _deepest(real, lie.claims)):
+            folder = os.path.join(os.path.dirname(package.rstrip(os.sep)), "")
         return real[len(folder) :] if folder else filename
 
     def _is_test(self, real: str) -> bool:
-        return real in self._test_files or os.path.basename(real) == "conftest.py"
+        if real in self._test_files or _is_conftest(real):
+            return True
+        lie = self._lie
+        if real in self._fixture_files and _is_below(real, lie.grounds):
+            return True
+        tests = _deepest(real, lie.tests)
+        return bool(tests) and len(_deepest(real, lie.claims)) <= len(tests)
 
     def _classify(self, filename: str) -> Origin:
         if filename.startswith("<"):
@@ -250,17 +299,77 @@ class Provenance:
         origin = _settled(filename, real)
         if origin in ("passage", "chaos"):
             return origin
-        if self._packages and self._is_in_packages(real):
+        if (self._packages or origin == "installed") and _is_below(real, self._lie.claimed):
             return "test" if self._is_test(real) else "project"  # tests may lie in the package that they test
+        if origin == "installed" and real in self._test_files:
+            return "test"  # as with ``--pyargs``
         if origin is not None:
             return "pytest" if origin == "installed" and real in self._plugin_files else origin
         if not Path(filename).is_absolute() and not Path(real).exists():
             return "installed"  # compiled elsewhere: Cython keeps the names that its sources had there
         if self._is_test(real):
             return "test"
-        if real.startswith(self._root):
+        if _is_below(real, self._lie.grounds):
             return "project"
-        return "pytest" if real in self._plugin_files else "installed"
+        if real in self._plugin_files:
+            return "pytest"
+        return "project" if _is_below(real, self._lie.claims) else "installed"
+
+
+@dataclass(frozen=True)
+class _Lie:
+    """How the project lies on the disk; each folder has a separator at its end.
+
+    Attributes:
+        grounds: The root folder, and what it is a part of.
+        checkouts: Folders from which packages are installed in editable mode.
+        packages: Folders and files of packages that are the project wherever they are.
+        named: The same, of packages that are so where they are not installed.
+        tests: Folders whose modules are test code.
+    """
+
+    grounds: tuple[str, ...]
+    checkouts: tuple[str, ...]
+    packages: tuple[str, ...]
+    named: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @functools.cached_property
+    def claimed(self) -> tuple[str, ...]:
+        """What is the project wherever it is."""
+        return (*self.checkouts, *self.packages)
+
+    @functools.cached_property
+    def claims(self) -> tuple[str, ...]:
+        """All that the user targeted or installed in editable mode."""
+        return (*self.claimed, *self.named)
+
+
+def _deepest(real: str, places: Iterable[str]) -> str:
+    """Return the longest of the places that a file lies in, or an empty text."""
+    return max((place for place in places if real.startswith(place)), key=len, default="")
+
+
+def _is_below(real: str, places: Iterable[str]) -> bool:
+    """Tell whether a file belongs to one of the places, and not to what is installed there."""
+    return any(real.startswith(place) and not is_in_environment(real[len(place) :]) for place in places)
+
+
+def _all_places(packages: Iterable[str]) -> tuple[str, ...]:
+    return tuple(place for name in sorted(packages) if not is_stdlib_module(name) for place in places_of(name))
+
+
+def _editable() -> tuple[str, ...]:
+    sites = dict.fromkeys(path for path in sys.path if os.path.basename(path) in INSTALLED_FOLDERS)
+    return editable_folders(tuple(sites))
+
+
+def _real_names(names: Iterable[str]) -> set[str]:
+    return {os.path.realpath(name) for name in names}
+
+
+def _is_conftest(real: str) -> bool:
+    return os.path.basename(real) == "conftest.py"
 
 
 def function_name(code: CodeType, module: Mapping[str, Any]) -> str:
@@ -294,19 +403,6 @@ def is_stdlib_module(name: str) -> bool:
     return name.partition(".")[0] in sys.stdlib_module_names
 
 
-def _places_of(package: str) -> list[str]:
-    """Return the folders of a package, or the file of a module, importing at most the packages above it."""
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError, AttributeError):
-        return []
-    if spec is None:
-        return []
-    if spec.submodule_search_locations:
-        return [os.path.realpath(folder) + os.sep for folder in spec.submodule_search_locations]
-    return [os.path.realpath(spec.origin)] if spec.origin else []
-
-
 # What follows is remembered for the process: its sessions, one in a worker and many in a plugin's own tests, ask it of
 # the same thousand files.
 
@@ -337,10 +433,10 @@ def _settled(filename: str, real: str) -> Origin | None:
 
 def _installed_package(filename: str) -> str:
     """Return the top-level name below an installed-packages folder, without suffix, or an empty text."""
-    if not any(folder in filename for folder in _INSTALLED_FOLDERS):
+    if not any(folder in filename for folder in INSTALLED_FOLDERS):
         return ""
     parts = Path(filename).parts
     for index in range(len(parts) - 2, -1, -1):
-        if parts[index] in _INSTALLED_FOLDERS:
+        if parts[index] in INSTALLED_FOLDERS:
             return parts[index + 1].removesuffix(".py")
     return ""

@@ -12,11 +12,13 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import itertools
+import operator
 import pkgutil
 import re
 import sys
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -28,6 +30,7 @@ from pytest_chaos.faults.base import Kind
 from pytest_chaos.provenance import is_stdlib_module
 
 _MISSING = object()
+_WILDCARDS = frozenset("*?")
 _SAME_MODULE = {"io": "_io"}  # what a module of C makes, and a module of Python hands out as its own
 
 
@@ -58,6 +61,16 @@ class Target:
     def is_glob(self) -> bool:
         """Whether it may stand for any number of points, also none."""
         return any(char in self.module + self.name for char in "*?")
+
+    @property
+    def plain_module(self) -> str:
+        """The module path, of a glob the part in front of its first wildcard; of an object an empty text."""
+        return ".".join(itertools.takewhile(lambda name: not _WILDCARDS.intersection(name), self.module.split(".")))
+
+    @property
+    def is_over_packages(self) -> bool:
+        """Whether it is a glob over modules, and so says where to look rather than what is called."""
+        return self.plain_module != self.module
 
     @property
     def is_loaded(self) -> bool:
@@ -179,7 +192,8 @@ def target_of(obj: Any) -> Target:
 def check(target: Target) -> Target:
     """Look a target up as far as that is possible without running project code, and return its canonical form.
 
-    The module must exist; the attribute is looked up if the module is loaded or belongs to the standard library.
+    The module must exist, of a glob the part in front of its first wildcard; the attribute is looked up if the module
+    is loaded or belongs to the standard library.
 
     Raises:
         TargetError: The module or attribute does not exist, or no fault can be put there.
@@ -189,8 +203,8 @@ def check(target: Target) -> Target:
     if target.is_object or target.is_glob:
         if target.is_object:
             resolve(target)
-        elif not any(char in target.module for char in "*?"):
-            _require_module(target.module)
+        elif target.plain_module:
+            _require_module(target.plain_module)
         if target.is_glob and not target.name:
             raise TargetError(
                 f"target {target.text!r} has no ':' between module and name",
@@ -257,16 +271,48 @@ def canonical(target: Target) -> Target:
     raise AssertionError("unreachable: an existing first part was found by the loop")
 
 
-def _require_module(name: str) -> None:
+def check_name(module: str, name: str, what: str) -> None:
+    """Look up a name in a module as far as that is possible without running project code.
+
+    The module must exist; the name is looked up if the module is loaded, and only in modules and classes: what
+    another object will have when it is asked, nobody knows.
+
+    Args:
+        module: Path of the module.
+        name: ``Qual.name`` inside it; empty, if only the module is meant.
+        what: What names it, for the message.
+
+    Raises:
+        TargetError: There is no such module, or nothing of that name in it.
+    """
+    _require_module(module, what, _MODULE_PATH)
+    owner: Any = sys.modules.get(module, _MISSING)
+    path = module
+    for part in name.split(".") if name else ():
+        if not isinstance(owner, type | types.ModuleType):
+            return
+        found = getattr(owner, part, _MISSING)
+        if found is _MISSING:
+            raise TargetError(f"{what}: {path!r} has no attribute {part!r}", remedy=near_misses(part, dir(owner)))
+        owner, path = found, f"{path}.{part}"
+
+
+_MODULE_PATH = "Write the path under which it is imported; is it importable from here?"
+
+
+def _require_module(
+    name: str,
+    what: str = "target",
+    remedy: str = "Targets are written 'package.module:Qual.name'; is the package importable from here?",
+) -> None:
     parts = name.split(".")
     for depth in range(1, len(parts) + 1):
         path = ".".join(parts[:depth])
         if not _module_exists(path):
             siblings = _submodules(".".join(parts[: depth - 1]))
             raise TargetError(
-                f"target: there is no module {path!r}",
-                remedy=near_misses(parts[depth - 1], siblings)
-                or "Targets are written 'package.module:Qual.name'; is the package importable from here?",
+                f"{what}: there is no module {path!r}",
+                remedy=near_misses(parts[depth - 1], siblings) or remedy,
             )
 
 
@@ -375,28 +421,114 @@ def namespace_of(owner: Any) -> Any:
         return {}
 
 
-def moved(points: Iterable[Point], reached: dict[tuple[int, str], bool]) -> list[Point]:
-    """Return those of some points where something else stands than was found there.
+class _Holder(NamedTuple):
+    """A module, class or instance, and those of some points that stand in its names, one after the other.
+
+    Attributes:
+        owner: The holder.
+        module: Name of the module under which it is found at once, or an empty text.
+        name: Its name there; an empty text for the module itself.
+        is_namespace: Whether its names are read from its ``__dict__``.
+        names: The points' names.
+        raws: What was found there.
+        points: The points.
+    """
+
+    owner: Any
+    module: str
+    name: str
+    is_namespace: bool
+    names: tuple[str, ...]
+    raws: tuple[Any, ...]
+    points: tuple[Point, ...]
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> _Holder:
+        """Return the holder of points that have one and the same."""
+        first = points[0]
+        owner = first.owner
+        is_module = issubclass(type(owner), types.ModuleType)
+        module, _, path = first.text.partition(":")
+        if is_module:
+            name = ""
+            is_direct = path.count(".") == len(first.through) and first.kind != "constructor"
+        else:
+            name = path if first.kind == "constructor" else path.rpartition(".")[0]
+            is_direct = bool(name) and "." not in name
+        return cls(
+            owner,
+            module if is_direct and not first.is_described else "",
+            name,
+            is_module or issubclass(type(owner), type),
+            tuple(point.name for point in points),
+            tuple(point.raw for point in points),
+            tuple(points),
+        )
+
+    def is_reached(self, reached: dict[tuple[int, str], bool]) -> bool:
+        """Tell whether it is still what the points' texts lead to."""
+        if self.module:  # True of most
+            module = sys.modules.get(self.module)
+            if (namespace_of(module).get(self.name) if self.name else module) is self.owner:
+                return True
+        return _is_reached(self.points[0], reached)
+
+    def moved(self, reached: dict[tuple[int, str], bool]) -> Iterable[Point]:
+        """Return those of its points where something else stands now."""
+        names: Mapping[str, Any] = vars(self.owner) if self.is_namespace and self.is_reached(reached) else {}
+        # True of most, and of thousands where a glob names them.
+        if all(map(operator.is_, map(names.get, self.names), self.raws)):
+            return ()
+        return (
+            point
+            for point in self.points
+            if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached)
+        )
+
+
+class Positions:
+    """Where some points stand, put together so that it is told again and again at little cost what has moved.
 
     Args:
         points: The points.
-        reached: Which owners were found to stand where they did, by identity and name; kept up to date.
+
+    Attributes:
+        points: The same.
     """
-    found: list[Point] = []
-    owner: Any = None
-    path = ""
-    is_module = True
-    names: Mapping[str, Any] = {}
-    for point in points:
-        if point.owner is not owner or not (is_module or point.text[: -len(point.name)] == path):
-            owner, path = point.owner, point.text[: -len(point.name)]
-            is_module = issubclass(type(owner), types.ModuleType)
-            is_namespace = is_module or issubclass(type(owner), type)
-            names = vars(owner) if is_namespace and _is_reached(point, reached) else {}
-        # True of most, and of thousands where a glob names them.
-        if names.get(point.name, _MISSING) is not point.raw and not _stands(point, reached):
-            found.append(point)
-    return found
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self.points = list(points)
+        groups: list[list[Point]] = []
+        last: tuple[int, str] | None = None
+        for point in self.points:
+            is_in_module = issubclass(type(point.owner), types.ModuleType)
+            key = id(point.owner), "" if is_in_module else point.text[: -len(point.name)]
+            if key != last:
+                groups.append([])
+                last = key
+            groups[-1].append(point)
+        self._holders = [_Holder.of(group) for group in groups]
+
+    def moved(self, reached: dict[tuple[int, str], bool]) -> list[Point]:
+        """Return those of the points where something else stands than was found there.
+
+        Args:
+            reached: Which owners were found to stand where they did, by identity and name; kept up to date.
+        """
+        return [point for holder in self._holders for point in holder.moved(reached)]
+
+    @functools.cached_property
+    def in_question(self) -> list[Point]:
+        """Those of the points of which it is to be asked whether what stands there belongs there.
+
+        Where a function was made never changes; which module a class says that it is of may.
+        """
+        return [
+            point
+            for holder in self._holders
+            for point in holder.points
+            if point.kind == "constructor" or not is_at_home(point)
+        ]
 
 
 def _stands(point: Point, reached: dict[tuple[int, str], bool]) -> bool:
@@ -846,6 +978,14 @@ def _package(module: str) -> str:
 def _are_one(one: Point, other: Point) -> bool:
     is_one_place = one.owner is other.owner and one.raw is other.raw
     return is_one_place and (one.inherited, one.kind) == (other.inherited, other.kind)
+
+
+def are_same(some: Sequence[Point], others: Sequence[Point]) -> bool:
+    """Tell whether points are the same one by one, be it that they were looked up again: nobody keeps doubles alive."""
+    return len(some) == len(others) and all(
+        one is other or (one.text == other.text and one.through == other.through and _are_one(one, other))
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def _own_classes(name: str, module: types.ModuleType) -> Iterator[type]:

@@ -26,6 +26,7 @@ ORDER = (
     "errors",
     "compat",
     "by_identity",
+    "roots",
     "provenance",
     "clauses",
     "exception_events",
@@ -347,6 +348,7 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
     # What is made here, and handed out when it is complete.
+    "faults/drivers": {"made"},
     "faults/garbage": {"twin"},
     "faults/instances": {"twin"},
     "injector/adapters/twins": {"made", "ours"},

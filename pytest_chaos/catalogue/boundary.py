@@ -48,10 +48,12 @@ class Boundary:
     Attributes:
         library: What a user calls the library.
         target: Text of the target.
-        faults: Texts of errors that a call there can meet.
+        faults: Texts of errors that a call there can meet; none where it can only be late.
         waits: Whether it can wait for ever where nothing limits it: local files and databases answer, or say that they
             will not.
         late: Texts of errors that it can meet only where it has a limit.
+        local: Paths to the name of what answers, each with the names of those that are part of the process, or of
+            this machine: a call of one of these does not wait for ever.
         aliases: Other names, as ``module:name``, under which functions call it.
         limit: Paths to its limit. The first tells that leads to what a timeout parameter takes: a number of seconds, or
             ``None`` for no limit. Where none does, the limit is the library's own.
@@ -65,6 +67,7 @@ class Boundary:
     faults: tuple[str, ...]
     waits: bool
     late: tuple[str, ...] = ()
+    local: tuple[tuple[str, tuple[str, ...]], ...] = ()
     aliases: tuple[str, ...] = ()
     limit: tuple[str, ...] = ()
     own_limit_s: float | None = None
@@ -90,8 +93,8 @@ class Library:
         name: What a user calls it.
         boundaries: Its boundaries, in the order in which they are swept.
         distribution: The distribution whose release counts; empty for the standard library, where Python's counts.
-        beneath: Names of the libraries that it is built on: where a call of this one leads to calls of those, it is
-            the outermost, and fails as a whole.
+        beneath: Names of the libraries that it is built on, and calls itself; :meth:`.Catalogue.beneath` has those too
+            on which these are built.
     """
 
     name: str

@@ -68,6 +68,24 @@ class Catalogue:
             if boundary.module in sys.modules
         ]
 
+    def beneath(self, name: str) -> frozenset[str]:
+        """Return the libraries that a library is built on, and those that these are built on, and so on.
+
+        Where a call of this one leads to calls of those, it is the outermost, and fails as a whole.
+
+        Args:
+            name: One of :attr:`libraries`.
+
+        Raises:
+            SpecificationError: The file of one of them is missing or wrong.
+        """
+        found: set[str] = set()
+        new = {name}
+        while new:
+            new = {other for one in new for other in self.library(one).beneath} - found
+            found |= new
+        return frozenset(found)
+
     def at(self, point: str) -> Boundary | None:
         """Return the boundary of an injection point, or ``None``."""
         self._read_for(point)

@@ -124,10 +124,18 @@ class _Table:
         """Return paths; none where the key is missing."""
         paths = self.texts(key)
         for path in paths:
-            if not _PATH.fullmatch(path):
-                remedy = "Write for instance 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
-                self.refuse(key, f"{path!r} is no path to a value", remedy)
+            self.check_path(key, path)
         return paths
+
+    def check_path(self, key: str, path: str) -> None:
+        """Refuse what is no path.
+
+        Raises:
+            SpecificationError: It is none.
+        """
+        if not _PATH.fullmatch(path):
+            remedy = "Write for instance 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
+            self.refuse(key, f"{path!r} is no path to a value", remedy)
 
     def truth(self, key: str) -> bool:
         """Return whether a key that must be there says yes."""
@@ -178,13 +186,18 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
     aliases = entry.texts("aliases")
     for alias in aliases:
         _check_name(entry, "aliases", alias, modules)
-    faults, late = entry.texts("faults", wanted=True), entry.texts("late")
+    faults, late = entry.texts("faults"), entry.texts("late")
     for key, texts in (("faults", faults), ("late", late)):
         for text in texts:
             _check_fault(entry, key, target, text)
     waits, limit, own_limit_s = entry.truth("waits"), entry.paths("limit"), entry.seconds("own_limit_s")
+    if not faults and not waits:
+        entry.refuse("faults", "what meets no errors and cannot wait for ever is no boundary")
     if limit and not waits:
         entry.refuse("limit", "what cannot wait for ever needs no limit")
+    local = _local(entry.table("local"))
+    if local and not waits:
+        entry.refuse("local", "nothing of this waits for ever")
     if not limit:
         for key, value in (("late", late), ("own_limit_s", own_limit_s)):
             if value:
@@ -195,6 +208,7 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
         faults,
         waits,
         late,
+        local,
         aliases,
         limit,
         own_limit_s,
@@ -231,6 +245,12 @@ def _check_fault(entry: _Table, key: str, target: str, text: str) -> None:
         entry.refuse(key, str(error))
     if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger is not ALWAYS:
         entry.refuse(key, f"one fault alone is wanted, got {text!r}", "Write for instance 'raise(TimeoutError)'.")
+
+
+def _local(names: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    for path in names.keys:
+        names.check_path(path, path)
+    return tuple((path, names.texts(path)) for path in names.keys)
 
 
 def _dependency(parts: _Table) -> Dependency:

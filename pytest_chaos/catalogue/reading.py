@@ -82,7 +82,7 @@ class Addresses:
 
 
 def limit_of(boundary: Boundary, call: SeenCall) -> Limit | None:
-    """Return how long a call waits, or ``None`` if the boundary never waits for ever, or nobody can tell.
+    """Return how long a call waits, or ``None`` if it never waits for ever, or nobody can tell.
 
     In what is returned
 
@@ -96,7 +96,11 @@ def limit_of(boundary: Boundary, call: SeenCall) -> Limit | None:
     if not boundary.waits:
         return None
     try:
-        for path, value in _led_to(boundary.limit, _Seen(call)):
+        seen = _Seen(call)
+        for path, names in boundary.local:
+            if any(_text(value) in names for _, value in _led_to((path,), seen)):
+                return None
+        for path, value in _led_to(boundary.limit, seen):
             seconds = seconds_of(value)
             if seconds is not UNTOLD:
                 return Limit(path, seconds)
@@ -214,8 +218,11 @@ def _of_url(value: Any) -> Address | None:
 
 def _of_host(value: Any, port: int | None) -> Address | None:
     host = _text(value)
-    if not host:
-        return None
+    if not host or host.startswith("/"):  # where a host is wanted, databases take the folder of a socket, too
+        return _of_path(host) if host else None
+    if host.count(":") == 1:  # as smtplib takes it
+        host, _, beside = host.partition(":")
+        port = _number(beside) or port
     return Address(host=host.lower().strip("[]"), port=None if port in _WEB_PORTS else port)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, give_up
+from pytest_chaos.faults.drivers import with_driver
 
 ErrorSource = type[BaseException] | BaseException | Callable[..., BaseException]
 
@@ -65,7 +66,7 @@ class RaisingFault(Fault):
     def error_for(self, call: FaultyCall) -> BaseException | None:
         """Return a new error for a call, or ``None`` after the activation was given up because there is none."""
         try:
-            return self.error(call.label)
+            return with_driver(self.error(call.label), call)
         except SpecificationError as problem:
             give_up(call, problem.what)
             return None

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_chaos.faults.base import FaultyCall, Kind, Limit
 
@@ -30,6 +30,7 @@ _PARAMETER = re.compile(
 UNTOLD: Any = object()
 """What is no number of seconds, and not ``None`` for no limit either."""
 _READING = ("read", "sock_read", "read_timeout", "total")  # httpx.Timeout, aiohttp.ClientTimeout, urllib3.Timeout
+_MARK = "timeout"  # what all of these names have in them
 _ANSWERING: frozenset[Kind] = frozenset({"function", "coroutine", "property"})
 """Kinds of callables whose ``return`` says what the caller gets."""
 
@@ -56,11 +57,22 @@ class _Late:
 
 def limit_of(call: FaultyCall) -> Limit | None:
     """Return the limit that a call was given, or ``None`` if its function takes none, or one that cannot be read."""
-    return limit_in(call.function, call.arguments()[1])
+    return limit_in(call, call.arguments()[1])
 
 
-def limit_in(function: Callable[..., Any], named: Mapping[str, Any]) -> Limit | None:
-    """Return the limit that a function is given by these arguments, as :func:`limit_of` does for a call."""
+class Called(Protocol):
+    """A call, as far as is needed to read a limit from its arguments."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What is really called; of a spliced function it is made where it is asked for."""
+
+
+def limit_in(call: Called, named: Mapping[str, Any]) -> Limit | None:
+    """Return the limit that a call is given by these arguments, as :func:`limit_of` does."""
+    if not any(_MARK in name for name in named):
+        return None  # as most
+    function = call.function
     code = getattr(function, "__code__", None)
     found = [
         (name, seconds)

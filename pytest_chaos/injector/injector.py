@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import monotonic
-from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from pytest_chaos import compat
+from pytest_chaos.clocks import UNCAPPED, reads_clock
 from pytest_chaos.doubles import Double, double_at
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.hang import Ward
@@ -42,14 +43,15 @@ from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
 from pytest_chaos.target import (
     Point,
+    Positions,
     Target,
+    are_same,
     as_it_stands,
     function_behind,
     is_at_home,
     is_written_there,
     leads_by,
     module_matcher,
-    moved,
 )
 from pytest_chaos.trace import CallerOf
 from pytest_chaos.triggers import Call
@@ -109,6 +111,8 @@ class Injection:
         spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
+        endless: Lines that have met it so often that they have no cap, and look at no clock that could end them:
+            point, code and line.
     """
 
     def __init__(
@@ -130,10 +134,12 @@ class Injection:
         self.spares_driver = spares_driver
         self.patience = patience
         self.let_through = ""
+        self.endless: set[tuple[str, CodeType, int]] = set()
         self.rule = rule
         self.text = text
         self.faults = faults
         self.points = list(points)
+        self._positions: Positions | None = None
         self.moved: list[Point] = []
         self.astray: list[Point] = []
         self.covered: list[Point] = []
@@ -212,7 +218,7 @@ class Injection:
     @property
     def doubles(self) -> list[Double]:
         """The test doubles that stood at its points, in front of which or behind which it acted."""
-        found = map(self._double_at, (*self.points, *self.covered))
+        found = map(self._double_at, (*self._where.in_question, *self.covered))
         return list(dict.fromkeys([*self._met, *(double for double in found if double is not None)]))
 
     def _double_at(self, point: Point) -> Double | None:
@@ -235,6 +241,21 @@ class Injection:
         """Belong to another run, with all that was found out of where it stands; for a watch."""
         self._injector, self._lock = injector, injector.lock
         self.observer, self.rank = observer, rank
+
+    def moved_points(self, reached: dict[tuple[int, str], bool]) -> list[Point]:
+        """Return those of its points where something else stands now; see :meth:`Positions.moved`."""
+        return self._where.moved(reached)
+
+    @property
+    def _where(self) -> Positions:
+        # Those of a test double are its own for one run: afterwards the same points as before are asked about.
+        if self._positions is None or self._positions.points != self.points:
+            self._positions = Positions(self.points)
+        return self._positions
+
+    def stands_as(self, other: Injection) -> None:
+        """Act at the points of another rule, that are the same as its own."""
+        self.points, self._positions = list(other.points), other._positions
 
     def reach(self, points: Iterable[Point]) -> None:
         """Act at more points, too."""
@@ -373,6 +394,8 @@ class Injection:
         return f"<Injection {self.text}: {self.fired} of {self.calls} calls>"
 
 
+_MANY = 50  # points from which on it pays to let a rule rest between two runs, and not to search for garbage
+
 _WATCHING = (Term(Remember()),)
 
 
@@ -380,12 +403,19 @@ def _rank(entry: _Entry) -> int:
     return entry.injection.rank
 
 
-class _Entry(NamedTuple):
+class _Entry:
     """One rule at one site: the point by which it came here, and which receivers it means."""
 
-    injection: Injection
-    point: Point
-    is_receiver: Callable[[Any], bool] | None
+    __slots__ = ("injection", "is_receiver", "point")
+
+    def __init__(self, injection: Injection, point: Point, is_receiver: Callable[[Any], bool] | None) -> None:
+        self.injection = injection
+        self.point = point
+        self.is_receiver = is_receiver
+
+    def handed_to(self, injection: Injection) -> None:
+        """Let a rule of another run stand here."""
+        self.injection = injection
 
 
 class _Site:
@@ -414,13 +444,52 @@ def _place(point: Point) -> _Key:
     return (*point.identity, 0 if is_made_anew else id(raw))
 
 
+class _Resting(NamedTuple):
+    """A rule that is over, and still stands at its sites, where a watch stands too: it lets every call pass.
+
+    The next rule with the same points takes its place, so that nothing is done for each of hundreds of functions.
+    """
+
+    injection: Injection
+    sites: list[_Site]
+    entries: list[_Entry]
+    other_names: list[Point]
+
+    @classmethod
+    def of(cls, injection: Injection) -> _Resting:
+        """Let a rule rest where it stands."""
+        sites = injection.sites
+        entries = [entry for site in sites for entry in site.rules if entry.injection is injection]
+        injection.stands_nowhere()
+        return cls(injection, sites, entries, injection.take_other_names())
+
+    def replaced_by(self, injection: Injection) -> None:
+        """Let a rule of this run stand there instead."""
+        injection.stands_as(self.injection)
+        for entry in self.entries:
+            entry.handed_to(injection)
+        for site in self.sites:
+            injection.stands_at(site)
+            if site.rules[-1].injection is not injection:
+                site.rules.sort(key=_rank)
+        for point in self.other_names:
+            injection.has_other_name(point)
+
+    def end(self) -> Injection:
+        """Return the rule, to be taken away from where it stands."""
+        for site in self.sites:
+            self.injection.stands_at(site)
+        return self.injection
+
+
 class _Watches(NamedTuple):
-    """The watches of a run that is over."""
+    """The watches of a run that is over, and the rule that rests where they stand."""
 
     watched: list[tuple[Target, list[Point]]]
     watches: list[Injection]
     sites: dict[_Key, _Site]
     is_unspliced: bool
+    resting: _Resting | None
 
 
 class KeptWatches:
@@ -493,6 +562,7 @@ class Injector:
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
         self._is_unspliced = False
+        self._resting: _Resting | None = None  # of an earlier run, for as long as the watches stand as they did
         self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
         self.journal = journal
         self.ward = ward
@@ -555,13 +625,14 @@ class Injector:
             if not rule.can_fire:
                 return injection  # rate 0 is the same as no rule: nothing is replaced, nothing is counted
             try:
-                self._attach(injection, injection.points)
+                if below or not self._take_place(injection):
+                    self._attach(injection, injection.points)
             except BaseException:
                 self._detach(injection)
                 raise
         self.injections.append(injection)
         self._texts[text] += 1
-        if rule.target.is_glob:
+        if rule.target.is_glob and all(watch.rule.target != rule.target for watch in self.watches):  # they listen
             self._armory.imports.listen(not_yet_imported(rule.target), self._module_loaded)
         return injection
 
@@ -628,6 +699,7 @@ class Injector:
                 site.mechanism = fresh
         self._sites = kept.sites
         self.watches = kept.watches
+        self._resting = kept.resting
         for watch in self.watches:
             watch.resume(self, observer, self._next_rank())
         return True
@@ -655,9 +727,36 @@ class Injector:
             site.answers.clear()
         for watch in self.watches:
             watch.rest()
-        self._kept.keep(_Watches(watched, self.watches, self._sites, self._is_unspliced))
-        self.watches, self._sites, self._watched = [], {}, None
+        self._kept.keep(_Watches(watched, self.watches, self._sites, self._is_unspliced, self._resting))
+        self.watches, self._sites, self._watched, self._resting = [], {}, None, None
         return True
+
+    def _take_place(self, injection: Injection) -> bool:
+        """Let a rule stand where one of an earlier run rests, if that has the same points; tell whether it does."""
+        resting = self._resting
+        if resting is None or self._is_open or not are_same(resting.injection.points, injection.points):
+            return False
+        self._resting = None
+        resting.replaced_by(injection)
+        return True
+
+    def _let_rest(self) -> None:
+        """Let the first rule that stands exactly where a watch stands rest there, for the next run that has one."""
+        if self._is_open or self._resting is not None:
+            return
+        for watch, (_, asked) in zip(self.watches, self._watched or (), strict=False):
+            if len(asked) < _MANY or watch.points != asked:
+                continue
+            for injection in self.injections:
+                if injection.sites and are_same(injection.points, asked):
+                    self._resting = _Resting.of(injection)
+                    return
+
+    def _end_rest(self) -> None:
+        """Take the rule that rests away, because what stands there is to change."""
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            self._detach(resting.end())
 
     def _leave(self, injection: Injection, points: set[int]) -> None:
         """Let a rule stand at some of its points no more, which are told by identity."""
@@ -743,7 +842,7 @@ class Injector:
         for injection in (*self.watches, *self.injections):
             if not injection.sites or injection.points in standing:
                 continue
-            gone = moved(injection.points, reached)
+            gone = injection.moved_points(reached)
             if gone:
                 self._move(injection, gone)
             else:
@@ -757,6 +856,7 @@ class Injector:
             gone: Those of its points, and of those that led nowhere, where something else stands now.
             is_undo: Whether that has stood there before.
         """
+        self._end_rest()
         ids = set(map(id, gone))
         points: list[Point] = []
         came: list[Point] = []
@@ -826,7 +926,7 @@ class Injector:
         if injection.is_lifted or not (meant or astray):
             return []
         try:
-            gone = [*moved(meant, {}), *astray]
+            gone = [*Positions(meant).moved({}), *astray]
             return self._move(injection, gone, is_undo=is_undo) if gone else []
         except Exception as error:  # noqa: BLE001  # the patch is the user's; noted, the run is inconclusive
             if injection.observer is None:
@@ -838,7 +938,7 @@ class Injector:
         for injection in self.injections:
             if not injection.sites or injection.rule.target.is_glob:
                 continue
-            for point in moved(injection.points, {}):
+            for point in injection.moved_points({}):
                 # What cannot be called is no double, nor is what a stranger's object refuses to be asked for.
                 with contextlib.suppress(Exception):
                     now = as_it_stands(point)
@@ -861,6 +961,7 @@ class Injector:
         """Lift every rule, the one armed last first; also where somebody has put one of ours back meanwhile."""
         for injection in self.injections:
             injection.end()  # at once, so that none is planned anew when another one goes
+        self._let_rest()
         for injection in reversed(self.injections):
             self.lift(injection)
         if not self._keep_watches():
@@ -874,6 +975,7 @@ class Injector:
 
     def lift_watches(self) -> None:
         """End every watch."""
+        self._end_rest()
         for watch in reversed(self.watches):
             self.lift(watch)
         self.watches = []
@@ -1020,7 +1122,7 @@ class Injector:
         """
         self._began = monotonic()
         try:
-            with _collector_paused(len(self._sites) > 50):
+            with _collector_paused(len(self._sites) > _MANY):
                 self._armory.tidy()
                 self._follow_names()
                 sites = list(self._sites.values())
@@ -1119,7 +1221,7 @@ class Injector:
         entries: Entries,
         is_ours: bool,
     ) -> Decision:
-        injection, point, _ = planned
+        injection, point = planned.injection, planned.point
         elapsed_s = monotonic() - self._began
         lock = self.lock
         lock.acquire()  # and not by "with", which takes as long as all that is done meanwhile
@@ -1220,7 +1322,8 @@ class Injector:
         winner: tuple[Fault, Point, Activation] | None = None
         is_spared = any(entry.injection.spares_driver for entry in matching) and self._is_drivers(frame)
         with self.lock:
-            for injection, point, _ in matching:
+            for entry in matching:
+                injection, point = entry.injection, entry.point
                 cursor = injection.cursor
                 fault = cursor.count(point.text, actor, elapsed_s)
                 acts = (
@@ -1243,6 +1346,8 @@ class Injector:
                     )
                     injection.recorded.append(winner[2])
                     self.journal.rows.append(winner[2])
+                    if cursor.firings == UNCAPPED and injection.patience is not None:
+                        self._note_endless(injection, point, frame)
                 if fault is not None and not acts and winner is not None:
                     injection.was_outranked()
                 # No condition stands last: CPython 3.13 takes a jump from there out of what releases the lock.
@@ -1252,6 +1357,24 @@ class Injector:
             fault, point, activation = winner
             return Strike(fault, point.kind, call, activation, self, answers)
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
+
+    def _note_endless(self, injection: Injection, point: Point, frame: FrameType | None) -> None:
+        """Note the line that makes a call once more, if nothing there could end it after a while."""
+        stack = [
+            (outer.f_code, outer.f_globals, origin)
+            for outer, origin in self.provenance.own_stack(frame)
+            if origin not in ("passage", "chaos", "test")
+        ]
+        caller, is_systems = self._caller_of(frame)
+        # What a library that tries again looks at is not told by the frames that stand there now.
+        is_known = all(origin != "installed" for *_, origin in stack)
+        if (
+            caller is not None
+            and is_systems
+            and is_known
+            and not reads_clock((code, names) for code, names, _ in stack)
+        ):
+            injection.endless.add((point.text, caller.f_code, caller.f_lineno))
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
         return not self._caller_of(frame)[1]

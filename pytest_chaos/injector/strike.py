@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
 from typing import Any, Protocol
 
 from pytest_chaos.faults.base import Fault, Kind, Limit
@@ -141,12 +142,17 @@ class Strike:
     def park(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Block in the ward."""
         __tracebackhide__ = True
-        return self._scene.ward.park(self.activation, seconds, limit)
+        return self._scene.ward.park(self.activation, seconds, limit, self._code)
 
     async def park_async(self, seconds: float | None, limit: Limit | None = None) -> float | None:
         """Wait in the ward."""
         __tracebackhide__ = True
-        return await self._scene.ward.park_async(self.activation, seconds, limit)
+        return await self._scene.ward.park_async(self.activation, seconds, limit, self._code)
+
+    @property
+    def _code(self) -> CodeType | None:
+        code = getattr(self.function, "__code__", None)
+        return code if isinstance(code, CodeType) else None
 
     def pause(self, seconds: float) -> None:
         """Block for a while, or until the window closes."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_chaos.clocks import UNCAPPED
 from pytest_chaos.observation import Observation, SpotSeen
 from pytest_chaos.oracles.base import failing, note, point_of, reported
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
-UNCAPPED = 50  # calls more than the plain run made from one line: no sensible cap is that high
 _HASTY = 5  # retries without a pause; three quick attempts are a policy, six are a loop
 _NO_PAUSE_S = 0.001
 
@@ -65,5 +65,8 @@ def _calls(seen: Observation) -> dict[str, int]:
 
 def _report(budget: float | None, kind: str, spot: SpotSeen) -> Finding:
     evidence = Evidence("storm", kind, about=spot, place=spot.place, point=spot.point)
-    # With a declared budget the budget decides; what it allows is only told.
-    return note(evidence) if budget is not None else reported(Verdict.STORM, evidence)
+    if budget is not None:
+        return note(evidence)  # with a declared budget the budget decides; what it allows is only told
+    # A clock may end it, after a while; else nothing does.
+    is_endless = kind == "no-cap" and spot.is_endless
+    return failing(Verdict.STORM, evidence) if is_endless else reported(Verdict.STORM, evidence)

@@ -57,8 +57,7 @@ class Collected:
             wanted: Labels of scenarios that were asked for, by the id of their test.
         """
         ordinary = [item for item in self._items if self._read(item)]
-        if not self.errors:
-            self.errors.extend(self._planner.prepare(ordinary, wanted))
+        self.errors.extend(self._planner.prepare(ordinary, wanted))
         try:
             self._context.settings.contract.error_classes()
         except SpecificationError as error:
@@ -83,7 +82,7 @@ class Collected:
                 self.errors.append(error)
             return False
         rules, wrong = check_all(found.rules)
-        self.errors.extend(wrong)
+        self.errors.extend([*wrong, *found.wrong_probes()])
         item.stash[SPECIFICATION] = replace(found, rules=rules)
         return False
 

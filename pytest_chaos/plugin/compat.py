@@ -365,6 +365,20 @@ def writes_snapshots(config: pytest.Config) -> bool:
     return any(getattr(config.option, name, False) for name in names)
 
 
+def tell_failures_briefly(item: pytest.Item) -> None:
+    """Let failures of the body be told by their error alone; most runs under faults show nothing of theirs.
+
+    A traceback with its source takes pytest longer than the body does. Items that tell failures in a way of their own
+    keep it.
+    """
+    if isinstance(item, pytest.Function) and type(item).repr_failure is pytest.Function.repr_failure:
+        item.repr_failure = _error_alone  # type: ignore[method-assign]  # of a clone of ours
+
+
+def _error_alone(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    return excinfo.getrepr(style="value")
+
+
 def begin_message(report: pytest.TestReport, text: str) -> None:
     """Let the message of a failure begin with a text, and keep its traceback; without one the text is all."""
     crash = getattr(report.longrepr, "reprcrash", None)

@@ -110,7 +110,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
     parser.addini("chaos_leaks", "judge leaks of tests that are not disturbed: off, on or strict", default=None)
     parser.addini(
-        "chaos_packages", "packages that are the project, instead of all under rootdir", type="args", default=[]
+        "chaos_packages", "packages that are the project, instead of what lies around rootdir", type="args", default=[]
     )
 
 

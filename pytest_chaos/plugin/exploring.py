@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_chaos.plugin.clones import mask, run_clone
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Ledger
-from pytest_chaos.plugin.one_test import OneTest, estimate_s
+from pytest_chaos.plugin.one_test import OneTest
 from pytest_chaos.plugin.options import SWEEP_BUDGET_S
 from pytest_chaos.plugin.planning import Planner
 
@@ -120,31 +121,31 @@ class Exploring:
         """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
         result = yield
         waiting, self._waiting = self._waiting, []
-        planned: dict[pytest.Item, tuple[OneTest, int]] = {}
+        planned: dict[pytest.Item, OneTest] = {}
         for item, one in sorted(waiting, key=lambda pair: (pair[1].seconds, pair[0].nodeid)):
-            scenarios = one.plan_later()
-            if scenarios:
-                planned[item] = (one, scenarios)
+            began = time.monotonic()
+            if one.plan_later(self._left_s):
+                planned[item] = one
             else:
                 self._ledger.add(compat.plain_id(item), one.explored)
+            self._ledger.spend(time.monotonic() - began)
         # In the order of collection, for so fixtures of wider scope are set up the fewest times.
-        order = [(item, *planned[item]) for item, _ in waiting if item in planned]
-        for index, (item, one, _) in enumerate(order):
+        order = [item for item, _ in waiting if item in planned]
+        for index, item in enumerate(order):
             session = item.session
-            is_over = bool(session.shouldfail or session.shouldstop)
-            following = None if is_over or index + 1 == len(order) else order[index + 1][0]
+            following = order[index + 1] if index + 1 < len(order) else None
             try:
-                one.explore_later(following, self._share_s([(each, count) for _, each, count in order[index:]]))
+                planned[item].explore_later(following, self._share_s([planned[one] for one in order[index:]]))
             finally:
-                self._ledger.add(compat.plain_id(item), one.explored)
-            if (session.shouldfail or session.shouldstop) and index + 1 < len(order):
+                self._ledger.add(compat.plain_id(item), planned[item].explored)
+            if following is not None and (session.shouldfail or session.shouldstop):
                 break
         return result
 
-    def _share_s(self, waiting: list[tuple[OneTest, int]]) -> float | None:
+    def _share_s(self, waiting: list[OneTest]) -> float | None:
         """Return for how long the first of some tests may be explored, so that each one gets its share."""
         left_s = self._left_s
         if left_s is None:
             return None
-        estimates = [estimate_s(count, one.seconds) for one, count in waiting]
+        estimates = [one.estimated_s for one in waiting]
         return left_s * estimates[0] / sum(estimates)

@@ -66,6 +66,10 @@ class Ledger:
         if not explored.has_recovered:
             self.polluted.append(test)
 
+    def spend(self, seconds: float) -> None:
+        """Count time that went into planning."""
+        self.spent_s += seconds
+
     def leave_out(self, reason: str) -> None:
         """Count a test that is not explored."""
         self.tally.left_out[reason] += 1

@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from pytest_chaos.faults.base import Fault, as_fault, checked_seconds
 from pytest_chaos.notation import parse, rule_from
 from pytest_chaos.plugin.options import checked_budget, checked_leaks, read_fault, read_target
 from pytest_chaos.scenario import Rule
-from pytest_chaos.target import Target, target_of
+from pytest_chaos.target import Target, check_name, target_of
 from pytest_chaos.triggers import KEYWORDS
 
 _OWN_KEYWORDS = ("recovers", "within", "hang_budget", "limit")
@@ -46,6 +46,15 @@ class Specification:
     hang_budget_s: float | None = None
     limit_s: float | None = None
     contract: Contract = field(default_factory=Contract)
+
+    def wrong_probes(self) -> Iterator[SpecificationError]:
+        """Yield what is wrong with the probes that are named by a text."""
+        for probe, _ in self.recovers:
+            if isinstance(probe, NamedProbe):
+                try:
+                    probe.check()
+                except SpecificationError as error:
+                    yield error
 
 
 def specification_of(item: pytest.Item, contract: Contract) -> Specification:
@@ -210,7 +219,7 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
         found.rules.append(rule_from(args[0], args[1], place, **keywords))
     if own.get("recovers") is not None:
         within = checked_seconds(own.get("within", 5.0), "within", "the marker chaos", zero_allowed=True)
-        found.recovers.append((_probe(own["recovers"]), within))
+        found.recovers.append((_probe(own["recovers"], place), within))
     elif "within" in own:
         raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
     if own.get("hang_budget") is not None and found.hang_budget_s is None:
@@ -219,23 +228,48 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
         found.limit_s = checked_seconds(own["limit"], "limit", "the marker chaos")
 
 
-def _probe(value: object) -> Callable[[], Any]:
+@dataclass(frozen=True)
+class NamedProbe:
+    """A probe that a marker names by its text.
+
+    Attributes:
+        module: Path of the module that it is in.
+        name: ``Qual.name`` inside it.
+        place: Where it is written.
+    """
+
+    module: str
+    name: str
+    place: str
+
+    def check(self) -> None:
+        """Look it up as far as that is possible without importing its module.
+
+        Raises:
+            SpecificationError: There is no such module, or nothing of that name in it.
+        """
+        try:
+            check_name(self.module, self.name, f"recovers={self.module}:{self.name}")
+        except SpecificationError as error:
+            raise error.at(self.place) from None
+
+    def __call__(self) -> Any:
+        found: Any = importlib.import_module(self.module)
+        for part in self.name.split("."):
+            found = getattr(found, part)
+        return found()
+
+
+def _probe(value: object, place: str) -> Callable[[], Any]:
     if callable(value):
         return value
-    if not isinstance(value, str) or value.count(":") != 1:
+    module, colon, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
         raise SpecificationError(
             f"recovers must be a callable or 'module:probe', got {value!r}",
             remedy="The probe takes no arguments and is true once the system works again.",
         )
-    module, name = value.split(":")
-
-    def probe() -> Any:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        return found()
-
-    return probe
+    return NamedProbe(module, name, place)
 
 
 def _marks(item: pytest.Item, name: str) -> list[tuple[pytest.Item | pytest.Collector, pytest.Mark, int]]:

@@ -12,6 +12,8 @@ import pytest
 
 from pytest_chaos.experiment import Experiment, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
+from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
@@ -41,6 +43,9 @@ _LASTING = frozenset({"lock", "permit"})
 """Leaks of things that outlast the run: what is held already cannot be seen to be taken again."""
 
 _SHORTEST_TOLD_S = 0.1
+_OVERHEAD_S = 0.003  # of a scenario, beside what the test itself takes
+_OF_BUDGET = 0.5  # of the hang budget that a hang takes: of some it is proved at once that nothing ends them
+_WORTH_A_RUN = 0.3  # of the shapes that depend on what another one shows: about so many are run
 
 
 class OneTest:
@@ -121,13 +126,23 @@ class OneTest:
         elif self.waits and self._plain is not None:
             self._planner.knows(self._plain)
 
-    def plan_later(self) -> int:
-        """Plan the scenarios of a test whose plain run is over for long, and return how many are foreseen."""
+    def plan_later(self, left_s: float | None = None) -> bool:
+        """Plan the scenarios of a test whose plain run is over for long, and tell whether there are any.
+
+        Args:
+            left_s: For how long exploring may go on, in seconds.
+        """
         plain, self.waits = self._plain, False
-        if plain is None or not self._begin(plain):
-            return 0
-        assert self._explorer is not None, "it was begun"
-        return 1 + len(self._explorer.planned)
+        self._left_s = left_s
+        return plain is not None and self._begin(plain)
+
+    @property
+    def estimated_s(self) -> float:
+        """About how long its scenarios take, in seconds."""
+        if self._explorer is None:
+            return 0.0
+        begun = 0.0 if self._first is None else self.seconds
+        return begun + estimate_s(self._explorer, self.seconds, self._settings.hang_budget_s)
 
     def explore_later(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
         """Run what was planned; see :meth:`explore`."""
@@ -175,16 +190,17 @@ class OneTest:
 
     def _begin(self, plain: Plain) -> bool:
         explored = self.explored
+        if self._is_over_after(0.0):
+            explored.tally.left_out["tests not planned: the budget was used up"] += 1
+            explored.is_cut_short = True
+            return False
         explorer = self._explorer = self._planner.explorer_of(self._item, self._plan, plain)
         explored.matched = len(explorer.waiting)
         if self._settings.plans:
             explored.tally.add(explorer)
             if explorer.waiting:
-                explored.plan_lines += plan_lines(self._test, explorer, self.seconds)
-            return False
-        if self._is_over_after(0.0):
-            self._leave_out("the budget was used up", explorer)
-            explored.tally.add(explorer)
+                explored.tally.estimated_s += self.estimated_s
+                explored.plan_lines += plan_lines(self._test, explorer, self.estimated_s)
             return False
         self._first = explorer.next()
         if self._first is None:
@@ -217,7 +233,7 @@ class OneTest:
     def _say_how_long(self, explorer: Explorer) -> None:
         """Say once what is to come, where that takes longer than a reader waits without a word."""
         scenarios = 1 + len(explorer.planned)
-        seconds = estimate_s(scenarios, self.seconds)
+        seconds = self.estimated_s
         terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
             terminal.ensure_newline()
@@ -241,6 +257,7 @@ class OneTest:
     def _run_scenario(self, explorer: Explorer, scenario: Scenario) -> bool:
         """Run one scenario, and tell whether the process is still fit for another."""
         clone = clone_of(self._item, scenario.label)
+        compat.tell_failures_briefly(clone)
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         self._ran.append(scenario)
         run = self._new_run(clone, scenario, "explored")
@@ -250,7 +267,7 @@ class OneTest:
         try:
             if seen is not None and judgement is not None:
                 if judgement.fails:
-                    judgement = self._confirmed(scenario, seen, judgement)
+                    judgement = self._confirmed(run, scenario, seen, judgement)
                 if judgement.fails or (not seen.fired and self._context.running.disturbed_last):
                     is_fit = self._probe()
                     if self._answer is not None:
@@ -268,13 +285,16 @@ class OneTest:
         assert reach is not None, "and so were the ways to them"
         return Outcome.of(seen, judgement, trace, lambda: reach.ways(self._planner.is_guarded))
 
-    def _confirmed(self, scenario: Scenario, seen: Observation, judgement: Judgement) -> Judgement:
-        """Run a scenario that fails once more; what does not come again is unstable."""
+    def _confirmed(
+        self, run: OneRun[Experiment], scenario: Scenario, seen: Observation, judgement: Judgement
+    ) -> Judgement:
+        """Run a scenario that fails once more; what does not come again is unstable, and what does is shown."""
         if judgement.verdict is Verdict.LEAKED and judgement.evidence[0].kind in _LASTING:
             return judgement
         again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
+            telling.show_failure(run.reports, again.reports)
             return judgement
         return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
 
@@ -443,6 +463,8 @@ class OneTest:
     ) -> OneRun[Experiment]:
         """Run a clone of which nobody is told."""
         clone = clone_of(self._item, "probe", is_silent=True)
+        if first is None:  # else it confirms that one, which is shown
+            compat.tell_failures_briefly(clone)
         run = self._new_run(clone, scenario, kind, first)
         self._run(clone, self._recovery, run, is_silent=True)
         return run
@@ -496,20 +518,43 @@ def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Pol
 
 
 def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:
-    """Return what ``--chaos-plan`` says of one test."""
+    """Return what ``--chaos-plan`` says of one test.
+
+    Args:
+        test: Its plain id.
+        explorer: Its scenarios.
+        seconds: About how long they take, in seconds.
+    """
     waiting = explorer.waiting
     more = len(explorer.planned) - len(waiting)
     maybe = f" and up to {more} more that depend on those" if more else ""
-    estimate = estimate_s(len(waiting), seconds)
-    duration = f"about {estimate:.1f} s" if estimate >= _SHORTEST_TOLD_S else f"less than {_SHORTEST_TOLD_S} s"
+    duration = f"about {seconds:.1f} s" if seconds >= _SHORTEST_TOLD_S else f"less than {_SHORTEST_TOLD_S} s"
     lines = [f"{test}: {_many(explorer.keys, 'key')}, {_many(len(waiting), 'scenario')}{maybe}, {duration}"]
     lines += [f"  {scenario.label}    {scenario.text}" for scenario in waiting]
     return lines
 
 
-def estimate_s(scenarios: int, seconds: float) -> float:
-    """Return about how long so many scenarios take, in seconds; each is about as long as the plain run."""
-    return scenarios * (seconds + 0.002)
+def estimate_s(explorer: Explorer, plain_s: float, hang_budget_s: float) -> float:
+    """Return about how long the scenarios of a test take, in seconds.
+
+    Each is about as long as the plain run, and so is the recovery run. A hang that nothing limits lasts for up to
+    the hang budget; it fails, so it is run once more to be sure, and the plain test after it.
+
+    Args:
+        explorer: The scenarios.
+        plain_s: How long the plain run took, in seconds.
+        hang_budget_s: The hang budget, in seconds.
+    """
+    one_s = plain_s + _OVERHEAD_S
+    hangs = sum(any(_is_hang(term.fault) for rule in one.rules for term in rule.chain) for one in explorer.waiting)
+    more = len(explorer.planned) - len(explorer.waiting)
+    return (
+        len(explorer.waiting) + more * _WORTH_A_RUN + 1 + 2 * hangs
+    ) * one_s + 2 * hangs * hang_budget_s * _OF_BUDGET
+
+
+def _is_hang(fault: Fault) -> bool:
+    return isinstance(fault, Hang) and fault.seconds is None
 
 
 def _many(count: int, what: str) -> str:

@@ -25,7 +25,7 @@ from pytest_chaos.notation import fault_alone, parse, parse_target
 from pytest_chaos.resources.filters import KEYS as FILTER_KEYS
 from pytest_chaos.resources.filters import Filter, read_filter
 from pytest_chaos.scenario import Rule, check_all
-from pytest_chaos.target import Target
+from pytest_chaos.target import Target, check_name
 from pytest_chaos.target import check as check_target
 from pytest_chaos.triggers import ALWAYS
 
@@ -133,6 +133,14 @@ def _checked_rules(scenarios: list[tuple[Rule, ...]], errors: list[Specification
         errors += wrong
         checked.append(tuple(good))
     return checked
+
+
+def wrong_packages(config: pytest.Config) -> list[SpecificationError]:
+    """Return what is wrong with the packages that are named as the project; not before collection, as above."""
+    errors: list[SpecificationError] = []
+    for name in config.getini("chaos_packages"):
+        _collect(check_name, errors, "ini chaos_packages", name, "", f"package {name!r}")
+    return errors
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,7 +27,8 @@ from pytest_chaos.plugin.again import Again
 from pytest_chaos.plugin.clones import is_seed_label, split_id
 from pytest_chaos.plugin.collection import Collected, answer_question, may_be_disturbed
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.options import Settings, read_settings
+from pytest_chaos.plugin.marker import exploration_of
+from pytest_chaos.plugin.options import Settings, read_settings, wrong_packages
 from pytest_chaos.plugin.owners import Owners
 from pytest_chaos.plugin.planning import RECOVERY, Planner
 from pytest_chaos.plugin.progress import Progress
@@ -35,6 +39,7 @@ from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.standstill import bystanders
+from pytest_chaos.target import Target
 
 
 def start(config: pytest.Config) -> ChaosSession:
@@ -182,6 +187,7 @@ class ChaosSession:
         errors: list[SpecificationError] = []
         if question is None:
             self._settings, errors = self._settings.checked()
+            errors += wrong_packages(self._config)
         context = self._new_context(session.items)
         planner = self._planner = Planner(
             self._settings, context.laboratory.sources, context.laboratory.armory.globs, context.laboratory.provenance
@@ -205,8 +211,14 @@ class ChaosSession:
     def _new_context(self, items: list[pytest.Item]) -> Context:
         """Return what all rooms share, now that every plugin and test is known."""
         config = self._config
+        swept = [*(target for target, _ in self._settings.targets), *_swept_by_markers(items, self._settings)]
         self._laboratory.provenance.learn(
-            test_files={str(item.path) for item in items}, plugin_files=_plugin_files(config)
+            # A doctest's file is a module of the project, and so is that of an item of a linter.
+            test_files={str(item.path) for item in items if isinstance(item, pytest.Function)},
+            fixture_files=_fixture_files(config, items),
+            plugin_files=_plugin_files(config),
+            named={target.plain_module.partition(".")[0] for target in swept if target.plain_module},
+            swept={target.plain_module for target in swept if target.plain_module and target.is_over_packages},
         )
         laboratory = replace(
             self._laboratory,
@@ -272,9 +284,41 @@ class ChaosSession:
 
 def _plugin_files(config: pytest.Config) -> list[str]:
     """Return the files of the plugins that are there now."""
-    modules = [sys.modules.get(getattr(plugin, "__name__", "")) for plugin in config.pluginmanager.get_plugins()]
+    modules = [
+        # Several conftests may share a name, and then only the last one is found under it.
+        plugin if isinstance(plugin, ModuleType) else sys.modules.get(getattr(plugin, "__name__", ""))
+        for plugin in config.pluginmanager.get_plugins()
+    ]
+    return _files_of(modules)
+
+
+def _fixture_files(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Return the files of the modules that plugins and test modules name in ``pytest_plugins``."""
+    plugins = [plugin for plugin in config.pluginmanager.get_plugins() if isinstance(plugin, ModuleType)]
+    tests = {id(module): module for item in items if (module := getattr(item, "module", None)) is not None}
+    names: set[str] = set()
+    for module in (*plugins, *tests.values()):
+        named = vars(module).get("pytest_plugins", ())
+        names.update(named.split(",") if isinstance(named, str) else filter(_is_text, named or ()))
+    return _files_of(sys.modules.get(name) for name in names)
+
+
+def _files_of(modules: Iterable[ModuleType | None]) -> list[str]:
     files = [getattr(module, "__file__", None) for module in modules if module is not None]
     return [name for name in files if name]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _swept_by_markers(items: list[pytest.Item], settings: Settings) -> Iterator[Target]:
+    """Yield the targets of the markers; what is wrong with a marker is told elsewhere."""
+    for item in items:
+        if item.get_closest_marker("chaos_explore") is not None:
+            with contextlib.suppress(SpecificationError):
+                mark = exploration_of(item, settings.catalogue)
+                yield from [target for target, _ in mark.targets] if mark is not None else []
 
 
 def _flat(lists: list[Any]) -> list[Any]:

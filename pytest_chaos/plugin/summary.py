@@ -54,7 +54,9 @@ def write(
     planned = ledger.plan_lines
     if ledger.candidates is not None and not any(tally.tests for tally in ledger.tallies):
         is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in ledger.tallies)
-        explored = ledger.candidates.lines(settings.catalogue.libraries) if is_first_run else []
+        own = lines.all_made_by_tests(ledger.tallies)
+        named = ledger.candidates.lines(settings.catalogue.libraries, is_reached=bool(own))
+        explored = [*own, *named] if is_first_run else []
     elif ledger.candidates is not None:
         explored.append(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "

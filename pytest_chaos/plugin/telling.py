@@ -136,6 +136,14 @@ def put_verdict(
         _add(body, text)
 
 
+def show_failure(reports: Iterable[pytest.TestReport], again: Iterable[pytest.TestReport]) -> None:
+    """Show the failure of a body as that of the same body is told which was run again to be sure."""
+    body, shown = body_of(reports), body_of(again)
+    if body is not None and shown is not None and body.failed and shown.failed:
+        body.longrepr = shown.longrepr
+        body.sections = shown.sections
+
+
 def put_verdict_of_scenario(
     reports: Sequence[pytest.TestReport], record: Record, *, is_shown: bool, is_authors: bool
 ) -> None:

@@ -15,6 +15,7 @@ from pytest_chaos.errors import MisuseError, SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.guard import Guard
 from pytest_chaos.plugin import compat
+from pytest_chaos.plugin.marker import NamedProbe
 from pytest_chaos.plugin.one_run import RUN, experiment_of
 from pytest_chaos.plugin.running import Running
 
@@ -42,6 +43,9 @@ class Window:
         self._running.may_leave_threads(item)
         try:
             experiment.prepare()
+            for probe, _ in experiment.plan.recovers:
+                if isinstance(probe, NamedProbe):
+                    probe.check()  # its module may have been imported since collection
         except SpecificationError as error:
             pytest.fail(f"chaos: {error}", pytrace=False)
         return result

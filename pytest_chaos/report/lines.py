@@ -12,6 +12,7 @@ from pytest_chaos.report.record import IN_COUNTS, Record, rules_of, sorted_recor
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
 _MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
 _MOST_WAYS = 3  # lines that tell what became of injected errors
+_MADE_BY_TESTS = "not made by the system"  # for which the explorer leaves a call out
 _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
 
 
@@ -104,9 +105,9 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     if not (total.tests or total.unreached):
         lines = []
     elif not total.tests:
-        lines = ["no test reached a target"]
+        lines = all_made_by_tests([total]) or ["no test reached a target"]
     elif only_planned:
-        lines = [f"planned for {found}; nothing of it was run"]
+        lines = [f"planned for {found}, about {total.estimated_s:.0f} s; nothing of it was run"]
     else:
         runs = _many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
@@ -116,6 +117,26 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
         if sum(counts.values()):
             lines.append(f"{word} {sum(counts.values())}: {_reasons(counts)}")
     return lines
+
+
+def all_made_by_tests(tallies: Iterable[Tally]) -> list[str]:
+    """Return lines that say why that may be and what to do where the tests made every call themselves; else none.
+
+    Args:
+        tallies: Those of all processes.
+    """
+    total = Tally.of_all(tallies)
+    count = total.pruned[_MADE_BY_TESTS]
+    if not count or total.keys or sum(total.runs.values()):
+        return []
+    calls = "the only call" if count == 1 else f"each of the {count} calls"
+    return [
+        f"nothing was explored: the tests themselves made {calls}, with no code of the project in between",
+        "  is the code under test taken for test code, or is it installed? "
+        "Then name its package, in ini chaos_packages or with --chaos-target 'package.**:*'",
+        "  or do the tests call the dependency themselves? "
+        "Then explore their calls with @pytest.mark.chaos_explore(driver=True), or write a fault test",
+    ]
 
 
 def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -> list[str]:

@@ -137,8 +137,8 @@ def _why_parked(about: ParkedSeen) -> str:
         why = f"a timed wait at {timed.told} {_RAISE_BUDGET}"
     elif about.meaning:
         why = f"proved: {about.meaning}"
-    if limit is not None and about.without is not None:
-        why += f"; called without a {limit.parameter} at {about.without.told}"
+    if about.without is not None:
+        why += f"; called without a {'limit' if limit is None else limit.parameter} at {about.without.told}"
     if about.still_at is not None:
         places = " < ".join(place.told for place in about.still_at) or "a place of no known frame"
         why += f"; after its release the test was interrupted, for it still waited at {places}"

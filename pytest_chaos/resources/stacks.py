@@ -88,7 +88,9 @@ def places_in(frame: FrameType | None, provenance: Provenance, limit: int = 8) -
 def pending_timed_waits(
     provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], parked: Iterable[int]
 ) -> list[Place]:
-    """Return the places of the project's waits that have an end of their own, threads first, then event loops.
+    """Return the places of waits that have an end of their own, threads first, then event loops.
+
+    They are the project's, or those of what an executor's worker was given to do: somebody waits for its answer.
 
     Args:
         provenance: Tells what is the project.
@@ -103,14 +105,21 @@ def pending_timed_waits(
         frame = frames.get(thread.ident or 0)
         if frame is None or thread.ident in skipped or thread.ident in loop_threads:
             continue
-        project = provenance.first_project_frame(frame)
-        if project is not None and _is_timed(thread, frame):
-            waits.append(provenance.place(project.f_code, project.f_lineno))
+        answers = provenance.first_project_frame(frame) or _work_in(thread, frame)
+        if answers is not None and _is_timed(thread, frame):
+            waits.append(provenance.place(answers.f_code, answers.f_lineno))
     for loop in loops:
         # The timers of a loop whose thread is parked cannot fire, nor those of one that does not run.
         if compat.thread_of_loop(loop) not in skipped and loop.is_running():
             waits.extend(own_timers(loop, provenance, ("project",)))
     return waits
+
+
+def _work_in(thread: threading.Thread, frame: FrameType) -> FrameType | None:
+    """Return the frame in which an executor's worker does what it was given; ``None`` if it waits for something."""
+    if not compat.is_executor_worker(thread):
+        return None
+    return next((one for one in frames_from(frame) if compat.is_executor_job(one.f_code)), None)
 
 
 def _is_timed(thread: threading.Thread, frame: FrameType) -> bool:

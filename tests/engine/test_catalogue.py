@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
+import smtplib
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -26,9 +29,11 @@ from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, li
 from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, Limit
+from pytest_chaos.faults.raising import Raise
 from pytest_chaos.notation import parse_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
+from pytest_chaos.triggers import ALWAYS, Trigger
 
 SHIPPED = Catalogue()
 FILES = Path(room.__file__).parent / "libraries"
@@ -51,7 +56,12 @@ def test_every_boundary_is_written_in_rule_texts(boundary: Boundary) -> None:
     for text in (*boundary.faults, *boundary.late):
         (rule,) = parse(f"{boundary.target} = {text}")
         assert format_rule(rule) == f"{boundary.target} = {text}"
-        assert not rule.chain[0].fault.refusal(point.kind)
+        fault = rule.chain[0].fault
+        assert not fault.refusal(point.kind)
+        assert isinstance(fault, Raise)
+        error, other = fault.error("bank:pay, call 1"), fault.error("bank:pay, call 2")
+        assert type(error) is type(other) is fault.exc and error is not other
+        assert str(error) and repr(error)
     assert SHIPPED.at(boundary.target) is boundary
 
 
@@ -66,13 +76,12 @@ def test_every_entry_holds_for_the_release_that_is_tested_here(name: str) -> Non
 
 
 def test_no_library_is_beneath_itself() -> None:
-    beneath = {name: set(SHIPPED.library(name).beneath) for name in SHIPPED.libraries}
-    for middle in beneath:
-        for others in beneath.values():
-            if middle in others:
-                others |= beneath[middle]
+    assert [name for name in SHIPPED.libraries if name in SHIPPED.beneath(name)] == []
 
-    assert [name for name, others in beneath.items() if name in others] == []
+
+def test_what_stands_beneath_what_is_beneath_counts_too() -> None:
+    assert SHIPPED.beneath("requests") == {"urllib3", "http", "socket", "ssl", "dns", "open"}
+    assert SHIPPED.beneath("dns") == frozenset()
 
 
 # --- where limit and dependency are read, looked at in real calls
@@ -124,17 +133,17 @@ def addresses() -> Addresses:
 
 
 @pytest.fixture
-def look(lab: Any, addresses: Addresses) -> Callable[[str, Callable[[], Any]], tuple[Any, str | None]]:
+def look(lab: Any, addresses: Addresses) -> Callable[..., tuple[Any, str | None]]:
     """Return limit and dependency of the one call of a boundary that a body makes.
 
     Of the limit the seconds; ``None`` if it waits for ever, and ``"never waits"`` where it needs none.
     """
 
-    def looked(target: str, body: Callable[[], Any]) -> tuple[Any, str | None]:
+    def looked(target: str, body: Callable[[], Any], trigger: Trigger = ALWAYS) -> tuple[Any, str | None]:
         boundary = SHIPPED.at(target)
         assert boundary is not None
         fault = LookedAt(boundary, addresses, [])
-        with lab.window(Rule(parse_target(target), (Term(fault),))), pytest.raises(NotMade):
+        with lab.window(Rule(parse_target(target), (Term(fault, trigger),))), pytest.raises(NotMade):
             body()
         ((limit, dependency),) = fault.seen
         return "never waits" if limit is None else limit.seconds, dependency
@@ -157,6 +166,11 @@ def test_default_of_the_process_limits_a_connection_that_is_told_nothing(
 
     assert look("socket:create_connection", lambda: socket.create_connection(address))[0] == 3.0
     assert look("urllib.request:urlopen", lambda: urllib.request.urlopen("http://bank/"))[0] == 3.0
+    pages, mail = http.client.HTTPConnection("bank"), smtplib.SMTP()
+    assert look("http.client:HTTPConnection.request", lambda: pages.request("GET", "/"))[0] == 3.0
+    assert look("http.client:HTTPConnection.getresponse", pages.getresponse)[0] == 3.0
+    assert look("smtplib:SMTP.connect", lambda: mail.connect("bank"))[0] == 3.0
+    assert look("smtplib:SMTP.sendmail", lambda: mail.sendmail("a", "b", "c"))[0] == 3.0
 
 
 @pytest.mark.parametrize("limit", [4.0, None, 0.0])
@@ -185,6 +199,8 @@ def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses:
 
     for target, use in (
         ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
+        ("sqlite3:Cursor.executemany", lambda connection: connection.cursor().executemany("insert", [])),
+        ("sqlite3:Cursor.executescript", lambda connection: connection.cursor().executescript("")),
         ("sqlite3:Connection.commit", lambda connection: connection.commit()),
     ):
         assert look(target, lambda use=use: body(use)) == ("never waits", "notes.db")
@@ -201,7 +217,7 @@ def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
 def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
     assert look("subprocess:run", lambda: subprocess.run(["/bin/true"], timeout=5)) == (5, "true")
     assert look("subprocess:run", lambda: subprocess.run(args="true")) == (None, "true")
-    assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == (None, "true")
+    assert look("subprocess:Popen", lambda: subprocess.Popen(["true"])) == ("never waits", "true")
 
 
 def test_limit_and_url_of_urlopen_are_read(look: Any) -> None:
@@ -262,44 +278,525 @@ def test_limit_and_server_of_redis_are_read(look: Any, url: str, options: Any, d
 
 
 def test_client_of_redis_says_where_it_goes(look: Any) -> None:
-    redis = pytest.importorskip("redis")  # an extra that tests may lack
+    """And so do its pipelines."""
+    redis, soon = pytest.importorskip("redis"), pytest.importorskip("redis.asyncio")  # an extra that tests may lack
     client = redis.Redis("bank", 1, socket_timeout=2)
 
+    async def body() -> Any:
+        async with soon.Redis(host="bank", port=1, socket_timeout=2) as made:
+            return await made.pipeline().ping().execute()
+
     assert look("redis.client:Redis.execute_command", client.ping) == (2, "bank:1")
+    assert look("redis.client:Pipeline.execute", client.pipeline().ping().execute) == (2, "bank:1")
+    assert look("redis.asyncio.client:Pipeline.execute", lambda: asyncio.run(body())) == (2, "bank:1")
 
 
-def fetches_a_file(folder: Path) -> Any:
+def test_stream_of_bytes_and_datagrams_say_where_they_go(look: Any, address: Any) -> None:
+    text, buffer = f"127.0.0.1:{address[1]}", bytearray(1)
+    with socket.create_connection(address, timeout=4.0) as one, socket.socket(type=socket.SOCK_DGRAM) as other:
+        assert look("socket:socket.recv_into", lambda: one.recv_into(buffer)) == (4.0, text)
+        assert look("socket:socket.recv_into", lambda: one.makefile("rb").readline()) == (4.0, text)
+        assert look("socket:socket.send", lambda: one.send(b"x")) == (4.0, text)
+        assert look("socket:socket.sendto", lambda: other.sendto(b"x", address)) == ("never waits", text)
+        assert look("socket:socket.sendto", lambda: other.sendto(b"x", 0, address)) == ("never waits", text)
+        assert look("socket:socket.recvfrom", lambda: other.recvfrom(1)) == (None, None)
+        other.connect(address)
+        assert look("socket:socket.recvfrom", lambda: other.recvfrom(1)) == (None, text)
+
+
+def test_name_that_is_asked_for_is_read(look: Any) -> None:
+    assert look("socket:getaddrinfo", lambda: socket.getaddrinfo("Bank", 8080)) == ("never waits", "bank:8080")
+    assert look("socket:gethostbyname", lambda: socket.gethostbyname("Bank")) == ("never waits", "bank")
+
+
+def test_limit_and_peer_of_a_socket_with_tls_are_read(look: Any, address: Any) -> None:
+    text, context = f"127.0.0.1:{address[1]}", ssl.create_default_context()
+    with socket.create_connection(address, timeout=4.0) as plain:
+        with context.wrap_socket(plain, server_hostname="bank", do_handshake_on_connect=False) as secure:
+            for target, body in {
+                "ssl:SSLSocket.do_handshake": secure.do_handshake,
+                "ssl:SSLSocket.recv": lambda: secure.recv(1),
+                "ssl:SSLSocket.recv_into": lambda: secure.recv_into(bytearray(1)),
+                "ssl:SSLSocket.send": lambda: secure.send(b"x"),
+                "ssl:SSLSocket.sendall": lambda: secure.sendall(b"x"),
+            }.items():
+                assert look(target, body) == (4.0, text)
+
+
+def test_limit_and_program_of_a_child_that_runs_are_read(look: Any) -> None:
+    with subprocess.Popen(["/bin/true"]) as child:
+        assert look("subprocess:Popen.wait", lambda: child.wait(2)) == (2, "true")
+        assert look("subprocess:Popen.wait", lambda: child.wait()) == (None, "true")
+        assert look("subprocess:Popen.communicate", lambda: child.communicate(timeout=3)) == (3, "true")
+
+
+def test_limit_and_server_of_http_are_read(look: Any, address: Any) -> None:
+    request, answer = "http.client:HTTPConnection.request", "http.client:HTTPConnection.getresponse"
+    one, other = http.client.HTTPConnection("Bank", 8080, timeout=3), http.client.HTTPSConnection("[::1]")
+
+    assert look(request, lambda: one.request("GET", "/")) == (3, "bank:8080")
+    assert look(answer, one.getresponse) == (3, "bank:8080")
+    assert look(request, lambda: other.request("GET", "/")) == (None, "::1".join("[]"))
+    with socket.create_connection(address, timeout=4.0) as peer, http.client.HTTPResponse(peer) as response:
+        read = look("http.client:HTTPResponse.read", response.read)
+    assert read == (4.0, f"127.0.0.1:{address[1]}")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"), [("Bank", 0, "bank:25"), ("bank:2525", 0, "bank:2525"), ("bank", 587, "bank:587")]
+)
+def test_limit_and_server_of_mail_are_read(look: Any, host: str, port: int, expected: str) -> None:
+    assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP(host, port, timeout=5)) == (5, expected)
+    assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP(host, port)) == (None, expected)
+
+
+def test_mail_goes_where_its_server_was_met(look: Any, address: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtplib.SMTP, "getreply", lambda self: (220, b""))
+    target, send = "smtplib:SMTP.sendmail", lambda server: server.sendmail("a", "b", "c")
+    with contextlib.closing(smtplib.SMTP("localhost", address[1], timeout=5)) as named:
+        assert look(target, lambda: send(named)) == (5, f"localhost:{address[1]}")
+    with contextlib.closing(smtplib.SMTP()) as later:
+        later.connect(*address)
+        assert look(target, lambda: send(later)) == (None, f"127.0.0.1:{address[1]}")
+    assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP_SSL("bank")) == (None, "bank:465")
+
+
+STREAMS: dict[str, Callable[[Any, Any], Any]] = {
+    "StreamReader.read": lambda reader, writer: reader.read(1),
+    "StreamReader.readline": lambda reader, writer: reader.readline(),
+    "StreamReader.readuntil": lambda reader, writer: reader.readuntil(),
+    "StreamReader.readexactly": lambda reader, writer: reader.readexactly(1),
+    "StreamWriter.drain": lambda reader, writer: writer.drain(),
+}
+
+
+def nameless(side: int) -> ssl.SSLContext:
+    """Return the context of one side of a connection with TLS on which nobody shows a certificate."""
+    context = ssl.SSLContext(side)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH:@SECLEVEL=0")
+    return context
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_have_no_limit_and_know_their_peer(look: Any, name: str, secure: bool) -> None:
+    ports: list[int] = []
+
+    async def within() -> Any:
+        own, peers = (nameless(side) if secure else None for side in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=peers) as server:
+            ports.append(server.sockets[0].getsockname()[1])
+            reader, writer = await asyncio.open_connection("127.0.0.1", ports[0], ssl=own)
+            try:
+                await STREAMS[name](reader, writer)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    made = look(f"asyncio.streams:{name}", lambda: asyncio.run(within()))
+    assert made == (None, f"127.0.0.1:{ports[0]}")
+
+
+def test_connection_of_streams_has_no_limit(look: Any) -> None:
+    connect = "asyncio.streams:open_connection"
+
+    assert look(connect, lambda: asyncio.run(asyncio.open_connection("Bank", 8080))) == (None, "bank:8080")
+
+
+def test_child_of_a_loop_has_no_limit_and_knows_its_program(look: Any) -> None:
+    async def run(use: Callable[[Any], Any]) -> Any:
+        child = await asyncio.create_subprocess_exec("/bin/true")
+        try:
+            await use(child)
+        finally:
+            await child.wait()
+
+    start = "asyncio.subprocess:create_subprocess_exec"
+    assert look(start, lambda: asyncio.run(run(lambda child: child.wait()))) == ("never waits", "true")
+    communicate = "asyncio.subprocess:Process.communicate"
+    assert look(communicate, lambda: asyncio.run(run(lambda child: child.communicate()))) == (None, "true")
+
+    async def wait() -> Any:
+        child = await asyncio.create_subprocess_exec("/bin/true")
+        try:
+            await child.wait()
+        finally:
+            await child.wait()
+
+    assert look("asyncio.subprocess:Process.wait", lambda: asyncio.run(wait()), Trigger(times=1)) == (None, "true")
+
+
+def test_limit_and_server_of_urllib3_are_read(look: Any) -> None:
+    urllib3 = pytest.importorskip("urllib3")  # an extra that tests may lack
+    target, url = "urllib3.connectionpool:HTTPConnectionPool.urlopen", "https://Bank:8443/"
+
+    for options, call, limit in (
+        ({}, {}, None),
+        ({"timeout": 3}, {}, 3),
+        ({"timeout": 3}, {"timeout": 4.0}, 4.0),
+        ({"timeout": 3}, {"timeout": None}, None),
+        ({"timeout": urllib3.Timeout(connect=1, read=2)}, {}, 2),
+        ({"timeout": urllib3.Timeout(total=6)}, {}, 6),
+    ):
+        with urllib3.PoolManager(**options) as pool:
+            made = look(target, lambda pool=pool, call=call: pool.request("GET", url, **call))
+        assert made == (limit, "bank:8443")
+
+
+def test_limit_and_server_of_aiohttp_are_read(look: Any) -> None:
+    aiohttp = pytest.importorskip("aiohttp")  # an extra that tests may lack
+    yarl = pytest.importorskip("yarl")  # which it brings
+    target, told = "aiohttp.client:ClientSession._request", aiohttp.ClientTimeout
+
+    async def get(options: Any, url: Any, call: Any) -> Any:
+        async with aiohttp.ClientSession(**options) as session:
+            return await session.get(url, **call)
+
+    for options, url, call, expected in (
+        ({}, "https://Bank/accounts?key=secret", {}, (300, "bank")),
+        ({}, yarl.URL("http://me:secret@bank:8080/"), {}, (300, "bank:8080")),
+        ({"base_url": "http://bank:8080"}, "/accounts", {}, (300, "bank:8080")),
+        ({"base_url": "http://bank:8080"}, yarl.URL("/accounts"), {}, (300, "bank:8080")),
+        ({"timeout": told(total=None)}, "http://bank/", {}, (None, "bank")),
+        ({"timeout": told(total=9)}, "http://bank/", {}, (9, "bank")),
+        ({}, "http://bank/", {"timeout": told(total=None, sock_read=4)}, (4, "bank")),
+    ):
+        made = look(target, lambda options=options, url=url, call=call: asyncio.run(get(options, url, call)))
+        assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite://", ("never waits", "sqlite")),
+        ("sqlite:///notes.db", ("never waits", "notes.db")),
+        ("bank://me:secret@Bank:5432/accounts", (None, "bank:5432")),
+        ("bank:///accounts", (None, "accounts")),
+    ],
+)
+def test_database_of_sqlalchemy_is_read(
+    look: Any, url: str, expected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is a file answers; of all others nobody knows."""
+    monkeypatch.chdir(tmp_path)
+    engine = engine_of(url)
+    path, limit = "sqlalchemy.engine.base", expected[0] if expected[0] else engine.pool._timeout
+    try:
+        assert look(f"{path}:Engine.raw_connection", engine.connect) == (limit, expected[1])
+        with engine.connect() as connection:
+            for target, use in (
+                ("Connection._execute_context", lambda begun: connection.exec_driver_sql("select 1")),
+                ("Connection._commit_impl", lambda begun: begun.commit()),
+            ):
+                with contextlib.closing(connection.begin()) as begun:
+                    assert look(f"{path}:{target}", lambda use=use, begun=begun: use(begun)) == expected
+    finally:
+        engine.dispose()
+
+
+def engine_of(url: str) -> Any:
+    """Return an engine; that of a bank is a database in memory that says that it is somewhere else."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")  # an extra that tests may lack
+    pysqlite = pytest.importorskip("sqlalchemy.dialects.sqlite.pysqlite").SQLiteDialect_pysqlite
+    if not url.startswith("bank:"):
+        return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.QueuePool)
+
+    class Bank(pysqlite):
+        name = "bank"
+        supports_statement_cache = True
+
+        def create_connect_args(self, url: Any) -> Any:
+            return [":memory:"], {"check_same_thread": False}
+
+    sqlalchemy.dialects.registry.impls["bank"] = lambda: Bank
+    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.QueuePool)
+
+
+def test_error_of_sqlalchemy_carries_that_of_its_driver(lab: Any) -> None:
+    """As it does when the library makes it: code asks ``orig`` for what only the driver knows."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")  # an extra that tests may lack
+    connect, execute, _ = SHIPPED.library("sqlalchemy").boundaries
+    engine = sqlalchemy.create_engine("sqlite://")
+
+    for boundary in (connect, execute):
+        with lab.window(*parse(f"{boundary.target} = {boundary.faults[0]}")):
+            with pytest.raises(sqlalchemy.exc.OperationalError) as caught, engine.connect() as connection:
+                connection.execute(sqlalchemy.text("select 1"))
+        (said,) = caught.value.orig.args
+        assert type(caught.value.orig) is sqlite3.OperationalError
+        assert caught.value.__cause__ is caught.value.orig
+        assert f"(sqlite3.OperationalError) {said}" in str(caught.value)
+        assert caught.value.statement == (None if boundary is connect else "the statement")
+    engine.dispose()
+
+
+def test_error_of_django_is_caused_by_that_of_its_driver(lab: Any, bank: Any) -> None:
+    from django.db.utils import OperationalError
+
+    bank.ensure_connection()
+    cursor = bank.cursor()
+    uses = (bank.connect, lambda: cursor.execute("select 1"), lambda: cursor.executemany("insert", []), bank.commit)
+    for boundary, use in zip(SHIPPED.library("django").boundaries, uses, strict=True):
+        with lab.window(*parse(f"{boundary.target} = {boundary.faults[0]}")):
+            with pytest.raises(OperationalError) as caught:
+                use()
+        assert type(caught.value.__cause__) is sqlite3.OperationalError
+        assert caught.value.__cause__.args == caught.value.args
+    cursor.close()
+
+
+def test_error_without_a_driver_stays_as_it_is(lab: Any) -> None:
+    """Raised by a function that is no method of an engine."""
+    exc = pytest.importorskip("sqlalchemy.exc")  # an extra that tests may lack
+    shop = lab.module("shop", "def sale(): return 1")
+
+    with lab.window(*parse("shop:sale = raise(sqlalchemy.exc:OperationalError, 'the statement', None, 'lost')")):
+        with pytest.raises(exc.OperationalError) as caught:
+            shop.sale()
+    assert caught.value.orig == "lost"
+    assert caught.value.__cause__ is None
+
+
+EXECUTE, COMMIT = (f"sqlalchemy.engine.base:Connection.{name}" for name in ("_execute_context", "_commit_impl"))
+
+
+def test_sessions_go_through_the_functions_of_connections(look: Any) -> None:
+    orm = pytest.importorskip("sqlalchemy.orm")  # an extra that tests may lack
+    text = pytest.importorskip("sqlalchemy").text
+
+    def within(use: Callable[[Any], Any]) -> Any:
+        engine = engine_of("bank://bank/")
+        try:
+            with orm.Session(engine) as session:
+                return use(session)
+        finally:
+            engine.dispose()
+
+    for use in (lambda made: made.execute(text("select 1")), lambda made: made.scalar(text("select 1"))):
+        assert look(EXECUTE, lambda use=use: within(use)) == (None, "bank")
+    assert look(COMMIT, lambda: within(lambda made: (made.execute(text("select 1")), made.commit()))) == (None, "bank")
+
+
+def test_asynchronous_engines_go_through_the_functions_of_connections(look: Any) -> None:
+    for extra in ("aiosqlite", "greenlet", "sqlalchemy.ext.asyncio"):
+        pytest.importorskip(extra)  # an extra that tests may lack
+    from sqlalchemy import text
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    async def within() -> Any:
+        engine = create_async_engine("sqlite+aiosqlite://")
+        try:
+            async with engine.begin() as connection:
+                return await connection.execute(text("select 1"))
+        finally:
+            await engine.dispose()
+
+    target = "sqlalchemy.engine.base:Engine.raw_connection"
+    assert look(target, lambda: asyncio.run(within())) == ("never waits", "sqlite")
+    assert look(EXECUTE, lambda: asyncio.run(within())) == ("never waits", "sqlite")
+    assert look(COMMIT, lambda: asyncio.run(within())) == ("never waits", "sqlite")
+
+
+def database_of_django(connect: Callable[[], Any] | None = None) -> Any:
+    """Return a database of Django in memory, or one that is connected to in another way."""
+    django = pytest.importorskip("django")  # an extra that tests may lack
+    from django.conf import settings
+    from django.db.backends.sqlite3.base import DatabaseWrapper
+
+    if not settings.configured:
+        settings.configure()
+        django.setup()
+
+    class Database(DatabaseWrapper):
+        def get_new_connection(self, conn_params: Any) -> Any:
+            return super().get_new_connection(conn_params) if connect is None else connect()
+
+    told = {"NAME": ":memory:", "HOST": "", "PORT": "", "USER": "me", "PASSWORD": "secret", "OPTIONS": {}}
+    more = {"AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "TIME_ZONE": None}
+    return Database({**told, **more, "ATOMIC_REQUESTS": False}, "bank")
+
+
+@pytest.fixture
+def bank() -> Iterator[Any]:
+    """A database of Django, in memory."""
+    database = database_of_django()
+    yield database
+    if database.connection is not None:
+        database.connection.close()  # Django keeps one in memory
+
+
+@pytest.mark.parametrize(
+    ("changed", "vendor", "expected"),
+    [
+        ({}, "sqlite", ("never waits", ":memory:")),
+        ({"NAME": Path("notes.db")}, "sqlite", ("never waits", "notes.db")),
+        ({"NAME": "file:memorydb_default?mode=memory&cache=shared"}, "sqlite", ("never waits", ":memory:")),
+        ({"NAME": "accounts", "HOST": "Bank", "PORT": "5432"}, "postgresql", (None, "bank:5432")),
+        ({"NAME": "accounts", "HOST": "/run/bank"}, "postgresql", (None, "/run/bank")),
+        ({"NAME": "accounts"}, "postgresql", (None, "accounts")),
+    ],
+)
+def test_database_of_django_is_read(look: Any, bank: Any, changed: Any, vendor: str, expected: Any) -> None:
+    bank.ensure_connection()
+    cursor = bank.cursor()
+    bank.settings_dict.update(changed)
+    bank.vendor = vendor
+    base, utils = "django.db.backends.base.base:BaseDatabaseWrapper", "django.db.backends.utils:CursorWrapper"
+
+    for target, use in {
+        f"{base}.connect": bank.connect,
+        f"{base}.commit": bank.commit,
+        f"{utils}.execute": lambda: cursor.execute("select 1"),
+        f"{utils}.executemany": lambda: cursor.executemany("select ?", []),
+    }.items():
+        assert look(target, use) == expected
+    cursor.close()
+
+
+def nobody() -> tuple[str, int]:
+    """Return where nobody listens."""
+    return "127.0.0.1", 9
+
+
+def fetches_a_file(folder: Path, port: int) -> Any:
     return urllib.request.urlopen(Path(__file__).as_uri())
 
 
-def fetches(folder: Path) -> Any:
+def fetches(folder: Path, port: int) -> Any:
     return urllib.request.urlopen("http://127.0.0.1:9/")
 
 
-def requests_with_a_password(folder: Path) -> Any:
+def requests_with_a_password(folder: Path, port: int) -> Any:
     (folder / "netrc").write_text("machine 127.0.0.1 login me password secret", encoding="utf-8")
     return pytest.importorskip("requests").get("http://127.0.0.1:9/")  # an extra that tests may lack
 
 
-def gets(folder: Path) -> Any:
+def pools(folder: Path, port: int) -> Any:
+    with pytest.importorskip("urllib3").PoolManager(retries=False) as pool:  # an extra that tests may lack
+        return pool.request("GET", f"http://127.0.0.1:{port}/")
+
+
+def gets(folder: Path, port: int) -> Any:
     return pytest.importorskip("httpx").get("http://127.0.0.1:9/", trust_env=False)  # an extra that tests may lack
 
 
-def pings(folder: Path) -> Any:
+def gets_in_secret(folder: Path, port: int) -> Any:
+    httpx = pytest.importorskip("httpx")  # an extra that tests may lack
+    return httpx.get(f"https://127.0.0.1:{port}/", trust_env=False, timeout=5)
+
+
+def pings(folder: Path, port: int) -> Any:
     return pytest.importorskip("redis").Redis("127.0.0.1", 9, retry=None).ping()  # an extra that tests may lack
 
 
-def runs(folder: Path) -> Any:
+def pings_in_secret(folder: Path, port: int) -> Any:
+    return pytest.importorskip("redis").Redis("127.0.0.1", port, retry=None, ssl=True).ping()
+
+
+def pings_soon(folder: Path, port: int) -> Any:
+    redis = pytest.importorskip("redis.asyncio")  # an extra that tests may lack
+
+    async def body() -> Any:
+        async with redis.Redis(host="127.0.0.1", port=9, retry=None) as made:
+            return await made.ping()
+
+    return asyncio.run(body())
+
+
+def runs(folder: Path, port: int) -> Any:
     return subprocess.run([sys.executable, "-c", ""], stdout=subprocess.PIPE)
 
 
+def runs_soon(folder: Path, port: int) -> Any:
+    return asyncio.run(asyncio.create_subprocess_exec("/bin/true"))
+
+
+def opens_soon(folder: Path, port: int) -> Any:
+    return asyncio.run(asyncio.open_connection(*nobody()))
+
+
+def gets_soon(folder: Path, port: int) -> Any:
+    aiohttp = pytest.importorskip("aiohttp")  # an extra that tests may lack
+
+    async def body() -> Any:
+        async with aiohttp.ClientSession() as session, session.get("http://127.0.0.1:9/"):
+            pass
+
+    return asyncio.run(body())
+
+
+def asks_for_a_page(folder: Path, port: int) -> Any:
+    return http.client.HTTPConnection(*nobody()).request("GET", "/")
+
+
+def asks_in_secret(folder: Path, port: int) -> Any:
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5).request("GET", "/")
+
+
+def mails(folder: Path, port: int) -> Any:
+    return smtplib.SMTP(*nobody())
+
+
+def mails_in_secret(folder: Path, port: int) -> Any:
+    return smtplib.SMTP_SSL("127.0.0.1", port, timeout=5)
+
+
+def connects(folder: Path, port: int) -> Any:
+    return socket.create_connection(nobody())
+
+
+def selects(folder: Path, port: int) -> Any:
+    engine = engine_of("sqlite://")
+    try:
+        return engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+def selects_by_a_socket(folder: Path, port: int) -> Any:
+    sqlalchemy = pytest.importorskip("sqlalchemy")  # an extra that tests may lack
+    return sqlalchemy.create_engine("sqlite://", creator=lambda: socket.create_connection(nobody())).connect()
+
+
+def asks_django(folder: Path, port: int) -> Any:
+    database = database_of_django()
+    try:
+        return database.connect()
+    finally:
+        if database.connection is not None:
+            database.connection.close()
+
+
+def asks_django_by_a_socket(folder: Path, port: int) -> Any:
+    return database_of_django(lambda: socket.create_connection(nobody())).connect()
+
+
 BENEATH = {
+    ("socket", "dns"): ("socket:getaddrinfo", connects),
     ("urllib", "open"): ("builtins:open", fetches_a_file),
-    ("urllib", "socket"): ("socket:create_connection", fetches),
+    ("urllib", "http"): ("http.client:HTTPConnection.request", fetches),
     ("requests", "open"): ("builtins:open", requests_with_a_password),
-    ("requests", "socket"): ("socket:socket.connect", requests_with_a_password),
+    ("requests", "urllib3"): ("urllib3.connectionpool:HTTPConnectionPool.urlopen", requests_with_a_password),
+    ("urllib3", "http"): ("http.client:HTTPConnection.getresponse", pools),
+    ("http", "socket"): ("socket:create_connection", asks_for_a_page),
+    ("http", "ssl"): ("ssl:SSLSocket.do_handshake", asks_in_secret),
     ("httpx", "socket"): ("socket:create_connection", gets),
+    ("httpx", "ssl"): ("ssl:SSLSocket.do_handshake", gets_in_secret),
     ("redis", "socket"): ("socket:socket.connect", pings),
+    ("redis", "ssl"): ("ssl:SSLSocket.do_handshake", pings_in_secret),
+    ("redis", "asyncio"): ("asyncio.streams:open_connection", pings_soon),
+    ("smtplib", "socket"): ("socket:create_connection", mails),
+    ("smtplib", "ssl"): ("ssl:SSLSocket.do_handshake", mails_in_secret),
+    ("asyncio", "socket"): ("socket:socket.connect", opens_soon),
+    ("asyncio", "subprocess"): ("subprocess:Popen", runs_soon),
+    ("aiohttp", "socket"): ("socket:socket.connect", gets_soon),
+    ("sqlalchemy", "sqlite3"): ("sqlite3:connect", selects),
+    ("sqlalchemy", "socket"): ("socket:create_connection", selects_by_a_socket),
+    ("django", "sqlite3"): ("sqlite3:connect", asks_django),
+    ("django", "socket"): ("socket:create_connection", asks_django_by_a_socket),
     ("subprocess", "open"): ("builtins:open", runs),
 }
 
@@ -310,7 +807,7 @@ def test_what_stands_beneath_a_library_is_looked_at_below() -> None:
 
 @pytest.mark.parametrize(("library", "beneath"), BENEATH)
 def test_call_of_a_library_leads_to_what_stands_beneath_it(
-    lab: Any, library: str, beneath: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Any, library: str, beneath: str, address: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, body = BENEATH[library, beneath]
     boundary = SHIPPED.at(target)
@@ -320,7 +817,7 @@ def test_call_of_a_library_leads_to_what_stands_beneath_it(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     fault = LookedAt(boundary, Addresses(), [])
     with lab.window(Rule(parse_target(target), (Term(fault),))), contextlib.suppress(Exception):
-        body(tmp_path)
+        body(tmp_path, address[1])
 
     assert fault.seen != []
 
@@ -447,6 +944,7 @@ GOOD = """
     releases = ">=3,<5"
     faults = ["raise(ConnectionError)", "raise(bank:Down, 'no answer')"]
     late = ["raise(bank:Slow)"]
+    local."self.kind.name" = ["paper", "memory"]
     waits = true
     limit = ["timeout", "self.client.timeout", "bank.settings:default().seconds", "0.limits.1"]
     own_limit_s = 5
@@ -473,6 +971,7 @@ def test_entry_says_what_is_known_of_a_boundary() -> None:
             faults=("raise(ConnectionError)", "raise(bank:Down, 'no answer')"),
             waits=True,
             late=("raise(bank:Slow)",),
+            local=(("self.kind.name", ("paper", "memory")),),
             aliases=("bank:pay",),
             limit=("timeout", "self.client.timeout", "bank.settings:default().seconds", "0.limits.1"),
             own_limit_s=5.0,
@@ -506,6 +1005,8 @@ def test_call_with_a_limit_of_its_own_does_not_hang() -> None:
         ("waits = true", "", f"{ENTRY}waits", "the key 'waits' is missing"),
         ("waits = true", "waits = 1", f"{ENTRY}waits", "true or false is wanted, got 1"),
         ("waits = true", "waits = false", f"{ENTRY}limit", "what cannot wait for ever needs no limit"),
+        ('"self.kind.name"', '"self..name"', f"{ENTRY}local, self..name", "'self..name' is no path to a value"),
+        ('["paper", "memory"]', '"paper"', f"{ENTRY}local, self.kind.name", "a list of texts is wanted, got 'paper'"),
         ("faults = [", "fault = [", f"{ENTRY}fault", "Did you mean 'faults'?"),
         ('"raise(ConnectionError)", ', "1, ", f"{ENTRY}faults", "a list of texts is wanted"),
         ('["raise(bank:Slow)"]', '"raise(bank:Slow)"', f"{ENTRY}late", "a list of texts is wanted"),
@@ -558,6 +1059,28 @@ def test_what_depends_on_a_limit_is_refused_without_one(key: str) -> None:
         read("\n".join([*lines, f"{key} = {value}"]))
 
     assert caught.value.place == f"{ENTRY}{key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "lines", "message"),
+    [
+        ("faults", "waits = false", "what meets no errors and cannot wait for ever is no boundary"),
+        ("local", "waits = false\nfaults = ['hang']\nlocal.x = ['y']", "nothing of this waits for ever"),
+        ("own_port", "waits = true\ndependency.own_port = 1", "a port says nothing without the key 'host'"),
+    ],
+)
+def test_keys_that_say_nothing_together_are_refused(key: str, lines: str, message: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        read(f"[[boundary]]\ntarget = 'bank:pay'\n{lines}")
+
+    assert caught.value.place.endswith(f", {key}")
+    assert message in str(caught.value)
+
+
+def test_call_that_can_only_be_late_meets_no_other_errors() -> None:
+    (boundary,) = read("[[boundary]]\ntarget = 'bank:pay'\nwaits = true").boundaries
+
+    assert boundary.faults == boundary.late == ()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pytest_chaos.injector.injector import Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import parse, parse_target
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan
-from pytest_chaos.target import resolve
+from pytest_chaos.target import Positions, resolve
 
 SHOP = """
 class Till:
@@ -60,9 +60,9 @@ def armory(request: pytest.FixtureRequest) -> Armory:
 class Runs:
     """The runs of one explored test."""
 
-    def __init__(self, lab: Any) -> None:
+    def __init__(self, lab: Any, target: str = TARGET) -> None:
         self.lab = lab
-        self.target = parse_target(TARGET)
+        self.target = parse_target(target)
         self.points = lab.laboratory.armory.globs.points(self.target)
         self.plain: Plain | None = None
 
@@ -387,3 +387,99 @@ def test_a_watch_that_met_a_double_leaves_that_one_alone(runs: Runs, shop: Any, 
     looked_up.clear()
     assert runs.run(lambda: shop.sell()) == (SOLD, [], [])
     assert looked_up == []
+
+
+MANY = 60  # so many that a rule over them rests between two runs
+MALL = (
+    "import contextlib\n\n@contextlib.contextmanager\ndef opened():\n    yield\n"  # which is looked up each time
+    + "\n".join(f"def shop{number}():\n    return {number}\n" for number in range(MANY))
+    + """
+def visit():
+    return sum(function() for name, function in sorted(globals().items()) if name.startswith("shop"))
+"""
+)
+VISITED = {f"mall:shop{number}": 1 for number in range(MANY)} | {"mall:visit": 1}
+MALL_RULE = "mall:* = #1000 raise(OSError)"
+
+
+@pytest.fixture
+def mall(lab: Any) -> ModuleType:
+    module: ModuleType = lab.module("mall", MALL)
+    return module
+
+
+@pytest.fixture
+def visits(lab: Any, mall: ModuleType) -> Runs:
+    return Runs(lab, "mall:*")
+
+
+def test_a_rule_over_many_functions_takes_the_place_of_the_last_one(
+    visits: Runs, mall: Any, looked_up: list[str]
+) -> None:
+    visits.run(lambda: mall.visit())
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    looked_up.clear()
+    for rule, calls, fired in (
+        (MALL_RULE, MANY + 1, 0),
+        ("mall:* = #3 raise(OSError)", 3, 1),
+        (MALL_RULE, MANY + 1, 0),
+    ):
+        assert visits.run(lambda: mall.visit(), rule)[1:] == ([calls], [fired])
+        assert visits.run(lambda: mall.visit()) == (VISITED, [], [])
+    assert looked_up == []
+
+
+def test_each_of_two_rules_over_many_functions_counts_for_itself(visits: Runs, mall: Any) -> None:
+    other = "mall:* = #7 raise(OSError)"
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    for _ in range(2):
+        assert visits.run(lambda: mall.visit(), MALL_RULE, other)[1:] == ([7, 7], [0, 1])
+        assert visits.run(lambda: mall.visit(), other, MALL_RULE)[1:] == ([7, 7], [1, 0])
+        assert visits.run(lambda: mall.visit(), "mall:shop1 = #1 raise(OSError)")[1:] == ([1], [1])
+        assert visits.run(lambda: mall.visit(), MALL_RULE, "mall:shop1 = #1 return(1)")[1:] == ([MANY + 1, 1], [0, 1])
+
+
+@pytest.mark.parametrize("is_disturbed", [True, False], ids=["in a disturbed run", "in a plain run"])
+def test_a_mock_where_a_rule_rests_is_called_and_gone_in_the_next_run(
+    visits: Runs, mall: Any, is_disturbed: bool
+) -> None:
+    double = mock.patch("mall.shop1", return_value=0)
+    rules = (MALL_RULE,) if is_disturbed else ()
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    for _ in range(2):
+        assert visits.run(lambda: mall.visit(), *rules, put=double)[1:] == ([MANY + 1] * len(rules), [0] * len(rules))
+        assert visits.run(lambda: mall.visit()) == (VISITED, [], [])
+        assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
+
+
+def test_a_rule_that_rests_stands_nowhere_once_others_are_watched(lab: Any, visits: Runs, mall: Any, shop: Any) -> None:
+    before = {name: value.__code__ for name, value in vars(mall).items() if name in ("visit", "shop1")}
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    assert Runs(lab).run(lambda: (shop.sell(), mall.visit()))[0] == SOLD
+    assert {name: vars(mall)[name].__code__ for name in before} == before
+    assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
+
+
+def test_a_function_that_comes_to_a_glob_is_met_although_its_rule_rests(visits: Runs, mall: Any) -> None:
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    exec("def shop_new():\n    return 1\n", vars(mall))
+    assert visits.run(lambda: mall.visit(), MALL_RULE)[1:] == ([MANY + 2], [0])
+    del mall.shop_new
+    assert visits.run(lambda: mall.visit(), MALL_RULE)[1:] == ([MANY + 1], [0])
+
+
+def test_where_points_stand_is_put_together_once_although_a_double_comes_and_goes(
+    visits: Runs, mall: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Counted(Positions):
+        def __init__(self, points: Any) -> None:
+            super().__init__(points)
+            made.append(len(self.points))
+
+    monkeypatch.setattr(injectors, "Positions", Counted)
+    for _ in range(3):
+        visits.run(lambda: mall.visit(), put=mock.patch("mall.shop1", return_value=0))
+    assert made == [MANY + 2]

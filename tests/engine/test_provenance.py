@@ -239,6 +239,175 @@ def test_tests_inside_the_package_that_they_test_are_tests(tmp_path: Path, monke
     assert "test" == provenance.of_file(str(folder / "conftest.py"))
 
 
+def build(root: Path, *names: str) -> None:
+    """Make empty files, and the folders that they lie in."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def origins(provenance: Provenance, root: Path, *names: str) -> list[str]:
+    """Return the origins of files below a folder."""
+    return [provenance.of_file(str(root / name)) for name in names]
+
+
+def test_repository_around_the_root_folder_is_the_project(tmp_path: Path) -> None:
+    build(tmp_path, "repo/pyproject.toml", "repo/service/pytest.ini")
+    provenance = Provenance(tmp_path / "repo" / "service")
+
+    assert ["project", "project", "installed", "installed", "installed"] == origins(
+        provenance,
+        tmp_path,
+        "repo/service/api.py",
+        "repo/library/api.py",
+        "repo/.venv/lib/python3/site-packages/six.py",
+        "repo/web/node_modules/gyp/gyp.py",
+        "other/api.py",
+    )
+
+
+def test_source_beside_a_root_folder_of_tests_is_the_project(tmp_path: Path) -> None:
+    build(tmp_path, "src/orders/service.py", "tests/pytest.ini", "other/api.py")
+    provenance = Provenance(tmp_path / "tests", test_files=[str(tmp_path / "tests" / "test_it.py")])
+
+    assert ["project", "test", "test", "installed"] == origins(
+        provenance, tmp_path, "src/orders/service.py", "tests/test_it.py", "tests/helpers.py", "other/api.py"
+    )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed packages, and beside it one in which a package lies that is installed in editable mode."""
+    site = tmp_path / "env" / "site-packages"
+    build(
+        site,
+        "wares/__init__.py",
+        "wares/db.py",
+        "wares/_vendor/site-packages/six.py",
+        "linked-1.dist-info/direct_url.json",
+    )
+    build(tmp_path, "checkout/src/linked/api.py", "project/shop.py", "loose/orders/__init__.py", "loose/lone.py")
+    told = {"url": (tmp_path / "checkout").as_uri(), "dir_info": {"editable": True}}
+    (site / "linked-1.dist-info" / "direct_url.json").write_text(json.dumps(told), encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(site), str(tmp_path / "loose"), *sys.path])
+    return tmp_path
+
+
+def test_what_is_installed_in_editable_mode_is_the_project(elsewhere: Path) -> None:
+    name = "checkout/src/linked/api.py"
+    provenance = Provenance(elsewhere / "project")
+
+    assert ["project", "installed", "installed"] == origins(
+        provenance, elsewhere, name, "checkout/.venv/lib/site-packages/six.py", "env/site-packages/wares/db.py"
+    )
+    assert ["pytest"] == origins(
+        Provenance(elsewhere / "project", plugin_files=[str(elsewhere / name)]), elsewhere, name
+    )
+    assert ["installed"] == origins(Provenance(elsewhere / "project", packages=["json"]), elsewhere, name)
+
+
+def test_editable_package_that_is_linked_from_the_installed_ones_is_the_project(elsewhere: Path) -> None:
+    link = elsewhere / "env" / "site-packages" / "linked"
+    link.symlink_to(elsewhere / "checkout" / "src" / "linked")
+
+    assert "project" == Provenance(elsewhere / "project").of_file(str(link / "api.py"))
+
+
+def test_package_that_a_target_names_is_the_project_unless_it_is_installed(elsewhere: Path) -> None:
+    names = ("loose/orders/db.py", "loose/lone.py", "loose/other.py", "env/site-packages/wares/db.py")
+    provenance = Provenance(elsewhere / "project")
+
+    assert ["installed"] * 4 == origins(provenance, elsewhere, *names)
+    provenance.learn(named=["orders", "lone", "wares", "json", "no_such_package"])
+    assert ["project", "project", "installed", "installed"] == origins(provenance, elsewhere, *names)
+    assert "stdlib" == provenance.of_file(json.__file__)
+
+
+def test_package_that_is_searched_as_a_whole_is_the_project_wherever_it_is(elsewhere: Path) -> None:
+    provenance = Provenance(elsewhere / "project")
+    provenance.learn(
+        swept=["wares", "json"], test_files=[str(elsewhere / "env" / "site-packages" / "wares" / "test_it.py")]
+    )
+
+    assert ["project", "test", "installed"] == origins(
+        provenance,
+        elsewhere,
+        "env/site-packages/wares/db.py",
+        "env/site-packages/wares/test_it.py",
+        "env/site-packages/wares/_vendor/site-packages/six.py",
+    )
+    assert "stdlib" == provenance.of_file(json.__file__)
+
+
+def test_collected_test_of_an_installed_package_is_a_test(elsewhere: Path) -> None:
+    file = str(elsewhere / "env" / "site-packages" / "wares" / "test_it.py")
+
+    assert "test" == Provenance(elsewhere / "project", test_files=[file]).of_file(file)
+
+
+def test_helpers_beside_the_tests_are_test_code(tmp_path: Path) -> None:
+    provenance = Provenance(
+        tmp_path,
+        test_files=[str(tmp_path / "tests" / "unit" / "test_it.py")],
+        plugin_files=[str(tmp_path / "shop" / "tests" / "conftest.py")],
+    )
+
+    assert ["test", "test", "test", "project", "project"] == origins(
+        provenance, tmp_path, "tests/helpers.py", "tests/fakes/bank.py", "shop/tests/fakes.py", "shop/db.py", "app.py"
+    )
+
+
+def test_modules_beside_their_tests_are_the_project(tmp_path: Path) -> None:
+    names = ("test_it.py", "conftest.py", "polls/tests.py", "polls/conftest.py", "polls/admin/test_admin.py")
+    files = [str(tmp_path / name) for name in names]
+    provenance = Provenance(tmp_path, test_files=files, plugin_files=[name for name in files if "conftest" in name])
+
+    assert ["test"] * len(names) == origins(provenance, tmp_path, *names)
+    assert ["project"] * 3 == origins(provenance, tmp_path, "bank.py", "polls/models.py", "polls/admin/site.py")
+
+
+def test_package_among_the_tests_is_the_project_where_the_user_targets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path, "tests/sample/__init__.py", "tests/sample/tests/test_it.py", "tests/lone_sample.py")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "tests"), *sys.path])
+    names = ("tests/sample/db.py", "tests/lone_sample.py", "tests/helpers.py", "tests/sample/tests/helpers.py")
+    files = [str(tmp_path / "tests" / "test_it.py"), str(tmp_path / "tests" / "sample" / "tests" / "test_it.py")]
+    provenance = Provenance(tmp_path, test_files=files)
+
+    assert ["test"] * 4 == origins(provenance, tmp_path, *names)
+    provenance.learn(named=["sample", "lone_sample"])
+    assert ["project", "project", "test", "test"] == origins(provenance, tmp_path, *names)
+    by_ini = Provenance(tmp_path, test_files=files, packages=["sample"])
+    assert ["project", "test", "test", "test"] == origins(by_ini, tmp_path, *names)
+
+
+def test_module_of_fixtures_is_test_code_where_it_is_in_the_repository(tmp_path: Path) -> None:
+    files = [str(tmp_path / "project" / "shop" / "fixtures.py"), str(tmp_path / "plugin.py")]
+    provenance = Provenance(tmp_path / "project", plugin_files=files)
+
+    assert ["project", "pytest"] == [provenance.of_file(name) for name in files]
+    provenance.learn(fixture_files=files)
+    assert ["test", "pytest"] == [provenance.of_file(name) for name in files]
+
+
+def test_file_names_of_the_project_outside_the_root_folder_are_shortened(elsewhere: Path) -> None:
+    build(elsewhere, "repo/.git/HEAD", "repo/service/pytest.ini")
+    provenance = Provenance(elsewhere / "repo" / "service")
+    provenance.learn(named=["orders", "lone"])
+
+    assert ["api.py", "../library/api.py", "src/linked/api.py", "orders/db.py", "lone.py"] == [
+        provenance.shorten(str(elsewhere / name))
+        for name in (
+            "repo/service/api.py",
+            "repo/library/api.py",
+            "checkout/src/linked/api.py",
+            "loose/orders/db.py",
+            "loose/lone.py",
+        )
+    ]
+
+
 @pytest.mark.parametrize("link", ["file", "folder", "folder above"])
 def test_file_behind_a_link_belongs_where_the_link_leads(tmp_path: Path, link: str) -> None:
     real = tmp_path / "elsewhere" / "inner"

@@ -146,6 +146,16 @@ def test_what_never_waits_for_ever_has_none() -> None:
     assert limited(Made(), waits=False) is None
 
 
+def test_what_stays_on_this_machine_does_not_wait_for_ever() -> None:
+    local = (("self.dialect.name", ("sqlite", "duckdb")), ("self.vendor", ("sqlite",)))
+    boundary = Boundary("bank", "bank:pay", ("hang",), True, local=local, limit=("timeout",))
+
+    for near in (Thing(dialect=Thing(name="duckdb")), Thing(vendor="sqlite")):
+        assert limit_of(boundary, Made(named={"timeout": 3}, receiver=near)) is None
+    for far in (Thing(dialect=Thing(name="postgresql")), Thing(vendor=None), Thing(vendor="duckdb"), None):
+        assert limit_of(boundary, Made(named={"timeout": 3}, receiver=far)) == Limit("timeout", 3)
+
+
 def test_default_of_a_module_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     path = "socket:getdefaulttimeout()"
     monkeypatch.setattr(socket, "getdefaulttimeout", lambda: 3.0)
@@ -214,13 +224,19 @@ def test_address_is_a_pair_or_the_path_of_a_socket(value: Any, expected: Address
         ("bank", None, "bank:25"),
         ("bank", 0, "bank:25"),
         ("[::1]", "143", "[::1]:143"),
+        ("bank:143", None, "bank:143"),
+        ("bank:imap", None, "bank:25"),
+        ("/run/bank", 1, "/run/bank"),
     ],
 )
-def test_host_has_the_port_beside_it_or_the_librarys_own(host: Any, port: Any, expected: str) -> None:
+def test_host_has_the_port_beside_it_or_in_it_or_the_librarys_own(host: Any, port: Any, expected: str) -> None:
     found = leads(Made((host, port)), host=["0"], port=["1"], own_port=25)
 
     assert found is not None and found.text == expected
-    assert leads(Made((host,)), host=["0"]) == Address(host.lower().strip("[]"))
+
+
+def test_port_may_be_unknown() -> None:
+    assert leads(Made(("Bank",)), host=["0"], port=["1"]) == Address("bank")
 
 
 @pytest.mark.parametrize(

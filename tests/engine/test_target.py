@@ -13,7 +13,7 @@ import pytest
 
 from pytest_chaos import TargetError
 from pytest_chaos.notation import parse_target
-from pytest_chaos.target import Target, check, kind_of, module_matcher, resolve, target_of
+from pytest_chaos.target import Positions, Target, check, kind_of, module_matcher, resolve, target_of
 
 SHOP = """
 import contextlib, functools, json
@@ -560,3 +560,56 @@ def test_kind_of_a_partial_is_that_of_its_function(shop: Any) -> None:
 
 def test_kind_looks_through_class_and_static_methods(shop: Any) -> None:
     assert ("coroutine", "generator") == (kind_of(staticmethod(shop.pay_later)), kind_of(classmethod(shop.bills)))
+
+
+PLACES = """
+def first():
+    pass
+
+def second():
+    pass
+
+class Outer:
+    def method(self):
+        pass
+
+    def other(self):
+        pass
+
+    class Inner:
+        def deep(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("pass", []),
+        ("data = 1", []),
+        ("def second(): pass", ["second"]),
+        ("del first", ["first"]),
+        ("Outer.other = first", ["Outer.other"]),
+        ("Outer.Inner = type('Inner', (), {})", ["Outer.Inner.deep"]),
+        ("Outer = type('Outer', (), dict(vars(Outer)))", ["Outer.method", "Outer.other"]),
+        (
+            "import sys, types; sys.modules[__name__] = types.ModuleType(__name__)",
+            ["first", "second", "Outer.method", "Outer.other", "Outer.Inner.deep"],
+        ),
+    ],
+)
+def test_positions_tell_each_time_what_has_moved(lab: Any, change: str, expected: list[str]) -> None:
+    module = lab.module("places", PLACES)
+    names = ["first", "second", "Outer.method", "Outer.other", "Outer.Inner.deep"]
+    positions = Positions([point for name in names for point in resolve(parse_target(f"places:{name}"))])
+    assert positions.moved({}) == []
+    exec(change, vars(module))
+    for _ in range(2):
+        assert [point.text.partition(":")[2] for point in positions.moved({})] == expected
+
+
+def test_positions_ask_only_of_classes_and_strangers_whether_they_belong_there(lab: Any) -> None:
+    lab.module("places", PLACES + "\nfrom json import dumps\n")
+    names = ["first", "dumps", "Outer", "Outer.method"]
+    positions = Positions([point for name in names for point in resolve(parse_target(f"places:{name}"))])
+    assert [point.text for point in positions.in_question] == ["places:dumps", "places:Outer"]

@@ -11,11 +11,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.injector.mechanisms import Armory
 
 LONG_S = 60.0  # a budget that never comes into play
@@ -347,3 +349,19 @@ def test_hang_with_an_end_that_blocks_a_loop_is_said(bank: Any, lab: Any) -> Non
     seen = lab.run(lambda: asyncio.run(main()), "bank:plain = hang", budget_s=LONG_S)
 
     assert ("resilient", ["loop-blocked"]) == (seen.verdict, seen.kinds)
+
+
+def test_a_call_without_a_timeout_is_not_asked_for_its_function() -> None:
+    asked: list[str] = []
+
+    class Call:
+        @property
+        def function(self) -> Callable[..., Any]:  # of a spliced function it is made anew each time
+            asked.append("function")
+            return len
+
+    assert limit_in(Call(), {"amount": 1, "connect": 2}) is None
+    assert asked == []
+    limit = limit_in(Call(), {"amount": 1, "read_timeout": 2})
+    assert limit is not None
+    assert (limit.parameter, limit.seconds, asked) == ("read_timeout", 2, ["function"])

@@ -117,6 +117,23 @@ MARKERS = {
         "recovers must be a callable or 'module:probe', got 3",
         "true once",
     ),
+    "recovers without a name": ("'shop:charge', Null, recovers='shop:'", "'module:probe', got 'shop:'", "true once"),
+    "recovers of an unknown module": (
+        "'shop:charge', Null, recovers='shpo:charge'",
+        "recovers=shpo:charge: there is no module 'shpo'",
+        "Did you mean 'shop'",
+    ),
+    "recovers of an unknown name": (
+        "'shop:charge', Null, recovers='shop:chagre'",
+        "recovers=shop:chagre: 'shop' has no attribute 'chagre'",
+        "Did you mean 'charge'?",
+    ),
+    "recovers of an unknown method": (
+        "'shop:charge', Null, recovers='shop:Bank.chagre'",
+        "recovers=shop:Bank.chagre: 'shop.Bank' has no attribute 'chagre'",
+        "Did you mean 'charge'?",
+    ),
+    "glob in an unknown module": ("'shpo.**:*', Null", "target: there is no module 'shpo'", "Did you mean 'shop'"),
     "within": (
         "'shop:charge', Null, recovers=print, within=-1",
         "within must be at least 0 seconds, got -1",
@@ -217,6 +234,14 @@ OPTIONS = {
     "target that is a module": ("--chaos-target=json", "Write 'json:name' for one function, or 'json:*' for all."),
     "target that is no library": ("--chaos-target=json", "Well-known libraries are socket, sqlite3, open, subprocess"),
     "target with a typo": ("--chaos-target=sokcet", "there is no module 'sokcet'"),
+    "glob with a typo": ("--chaos-target=shpo.**:*", "--chaos-target: target: there is no module 'shpo'"),
+    "near miss of a glob": ("--chaos-target=shpo.**:*", "Did you mean 'shop'"),
+    "glob below an unknown module": ("--chaos-target=json.tol.*:*", "there is no module 'json.tol'"),
+    "near miss of a module": ("--chaos-target=json.tol.*:*", "Did you mean 'tool'"),
+    "rule on a glob with a typo": (
+        "--chaos-rule=shpo.*:charge=hang",
+        "--chaos-rule: target: there is no module 'shpo'",
+    ),
     "near miss of a library": ("--chaos-target=sokcet", "As a library, did you mean 'socket'?"),
     "near miss of a rule": ("--chaos-rule=json:lods=hang", "Did you mean 'loads' or 'load'"),
     "rule on a C type": ("--chaos-rule=datetime:datetime.now=hang", "is an immutable C type"),
@@ -328,6 +353,77 @@ def test_all_errors_at_once(shop):
     markers = shop.run("--chaos-rule=json:lods = hang")
     assert_refused(markers, "test_it.py:6: ", "test_it.py:7: ", "test_it.py:9: ", "--chaos-rule: ")
     assert markers.text.count("test_it.py:9: ") == 1, "one wrong marker is one error, however many parameters"
+
+
+def test_all_that_names_nothing_is_refused_at_once(shop):
+    """Options, suites, rules, markers of both kinds, probes and the ini key, each with its place."""
+    shop.write(
+        "test_it.py",
+        HEAD
+        + "@pytest.mark.chaos('shpo.**:*', Null, recovers='shop:nothing')\ndef test_fault(): pass\n"
+        + "@pytest.mark.chaos_explore('shopp.**:*')\ndef test_explored(): pass\n",
+    )
+    shop.write(
+        "pyproject.toml",
+        """
+        [tool.pytest.ini_options]
+        chaos_packages = ["shop", "shoop", "shop.bank"]
+
+        [tool.pytest_chaos.suites.small]
+        targets = ["sho.**:*"]
+        rules = ["shpo.**:* = null"]
+        """,
+    )
+    done = shop.run("--chaos-suite=small", "--chaos-rule=shopping.*:* = hang")
+
+    suite = "[tool.pytest_chaos] in pyproject.toml, suite 'small'"
+    assert_refused(
+        done,
+        f"{suite}, targets: target: there is no module 'sho'",
+        f"{suite}, rules number 1: target: there is no module 'shpo'",
+        "--chaos-rule: target: there is no module 'shopping'",
+        "marker at test_it.py:6: target: there is no module 'shpo'",
+        "marker at test_it.py:6: recovers=shop:nothing: 'shop' has no attribute 'nothing'",
+        "marker at test_it.py:8: target: there is no module 'shopp'",
+        "ini chaos_packages: package 'shoop': there is no module 'shoop'",
+        "ini chaos_packages: package 'shop.bank': there is no module 'shop.bank'",
+        "Did you mean 'shop'",
+    )
+
+
+def test_probe_is_looked_up_once_its_module_is_there(shop):
+    """It is not imported for that; what an object of the module will have when it is asked, nobody knows."""
+    shop.write("late_probe.py", "client = None\ndef is_well(): return True\n")
+    shop.write(
+        "test_it.py",
+        HEAD
+        + textwrap.dedent("""\
+        @pytest.fixture
+        def late():
+            import late_probe
+            late_probe.client = type("Client", (), {"is_well": lambda self: True})()
+
+        @pytest.mark.chaos("shop:charge", Null, recovers="late_probe:is_well")
+        def test_right(late): assert shop.charge() is None
+
+        @pytest.mark.chaos("shop:charge", Null, recovers="late_probe:client.is_well")
+        def test_of_an_object(late): assert shop.charge() is None
+
+        @pytest.mark.chaos("shop:charge", Null, recovers="late_probe:is_wel")
+        def test_wrong(late): assert shop.charge() is None
+        """),
+    )
+    done = shop.run()
+
+    assert done.outcomes == {"passed": 2, "errors": 1}
+    assert "recovers=late_probe:is_wel: 'late_probe' has no attribute 'is_wel'" in done.text
+    assert "Did you mean 'is_well'?" in done.text
+
+
+def test_glob_over_modules_that_only_match_later_is_no_error(shop):
+    """Only what stands in front of the first wildcard must be there."""
+    assert shop.run("--chaos-target=shop*.late:*").outcomes == {"passed": 1}
+    assert shop.run("--chaos-target=**:charge_late").outcomes == {"passed": 1}
 
 
 def test_deselected_markers_are_not_checked(shop):
