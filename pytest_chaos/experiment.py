@@ -403,6 +403,7 @@ class Experiment:
             self._dependencies.name,
             self._limit_of,
             self._is_double,
+            self.injector.replaced,
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:

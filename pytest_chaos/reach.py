@@ -172,6 +172,8 @@ class Reach:
         dependency_of: Tells what a call goes to.
         limit_of: Tells the limit that it was given.
         is_double: Tells whether a test double answers it.
+        replaced: Points that are looked at, too, because something was put in their names; it may grow. Where calls
+            have passed before that nobody has numbered, they are not.
     """
 
     def __init__(
@@ -184,6 +186,7 @@ class Reach:
         dependency_of: Callable[[str, AskedCall, CallSite], str],
         limit_of: Callable[[str, AskedCall], Limit | None],
         is_double: Callable[[str, AskedCall], bool],
+        replaced: Container[str] = (),
     ) -> None:
         self._provenance = provenance
         self._site_of = site_of
@@ -193,6 +196,8 @@ class Reach:
         self._dependency_of = dependency_of
         self._limit_of = limit_of
         self._is_double = is_double
+        self._replaced = replaced
+        self._passed: set[str] = set()
         self._stacks: dict[tuple[object, ...], _Stack] = {}
         self._cells: dict[tuple[str, str, str], list[int]] = {}
         self._lock = compat.new_lock()
@@ -212,7 +217,8 @@ class Reach:
             actor: The thread or task that calls.
             call: The call.
         """
-        if point not in self._points:
+        if point not in self._points and (point not in self._replaced or point in self._passed):
+            self._passed.add(point)
             return
         site = self._site_of(frame)
         dependency = self._dependency_of(point, call, site)

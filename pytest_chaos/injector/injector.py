@@ -542,6 +542,7 @@ class Injector:
         key: Seed and test.
         injections: The rules that were armed, in order.
         watches: The same for who only watches.
+        replaced: The texts of points at which something else came to stand than was found there first.
         lock: Taken while a call is counted.
     """
 
@@ -561,6 +562,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self.replaced: set[str] = set()
         self._is_unspliced = False
         self._resting: _Resting | None = None  # of an earlier run, for as long as the watches stand as they did
         self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
@@ -874,6 +876,7 @@ class Injector:
         self._leave(injection, ids)
         injection.move_to(points)
         injection.go_astray(astray)
+        self.replaced.update(point.text for point in injection.moved)
         # What was left out, as another name of what is gone now, may be met by that name.
         others = injection.take_other_names()
         come = came + [point for point in others if id(point) not in ids]

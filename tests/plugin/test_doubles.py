@@ -451,3 +451,49 @@ def test_the_double_of_a_boundary_is_met_as_that_boundary(project, arguments):
     assert [line for line in done.section("chaos") if line.startswith("met")] == [
         "met a test double: urllib.request:urlopen is MagicMock"
     ]
+
+
+@pytest.mark.parametrize("where", ["body", "fixture", "body, after a call"])
+def test_a_function_that_is_replaced_is_a_boundary_in_a_sweep_of_its_package(project, where):
+    """It raises nothing by itself; who calls it asks for an error by name. What is not replaced meets nothing."""
+    project.write("shop/__init__.py", "")
+    project.write("shop/bank.py", "def rate():\n    return 1\n\ndef fee():\n    return 1\n")
+    project.write(
+        "shop/desk.py",
+        """
+        from shop import bank
+
+        def price():
+            try:
+                return 3 * bank.rate() + bank.fee()
+            except LookupError:
+                return 0
+        """,
+    )
+    project.write(
+        "test_it.py",
+        f"""
+        import pytest
+        from shop import desk
+
+        def replace(monkeypatch):
+            monkeypatch.setattr("shop.bank.rate", lambda: 2)
+
+        @pytest.fixture
+        def replaced(monkeypatch):
+            if {where == "fixture"}:
+                replace(monkeypatch)
+
+        def test_it(replaced, monkeypatch):
+            if {where == "body, after a call"}:
+                assert desk.price() == 4
+            if {where != "fixture"}:
+                replace(monkeypatch)
+            assert desk.price() == 7
+        """,
+    )
+    done = project.run("--chaos-target=shop.**:*")
+
+    assert {(rule["target"], rule["fault"]) for one in done.document["results"] for rule in one["rules"]} == (
+        {("shop.bank:rate", "raise(LookupError)")} if where != "body, after a call" else set()
+    )
