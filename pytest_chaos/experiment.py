@@ -29,6 +29,7 @@ from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
 from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.doubles import double_at
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
@@ -66,6 +67,7 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import home_of
 from pytest_chaos.trace import AskedCall, Sites, Trace
 from pytest_chaos.verdict import Judgement
 
@@ -400,7 +402,10 @@ class Experiment:
             reaching.points,
             reaching.outer,
             self._dependencies.name,
-            functools.partial(_limit_of, self.laboratory.catalogue),  # plain runs keep it, and must not keep this
+            # Plain runs keep it, and must not keep this.
+            functools.partial(_limit_of, self.laboratory.catalogue),
+            functools.partial(_is_double, self.laboratory.provenance),
+            self.injector.replaced,
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
@@ -608,6 +613,10 @@ class Experiment:
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
         )
+
+
+def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
+    return double_at(point, home_of(point), call.function, provenance) is not None
 
 
 def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:

@@ -455,6 +455,51 @@ def test_a_mock_where_a_rule_rests_is_called_and_gone_in_the_next_run(
         assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
 
 
+@pytest.mark.parametrize("ends", ["in the body", "after the body"])
+def test_a_mock_that_a_body_puts_where_a_rule_rests_is_met_and_gone_in_the_next_run(
+    visits: Runs, mall: Any, ends: str
+) -> None:
+    shop1 = mall.shop1
+    doubles = []
+
+    def visit() -> None:
+        double = mock.patch("mall.shop1", return_value=0)
+        doubles.append(double.start())
+        mall.visit()
+        if ends == "in the body":
+            double.stop()
+            mall.visit()
+
+    rounds = 2 if ends == "in the body" else 1
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    for rules in ((MALL_RULE,), (), (MALL_RULE,)):
+        counts, calls, _ = visits.run(visit, *rules)
+        mock.patch.stopall()
+        assert (set(counts.values()), calls) == ({rounds}, [rounds * (MANY + 1)] * len(rules))
+        assert mall.shop1 is shop1
+        assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
+    assert [double.call_count for double in doubles] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("armory", [True], ids=["spliced"], indirect=True)  # as above
+def test_a_double_that_a_body_puts_there_and_takes_away_is_not_kept_alive(runs: Runs, shop: Any) -> None:
+    def double(amount: int = 1) -> int:
+        return amount
+
+    def body() -> None:
+        with mock.patch.object(shop, "charge", alive()):
+            shop.sell()
+        seen.append(shop.sell())
+
+    seen: list[int] = []
+    alive = weakref.ref(double)
+    assert runs.run(body)[0]["shop:charge"] == 2
+    assert runs.run(body, "shop:charge = #100 null")[1] == [2]
+    del double
+    gc.collect()
+    assert (alive(), seen) == (None, [1, 1])
+
+
 def test_a_rule_that_rests_stands_nowhere_once_others_are_watched(lab: Any, visits: Runs, mall: Any, shop: Any) -> None:
     before = {name: value.__code__ for name, value in vars(mall).items() if name in ("visit", "shop1")}
     visits.run(lambda: mall.visit(), MALL_RULE)
