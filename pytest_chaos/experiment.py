@@ -38,6 +38,7 @@ from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
+from pytest_chaos.notation import format_left
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -690,7 +691,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         fired=injection.fired,
         is_sure=injection.rule.is_sure,
         points=tuple(point.text for point in injection.points),
-        target=injection.rule.target.text,
+        target=format_left(injection.rule),
         fault=injection.faults,
         filtered=injection.filtered,
         shadowed=injection.shadowed,
