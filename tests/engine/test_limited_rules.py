@@ -120,9 +120,7 @@ def test_calls_of_a_task_are_below_its_own_functions_only(shop: Any, lab: Any, b
         assert outcome(lambda: asyncio.run(shop.in_a_task())) == expected
 
 
-def test_rule_with_a_dependency_acts_on_all_calls_to_it_and_on_no_other(
-    shop: Any, lab: Any, ports: list[int]
-) -> None:
+def test_rule_with_a_dependency_acts_on_all_calls_to_it_and_on_no_other(shop: Any, lab: Any, ports: list[int]) -> None:
     one, other = ports
     with lab.window("socket:create_connection['localhost/shop:connect'] = raise(ConnectionRefusedError)"):
         found = [outcome(call, port) for call, port in ((shop.bank, one), (shop.mail, other), (shop.mail, one))]

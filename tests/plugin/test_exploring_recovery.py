@@ -176,7 +176,10 @@ def test_a_later_test_that_fails_is_told_of_the_pollution(inner):
 def test_where_the_suite_is_explored_once_no_plain_run_meets_pollution(inner):
     """All plain runs are over before the first fault."""
     inner.write("shop.py", BEGINNING + BREAKER)
-    inner.write("test_it.py", TEST + "\n    def test_later():\n        shop.look()\n        assert shop.checkout() == 'receipt'\n")
+    inner.write(
+        "test_it.py",
+        TEST + "\n    def test_later():\n        shop.look()\n        assert shop.checkout() == 'receipt'\n",
+    )
     done = inner.run_apart("--chaos-target=shop:charge", LATE, "-v")
 
     assert done.shown[:2] == [("test_it", "PASSED"), ("test_later", "PASSED")]
