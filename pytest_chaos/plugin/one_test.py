@@ -124,11 +124,24 @@ class OneTest:
 
     def plan_later(self) -> int:
         """Plan the scenarios of a test whose plain run is over for long, and return how many are foreseen."""
-        plain, self.waits = self._plain, False
+        self.waits = False
+        plan = self._planner.current(self._item)
+        if plan is not None and plan is not self._plan:
+            self._plan, self._plain = plan, None
+            self._plain = self._plain_anew()
+        plain = self._plain
         if plain is None or not self._begin(plain):
             return 0
         assert self._explorer is not None, "it was begun"
         return len(self._explorer.planned)
+
+    def _plain_anew(self) -> Plain | None:
+        """Run the test plainly once more, where a library was imported only meanwhile, and its calls were not seen."""
+        clone = clone_of(self._item, "probe", is_silent=True)
+        run = self._new_run(clone, None, "session")
+        self._run(clone, None, run, is_silent=True)
+        self.explored.tally.checks["plain run"] += 1
+        return _plain_of(run) if run.passed and all(report.passed for report in run.reports) else None
 
     def begin_later(self) -> bool:
         """Tell whether there is still something to run of what was planned; the first of it is this process's then."""

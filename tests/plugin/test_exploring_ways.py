@@ -280,3 +280,29 @@ def test_a_marker_explores_its_own_test_whatever_others_explore(project, scope):
     )
 
     assert {one["test"].rpartition("::")[2] for one in done.by_id.values()} == {"test_quick", "test_marked"}
+
+
+def test_a_library_that_a_fixture_imports_is_a_boundary_also_for_the_first_test(project):
+    """Its calls were not seen in the plain run, so there is another one; else the socket beneath would be swept."""
+    project.write("shop.py", "def ask(http):\n    return http.get('/').status_code\n")
+    project.write(
+        "tests/test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.fixture
+        def http(bank):
+            import httpx
+
+            with httpx.Client(base_url=f"http://127.0.0.1:{bank}") as http:
+                yield http
+
+        def test_it(http):
+            assert shop.ask(http) == 204
+        """,
+    )
+    done = project.run_apart("-v")
+
+    assert set(targets(done)) == {"httpx:Client.send[localhost/shop:ask]"}
+    assert "1 plain run" in done.text
+    assert done.shown[0] == ("test_it", "PASSED") != done.shown[1]
