@@ -47,7 +47,7 @@ class RuleSeen:
         fired: Calls on which a fault acted.
         is_sure: Whether it had to fire once enough calls were made.
         points: Names of the injection points it stood on.
-        target: Text of its target.
+        target: Text of its target, with what it is limited to.
         fault: Text of its faults and triggers.
         filtered: Calls that its filters refused.
         shadowed: Calls on which it wanted to act, and another rule did.
