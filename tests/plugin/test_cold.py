@@ -142,6 +142,26 @@ def test_a_call_is_remembered_while_another_line_calls_the_same_function_each_ti
     assert verdicts["bank:rate = raise(ConnectionError)"] == "escaped"
 
 
+def test_a_cold_run_is_judged_by_the_contract_of_the_suite(inner):
+    """A declared error is no wrong one there either."""
+    inner.write(
+        "pyproject.toml",
+        """
+        [tool.pytest_chaos.suites.sale]
+        targets = ["bank:rate"]
+        faults = ["raise(ConnectionError)"]
+        contract = {errors = ["KeyError"]}
+        """,
+    )
+    inner.write("bank.py", "def rate():\n    return 2\n")
+    inner.write("shop.py", remembering("pass") + "    checkout = lambda: price() and 'receipt'\n")
+    inner.write("test_it.py", TEST)
+    done = inner.run_apart("--chaos-suite=sale")
+
+    assert (done.scenarios, done.code) == ({COLD: "lost", RECOVERY: "resilient"}, 0)
+    assert "declared-error" in [one["kind"] for one in done.by_id[COLD]["evidence"]]
+
+
 def test_a_budget_that_is_used_up_begins_no_fresh_process(inner):
     """What was left out is said, as of any scenario."""
     inner.write("bank.py", "def rate():\n    return 2\n")
@@ -151,8 +171,9 @@ def test_a_budget_that_is_used_up_begins_no_fresh_process(inner):
         "--chaos-target=bank:rate", "--chaos-fault=raise(ConnectionError)", "--chaos-fault=null", "--chaos-budget=1ms"
     )
 
-    assert done.code == 0
-    assert "cold" not in "\n".join(done.section("chaos"))
+    section = "\n".join(done.section("chaos"))
+    assert ("cold" in section, done.code) == (False, 0)
+    assert "left out 2: the budget was used up (2)" in section
 
 
 @pytest.mark.parametrize(
