@@ -68,6 +68,19 @@ MONITORING: Any = getattr(sys, "monitoring", None)
 
 
 get_frame: Callable[[int], FrameType] = sys._getframe
+
+
+def caller(depth: int) -> FrameType | None:
+    """Return the frame so many calls further out than the one that asks; ``None`` where the thread begins nearer.
+
+    A function that a raw thread or a greenlet begins with has no caller.
+    """
+    try:
+        return sys._getframe(depth + 1)
+    except ValueError:
+        return None
+
+
 """Returns the frame so many callers above the one that calls it."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import statistics
 import threading
@@ -401,8 +402,9 @@ class Experiment:
             reaching.points,
             reaching.outer,
             self._dependencies.name,
-            self._limit_of,
-            self._is_double,
+            # Plain runs keep it, and must not keep this.
+            functools.partial(_limit_of, self.laboratory.catalogue),
+            functools.partial(_is_double, self.laboratory.provenance),
             self.injector.replaced,
         )
 
@@ -417,15 +419,6 @@ class Experiment:
 
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
-
-    def _limit_of(self, point: str, call: AskedCall) -> Limit | None:
-        boundary = self.laboratory.catalogue.at(point)
-        if boundary is not None:
-            return limit_of(boundary, call)
-        return _limit_of(call)
-
-    def _is_double(self, point: str, call: AskedCall) -> bool:
-        return double_at(point, home_of(point), call.function, self.laboratory.provenance) is not None
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:
@@ -622,7 +615,14 @@ class Experiment:
         )
 
 
-def _limit_of(call: AskedCall) -> Limit | None:
+def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
+    return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:
+    boundary = catalogue.at(point)
+    if boundary is not None:
+        return limit_of(boundary, call)
     try:
         return limit_in(call, call.told()[1])
     except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout

@@ -93,8 +93,8 @@ class Offers:
             if way.outer and named in ("by its package", "by nobody"):
                 return []  # the library above it fails as a whole
             faults = self._of_boundary(boundary, way)
-            waits = boundary.waits and (way.can_wait_for_ever or (not boundary.limit and boundary.hangs))
-            if waits and (named == "exactly" or not way.is_double):  # what a double is given limits nothing
+            # What a double was given limits nothing.
+            if way.can_wait_for_ever and (named == "exactly" or not way.is_double):
                 faults.append(Hang())
         elif way.is_double:
             faults = [] if _cannot_fail(point) else self._of_function(called)
@@ -161,14 +161,10 @@ class Offers:
             faults = [LoseReply(fault.exc) if type(fault) is Raise else fault for fault in faults]
         if _may_be_none(point):
             faults.append(Null())
-        can_wait = not way.is_double and any(map(self._can_wait, called.beneath))
+        can_wait = not way.is_double and any(reached.can_wait_for_ever for reached in called.beneath)
         if not is_local and (called.named == "exactly" or can_wait):
             faults.append(Hang())
         return faults
-
-    def _can_wait(self, way: Way) -> bool:
-        boundary = self._catalogue.at(way.point)
-        return way.can_wait_for_ever if boundary is None else boundary.waits and way.can_wait_for_ever
 
     # --- what the source of a function says
 

@@ -1185,7 +1185,7 @@ class Injector:
         GUARD.inside = True
         try:
             # Of the caller, for a spliced function has no complete frame yet; or of a passage of ours.
-            frame = compat.get_frame(2)
+            frame = compat.caller(2)
             is_ours = self.provenance.is_disturbable(frame)
             planned = site.planned
             if planned is not None and entries is not None:

@@ -190,7 +190,11 @@ class ChaosSession:
             errors += wrong_packages(self._config)
         context = self._new_context(session.items)
         planner = self._planner = Planner(
-            self._settings, context.laboratory.sources, context.laboratory.armory.globs, context.laboratory.provenance
+            self._settings,
+            context.laboratory.sources,
+            context.laboratory.armory.globs,
+            context.laboratory.provenance,
+            xdist.shared_by(self._config),
         )
         if question is not None:
             self._is_asked = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import copy
@@ -25,7 +26,19 @@ from unittest import mock
 
 import pytest
 
-from pytest_chaos import Delay, Fault, Hang, MisuseError, Null, Raise, Return, Rule, SpecificationError, TargetError
+from pytest_chaos import (
+    Delay,
+    Fault,
+    Hang,
+    MisuseError,
+    Null,
+    Raise,
+    Return,
+    Rule,
+    SpecificationError,
+    TargetError,
+    compat,
+)
 from pytest_chaos.injector.injector import Injector
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import rule_from
@@ -1411,3 +1424,19 @@ def test_no_jump_back_leaves_what_releases_a_lock() -> None:
                     outside.append(f"{function.__qualname__}, line {function.__code__.co_firstlineno}")
 
     assert [] == outside
+
+
+def test_what_a_raw_thread_begins_with_has_no_caller() -> None:
+    """A greenlet begins so, too; a function that is called there first must not fail for that."""
+    found: list[types.FrameType | None] = []
+    told = threading.Lock()
+    told.acquire()
+
+    def first() -> None:
+        found.extend((compat.caller(0), compat.caller(1)))
+        told.release()
+
+    _thread.start_new_thread(first, ())
+    assert told.acquire(timeout=10), "it was not run"
+
+    assert [frame and frame.f_code for frame in found] == [first.__code__, None]

@@ -19,7 +19,7 @@ from pytest_chaos.injector import injector as injectors
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import parse, parse_target
-from pytest_chaos.plan import Plain, PlannedRule, RunPlan
+from pytest_chaos.plan import Plain, PlannedRule, Reaching, RunPlan
 from pytest_chaos.target import Positions, resolve
 
 SHOP = """
@@ -49,6 +49,7 @@ def sell():
 calls = 0
 """
 TARGET = "shop:*"
+REACHING = Reaching({"shop:Till", "shop:Till.pay", "shop:charge"}, {})
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["spliced", "replaced"])
@@ -70,7 +71,8 @@ class Runs:
         """Return how often each point was called, and how often each rule's calls were counted and it fired."""
         kind = "session" if self.plain is None else "explored" if rules else "recovery"
         planned = tuple(PlannedRule(parse(rule)[0], patience=Patience(100, 10.0)) for rule in rules)
-        plan = RunPlan("test", kind=kind, rules=planned, watched=[(self.target, self.points)], plain=self.plain)
+        watched = [(self.target, self.points)]
+        plan = RunPlan("test", kind=kind, rules=planned, watched=watched, reaching=REACHING, plain=self.plain)
         experiment = Experiment(self.lab.laboratory, plan)
         experiment.begin()
         try:
@@ -82,6 +84,7 @@ class Runs:
             seen, _ = experiment.conclude()
             trace = experiment.trace
             assert trace is not None
+            assert experiment.reach is not None
             if self.plain is None:
                 self.plain = Plain.of(seen, trace, experiment.reach, experiment.sites)
             counts = {point: trace.count(point, with_driver=True) for point, _ in trace.spots}
