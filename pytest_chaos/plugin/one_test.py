@@ -277,7 +277,7 @@ class OneTest:
         if self._settings.plans:
             explored.tally.add(explorer)
             if explorer.waiting:
-                explored.tally.estimated_s += self.estimated_s
+                explored.tally.expect(self.estimated_s)
                 explored.plan_lines += plan_lines(self._test, explorer, self.estimated_s)
             return False
         if not explorer.waiting:

@@ -134,7 +134,9 @@ TOLD: list[tuple[str, Observation, str]] = [
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
     (
         "ending own-limit",
-        seen(failure=Failure("E", is_timeout=True), parked=(replace(PARKED, outcome="left", ended_by="CancelledError"),)),
+        seen(
+            failure=Failure("E", is_timeout=True), parked=(replace(PARKED, outcome="left", ended_by="CancelledError"),)
+        ),
         "the test ended with E",
     ),
     ("ending assertion", seen(failure=Failure("E", is_assertion=True)), "the test ended with E"),

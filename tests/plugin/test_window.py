@@ -343,7 +343,7 @@ def test_pytest_itself_is_outside(shop):
 
 
 def test_what_monkeypatch_puts_back_is_the_original(shop):
-    """A body that patches a disturbed name never finds ours there, and the fault acts in front of what it puts there."""
+    """A body that patches a name never finds ours there, and the fault acts in front of what it puts there."""
     done = shop("""
         from unittest import mock
         from originals import untouched
