@@ -194,7 +194,7 @@ class Offers:
 
 def _leads_nowhere(boundary: Boundary, way: Way) -> bool:
     """Tell whether a socket is one of a pair, by which a program or its event loop wakes itself: it has no address."""
-    return boundary.library == "socket" and bool(boundary.dependency.address) and not way.dependency
+    return not way.dependency and boundary.dependency.address == ("self.getpeername()",)
 
 
 def may_raise(point: Point) -> bool:
