@@ -194,7 +194,8 @@ class Offers:
 
 def _leads_nowhere(boundary: Boundary, way: Way) -> bool:
     """Tell whether a socket is one of a pair, by which a program or its event loop wakes itself: it has no address."""
-    return not way.dependency and boundary.dependency.address == ("self.getpeername()",)
+    is_sockets_own = boundary.library == "socket" and boundary.dependency.address == ("self.getpeername()",)
+    return is_sockets_own and not way.dependency
 
 
 def may_raise(point: Point) -> bool:

@@ -47,6 +47,11 @@ class Ear:
         """Hear nothing any more."""
         self._listener = None
 
+    @property
+    def has_left(self) -> bool:
+        """Whether it hears nothing any more."""
+        return self._listener is None
+
 
 def before(owner: Any, name: str, listener: Function) -> Callable[[], None]:
     """Tell a listener what a function is about to be called with, and return what undoes it.
@@ -132,17 +137,28 @@ def replace(owner: Any, name: str, wrap: Callable[[Function, Ear], Any], listene
             if is_inherited:
                 delattr(owner, name)
             else:
-                setattr(owner, name, original)
+                setattr(owner, name, _heard(original))
 
     return undo
 
 
+def _heard(function: Any) -> Any:
+    """Return what is behind taps that tell nobody any more: one that was taken away first was still covered then."""
+    while (ear := _ear_of(function)) is not None and ear.has_left:
+        function = function.__wrapped__
+    return function
+
+
 def is_tap(value: object) -> bool:
     """Tell whether something is a tap; what it stands for is its ``__wrapped__``."""
-    if type(value) is StandIn:
-        return True
+    return type(value) is StandIn or _ear_of(value) is not None
+
+
+def _ear_of(value: object) -> Ear | None:
+    """Return the ear of a tap that is a Python function, or ``None``."""
     cells = (value.__closure__ or ()) if type(value) is FunctionType else ()
-    return any(cell != _EMPTY and type(cell.cell_contents) is Ear for cell in cells)
+    found = (cell.cell_contents for cell in cells if cell != _EMPTY)
+    return next((one for one in found if type(one) is Ear), None)
 
 
 _EMPTY = CellType()  # a variable that has no value yet

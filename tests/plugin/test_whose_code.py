@@ -21,7 +21,7 @@ def project(inner):
 
 def explored(done) -> set[str]:
     """The targets of the scenarios that were run."""
-    return {result["scenario"].partition(" = ")[0] for result in done.by_id.values()} - {""}
+    return {result["scenario"].partition(" = ")[0].partition("[")[0] for result in done.by_id.values()} - {""}
 
 
 @pytest.mark.parametrize("target", [(), ("--chaos-target", "builtins:open")], ids=["unasked", "by target"])
