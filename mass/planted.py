@@ -29,6 +29,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from mass.projects import say  # noqa: E402  # the folder above must be on the path first
+
 PLANTED = Path(__file__).parent / "planted"
 
 LIMIT = 300  # seconds for one suite
@@ -164,19 +168,19 @@ def examine(project: Path, folder: Path) -> tuple[int, int] | None:
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns("__pycache__", "planted.toml"))
     code, printed, plain_s = run(copy, "-q", "-p", "no:chaos")
     if code:
-        print(f"skipped  {name}: its plain tests do not pass here\n{printed[-2000:]}")
+        say(f"skipped  {name}: its plain tests do not pass here\n{printed[-2000:]}")
         return None
     report = folder / f"{name}.json"
     report.unlink(missing_ok=True)
     code, printed, seconds = run(copy, "--chaos", "--chaos-report", str(report))
     (folder / f"{name}.txt").write_text(printed, encoding="utf-8")
     if code not in (0, 1):
-        print(f"failed   {name}: exit code {code}\n{printed[-2000:]}")
+        say(f"failed   {name}: exit code {code}\n{printed[-2000:]}")
         return None
     results = json.loads(report.read_text(encoding="utf-8"))["results"]
     planted = weaknesses_of(project)
     found = search(results, planted)
-    print(
+    say(
         f"{name}: {len(planted)} planted, {len(found.reached)} reached, {len(found.named)} named; "
         f"{len(results)} runs, {sum(one['fails'] for one in results)} failing, {len(found.noise)} of them noise; "
         f"{seconds:.1f} s, plain {plain_s:.1f} s; {len(printed.splitlines())} lines"
@@ -184,9 +188,9 @@ def examine(project: Path, folder: Path) -> tuple[int, int] | None:
     )
     for weakness in planted:
         word = "named" if weakness in found.named else "reached" if weakness in found.reached else "MISSED"
-        print(f"  {word:<8} {weakness.kind:<17} {weakness.file} {weakness.function}")
+        say(f"  {word:<8} {weakness.kind:<17} {weakness.file} {weakness.function}")
     for result in found.noise:
-        print(f"  noise    {result['verdict']:<17} {result['scenario']}: {result['evidence'][0]['text'][:100]}")
+        say(f"  noise    {result['verdict']:<17} {result['scenario']}: {result['evidence'][0]['text'][:100]}")
     return len(planted), len(found.reached)
 
 
@@ -206,7 +210,7 @@ def main() -> int:
         counts = [examine(project, folder) for project in wanted]
     done = [count for count in counts if count is not None]
     planted, reached = sum(one for one, _ in done), sum(one for _, one in done)
-    print(f"all: {planted} planted, {reached} reached")
+    say(f"all: {planted} planted, {reached} reached")
     return int(len(done) < len(wanted) or reached < SHARE * planted)
 
 

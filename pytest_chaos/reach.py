@@ -5,6 +5,7 @@ It is filled by the calls of a run, and says nothing of what could go wrong with
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -19,6 +20,7 @@ from pytest_chaos.trace import AskedCall, CallSite
 _MOST_WAYS = 5_000  # told apart by every line that leads to a call; what comes then is known by its last line alone
 _MOST_NUMBERS = 4  # of calls that are kept for each of them: shapes ask for the first two
 _MOST_STEPS = 12
+_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
 FunctionKey = tuple[str, int, str]
 """What tells a function by its code, replaced or not: file, first line, qualified name."""
@@ -102,6 +104,16 @@ class Way:
         """What tells it from other ways to the same point and dependency."""
         beginning = ["a thread or task"] if self.is_whole else []
         return " < ".join([str(self.site.place), *(step.name for step in self.steps[1:]), *beginning])
+
+    @property
+    def waiting(self) -> str:
+        """What tells it from other ways on which the same line waits.
+
+        Nothing takes a wait on its way out. Only who awaits a coroutine, a thread or a task can limit it from outside.
+        """
+        beginning = ["a thread or task"] if self.is_whole else []
+        awaited = [step.name for step in self.steps[1:] if step.code.co_flags & _AWAITED]
+        return " < ".join([str(self.site.place), *awaited, *beginning])
 
     @property
     def outermost(self) -> str:

@@ -142,6 +142,21 @@ def test_way_ends_at_the_outermost_line_that_is_guarded(shop: Any, reached: Any)
     assert "shop:checkout" in way.through
 
 
+def test_line_waits_the_same_whoever_could_take_an_error(shop: Any, reached: Any) -> None:
+    found = ways(reached(lambda: (shop.careful(), shop.tidy(), shop.pay())))
+
+    assert len({way.text for way in found}) == 3
+    assert len({way.waiting for way in found}) == 1
+
+
+def test_wait_of_a_coroutine_a_thread_or_a_task_is_another_one_for_it_may_be_limited_there(
+    shop: Any, reached: Any
+) -> None:
+    found = ways(reached(lambda: (shop.pay(), shop.in_a_thread(), shop.run())))
+
+    assert len({way.waiting for way in found}) == len(found) == 3
+
+
 def test_function_stands_once_in_a_way_however_often_it_calls_itself(shop: Any, reached: Any) -> None:
     found = ways(reached(lambda: (shop.again(1), shop.again(3))))
 
