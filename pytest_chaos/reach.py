@@ -6,7 +6,7 @@ It is filled by the calls of a run, and says nothing of what could go wrong with
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, Protocol
@@ -193,6 +193,7 @@ class Reach:
         provenance: Tells whose code a frame is.
         site_of: Tells the line that makes a call.
         starter_of: Tells the function of the project that has started the running thread or task.
+        makers_of_task: Yields the functions in which the running task was made, innermost first.
         points: The points that are looked at; others are none of its business.
         outer: The injection point of a library's function, by its code; such a call is one with those beneath it.
         dependency_of: Tells what a call goes to.
@@ -207,6 +208,7 @@ class Reach:
         provenance: Provenance,
         site_of: Callable[[FrameType | None], CallSite],
         starter_of: Callable[[], CodeType | None],
+        makers_of_task: Callable[[], Iterable[CodeType]],
         points: Container[str],
         outer: Mapping[FunctionKey, str],
         dependency_of: Callable[[str, AskedCall, CallSite], str],
@@ -217,6 +219,7 @@ class Reach:
         self._provenance = provenance
         self._site_of = site_of
         self._starter_of = starter_of
+        self._makers_of_task = makers_of_task
         self._points = points
         self._outer = outer
         self._dependency_of = dependency_of
@@ -315,6 +318,9 @@ class Reach:
             elif not found and self._outer:
                 outer = self._outer.get(function_key(code), outer)
             is_whole = origin != "test"
+        if not found and is_whole and self._outer:  # a library may try several addresses, each in a task
+            for code in self._makers_of_task():
+                outer = self._outer.get(function_key(code), outer)
         return tuple(found), outer, is_whole
 
     def _new_stack(

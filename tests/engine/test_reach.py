@@ -329,6 +329,44 @@ def test_call_that_a_library_makes_for_another_one_of_its_own_belongs_to_that(la
     }
 
 
+def test_call_of_a_task_that_a_library_makes_for_a_call_of_its_own_belongs_to_that(lab: Any) -> None:
+    """A library tries the addresses of a host in tasks; whoever asks the library has no socket, and no task."""
+    import asyncio.streams
+    import socket
+
+    shop = lab.module(
+        "shop",
+        """
+        import asyncio
+
+        async def ask(port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, happy_eyeballs_delay=60)
+            writer.close()
+
+        async def attempt(plug, port):
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(plug, ("127.0.0.1", port))
+
+        async def call(plug, port):
+            await ask(port)
+            await asyncio.create_task(attempt(plug, port))
+        """,
+    )
+    target = parse_target("socket:socket.connect")
+    outer = {function_key(asyncio.streams.open_connection.__code__): "asyncio.streams:open_connection"}
+    reaching = Reaching({target.text}, outer)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as plug:
+        plug.setblocking(False)
+        experiment = lab.experiment(kind="session", watched=[(target, resolve(target))], reaching=reaching)
+        try:
+            with experiment.body():
+                asyncio.run(shop.call(plug, server.getsockname()[1]))
+        finally:
+            experiment.close()
+
+    assert [way.outer for way in ways(experiment.reach)] == ["asyncio.streams:open_connection", ""]
+
+
 # --- what is beneath a function
 
 
