@@ -142,6 +142,16 @@ def test_way_ends_at_the_outermost_line_that_is_guarded(shop: Any, reached: Any)
     assert "shop:checkout" in way.through
 
 
+def test_way_through_a_framework_is_another_way_than_the_tests_own(shop: Any, reached: Any) -> None:
+    """A framework has handlers that no line of the project shows."""
+    tenacity = pytest.importorskip("tenacity")  # an extra that tests may lack
+    found = ways(reached(lambda: (shop.pay(), tenacity.Retrying(stop=tenacity.stop_after_attempt(1))(shop.pay))))
+
+    assert [way.entry for way in found] == ["", "tenacity"]
+    assert len({way.text for way in found}) == 2
+    assert len({way.waiting for way in found}) == 1
+
+
 def test_line_waits_the_same_whoever_could_take_an_error(shop: Any, reached: Any) -> None:
     found = ways(reached(lambda: (shop.careful(), shop.tidy(), shop.pay())))
 
