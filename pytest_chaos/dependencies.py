@@ -20,7 +20,7 @@ from pytest_chaos.trace import CallSite
 
 # What a name has that is another one in the next run: letters that tempfile draws, digests, process ids, times.
 _DRAWN = re.compile(
-    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}"
+    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}|\d+$"
 )
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
