@@ -399,6 +399,7 @@ class Experiment:
             self.laboratory.provenance,
             self.sites.of,
             self._callers.starter,
+            self._callers.makers_of_task,
             reaching.points,
             reaching.outer,
             self._dependencies.name,

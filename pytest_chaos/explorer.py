@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.notation import (
     format_arguments,
@@ -66,6 +67,9 @@ EXPLORATION = "exploration"
 
 CANNOT_FAIL = "cannot fail"
 """Why a call is not explored to which nothing can happen."""
+
+WAITS_THE_SAME = "the same line waits, called by somebody else"
+"""Why a call is not made to hang that hangs on another way already."""
 
 TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
@@ -298,7 +302,10 @@ class Explorer:
         self.pruned = +self.pruned
 
     def _plan_key(self, way: Way, fault: Fault, *, is_alone: bool) -> None:
-        key = Key(way.point, way.text, way.dependency, format_fault(fault))
+        key = Key(way.point, way.waiting if isinstance(fault, Hang) else way.text, way.dependency, format_fault(fault))
+        if key in self._followers:
+            self.pruned[WAITS_THE_SAME] += 1
+            return
         if not self._take(key):
             self.pruned[TAKEN] += 1
             return

@@ -5,7 +5,8 @@ It is filled by the calls of a run, and says nothing of what could go wrong with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from pytest_chaos.trace import AskedCall, CallSite
 _MOST_WAYS = 5_000  # told apart by every line that leads to a call; what comes then is known by its last line alone
 _MOST_NUMBERS = 4  # of calls that are kept for each of them: shapes ask for the first two
 _MOST_STEPS = 12
+_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
 FunctionKey = tuple[str, int, str]
 """What tells a function by its code, replaced or not: file, first line, qualified name."""
@@ -83,6 +85,8 @@ class Way:
         through: All functions of the project that lead there.
         is_whole: Whether they begin with a thread or task, which an error ends.
         is_double: Whether a test double answered one of them.
+        entry: The installed package that calls the project for the test; empty where the test itself does. A framework
+            has handlers of its own for what the project does not take.
     """
 
     point: str
@@ -96,12 +100,23 @@ class Way:
     through: frozenset[str] = frozenset()
     is_whole: bool = False
     is_double: bool = False
+    entry: str = ""
 
     @property
     def text(self) -> str:
         """What tells it from other ways to the same point and dependency."""
-        beginning = ["a thread or task"] if self.is_whole else []
+        beginning = ["a thread or task"] if self.is_whole else [self.entry] if self.entry else []
         return " < ".join([str(self.site.place), *(step.name for step in self.steps[1:]), *beginning])
+
+    @property
+    def waiting(self) -> str:
+        """What tells it from other ways on which the same line waits.
+
+        Nothing takes a wait on its way out. Only who awaits a coroutine, a thread or a task can limit it from outside.
+        """
+        beginning = ["a thread or task"] if self.is_whole else []
+        awaited = [step.name for step in self.steps[1:] if step.code.co_flags & _AWAITED]
+        return " < ".join([str(self.site.place), *awaited, *beginning])
 
     @property
     def outermost(self) -> str:
@@ -124,6 +139,16 @@ class Way:
         return any(limit is None or limit.seconds is not None for limit in self.limits)
 
 
+class _Walked(NamedTuple):
+    """What leads to a call: lines of the project, the library's call it is made for, who calls the project, and
+    whether that is all up to the beginning of a thread or task."""
+
+    frames: tuple[_Frame, ...]
+    outer: str
+    entry: str
+    is_whole: bool
+
+
 class IsGuarded(Protocol):
     """Tells whether something around a line could take, change or outlive an error that comes from there."""
 
@@ -140,6 +165,7 @@ class _Stack:
     outer: str
     frames: tuple[_Frame, ...]
     is_whole: bool
+    entry: str
     starter: CodeType | None
     cells: list[list[int]]
     names: list[str]
@@ -181,6 +207,7 @@ class Reach:
         provenance: Tells whose code a frame is.
         site_of: Tells the line that makes a call.
         starter_of: Tells the function of the project that has started the running thread or task.
+        makers_of_task: Yields the functions in which the running task was made, innermost first.
         points: The points that are looked at; others are none of its business.
         outer: The injection point of a library's function, by its code; such a call is one with those beneath it.
         dependency_of: Tells what a call goes to.
@@ -195,6 +222,7 @@ class Reach:
         provenance: Provenance,
         site_of: Callable[[FrameType | None], CallSite],
         starter_of: Callable[[], CodeType | None],
+        makers_of_task: Callable[[], Iterable[CodeType]],
         points: Container[str],
         outer: Mapping[FunctionKey, str],
         dependency_of: Callable[[str, AskedCall, CallSite], str],
@@ -205,6 +233,7 @@ class Reach:
         self._provenance = provenance
         self._site_of = site_of
         self._starter_of = starter_of
+        self._makers_of_task = makers_of_task
         self._points = points
         self._outer = outer
         self._dependency_of = dependency_of
@@ -236,16 +265,17 @@ class Reach:
             return
         site = self._site_of(frame)
         dependency = self._dependency_of(point, call, site)
-        frames, outer, is_whole = self._walk(frame)
-        key = (point, dependency, outer, site, is_whole, *((id(code), offset) for code, offset, _ in frames))
+        walked = self._walk(frame)
+        told = (point, dependency, walked.outer, site)
+        lines = ((id(code), offset) for code, offset, _ in walked.frames)
+        key = (*told, walked.entry, walked.is_whole, *lines)
         with self._lock:
             stack = self._stacks.get(key)
             if stack is None and len(self._stacks) >= _MOST_WAYS:
-                frames, is_whole = frames[:1], False
-                key = (point, dependency, outer, site, is_whole)
-                stack = self._stacks.get(key)
+                walked = walked._replace(frames=walked.frames[:1], entry="", is_whole=False)
+                stack = self._stacks.get(key := told)
             if stack is None:
-                stack = self._stacks[key] = self._new_stack(point, site, dependency, outer, frames, is_whole)
+                stack = self._stacks[key] = self._new_stack(point, site, dependency, walked)
             is_kept = stack.add()
         if is_kept:
             stack.note_answer(self._limit_of(point, call), is_double=self._is_double(point, call))
@@ -260,7 +290,7 @@ class Reach:
         for stack in self._stacks.values():
             steps = _cut(stack, is_guarded)
             names = (step.name for step in steps[1:])
-            key = (stack.point, stack.dependency, stack.outer, stack.site, stack.is_whole, *names)
+            key = (stack.point, stack.dependency, stack.outer, stack.site, stack.is_whole, stack.entry, *names)
             found.setdefault(key, (stack, steps, []))[2].append(stack)
         return [
             Way(
@@ -275,6 +305,7 @@ class Reach:
                 frozenset(name for stack in same for name in stack.names),
                 first.is_whole,
                 any(stack.is_double for stack in same),
+                first.entry,
             )
             for first, steps, same in found.values()
         ]
@@ -291,33 +322,32 @@ class Reach:
                 continue
             yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits))
 
-    def _walk(self, frame: FrameType | None) -> tuple[tuple[_Frame, ...], str, bool]:
-        """Return the frames of the project that lead to a call, the library's call it is made for, and whether that
-        is all up to the beginning of a thread or task."""
+    def _walk(self, frame: FrameType | None) -> _Walked:
         found: list[_Frame] = []
-        outer, is_whole = "", True
+        outer, entry, is_whole = "", "", True
         for one, origin in self._provenance.own_stack(frame):
             code = one.f_code
             if origin == "project":
                 found.append((code, one.f_lasti, one.f_globals))
-            elif not found and self._outer:
+                entry = ""
+            elif not found:
                 outer = self._outer.get(function_key(code), outer)
+            elif origin == "installed" and not entry:
+                entry = str(one.f_globals.get("__name__", "")).partition(".")[0]
             is_whole = origin != "test"
-        return tuple(found), outer, is_whole
+        if not found and is_whole and self._outer:  # a library may try several addresses, each in a task
+            for code in self._makers_of_task():
+                outer = self._outer.get(function_key(code), outer)
+        return _Walked(tuple(found), outer, entry, is_whole)
 
-    def _new_stack(
-        self,
-        point: str,
-        site: CallSite,
-        dependency: str,
-        outer: str,
-        frames: tuple[_Frame, ...],
-        is_whole: bool,
-    ) -> _Stack:
+    def _new_stack(self, point: str, site: CallSite, dependency: str, walked: _Walked) -> _Stack:
+        frames = walked.frames
         names = [function_name(code, module) for code, _, module in frames]
         cells = [self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))]
-        starter = self._starter_of() if is_whole else None
-        return _Stack(point, site, dependency, outer, frames, is_whole, starter, cells, names)
+        starter = self._starter_of() if walked.is_whole else None
+        return _Stack(
+            point, site, dependency, walked.outer, frames, walked.is_whole, walked.entry, starter, cells, names
+        )
 
 
 def _cut(stack: _Stack, is_guarded: IsGuarded) -> tuple[Step, ...]:

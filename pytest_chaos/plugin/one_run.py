@@ -76,7 +76,7 @@ class OneRun(Generic[S]):
             protocol: Runs set-up, body and teardown, and returns their reports.
         """
         self.reports = protocol()
-        forget(self._errors)
+        self.forget_errors()
         self.judge()
 
     @contextlib.contextmanager
@@ -103,6 +103,10 @@ class OneRun(Generic[S]):
             self.was_ended = True
         else:
             self.subject.teardown_ended_with(error)
+
+    def forget_errors(self) -> None:
+        """Let go of what the errors keep alive with which parts have ended, where it is to be let go."""
+        forget(self._errors)
 
     def add(self, report: pytest.TestReport) -> None:
         """Take in a report of a run that somebody else takes through its phases."""

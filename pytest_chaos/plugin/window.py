@@ -83,7 +83,10 @@ class Window:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """What a fault has left may keep a fixture's teardown waiting."""
+        """What a fault has left may keep a fixture's teardown waiting; what only the failure has left must not."""
+        run = item.stash.get(RUN, None)
+        if run is not None:
+            run.forget_errors()
         experiment = experiment_of(item)
         with contextlib.nullcontext() if experiment is None else experiment.during("teardown"):
             return (yield)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from pytest_chaos import compat
@@ -63,6 +64,12 @@ class Callers:
             if origin in ("project", "test"):
                 return code if origin == "project" else None
         return None
+
+    def makers_of_task(self) -> Iterator[CodeType]:
+        """Yield the functions in which the running task was made, innermost first, up to one of the project."""
+        birth = self._birth_of_task()
+        for code, _ in () if birth is None else birth.site:
+            yield code
 
     def _birth_of_task(self) -> Birth | None:
         loop = compat.running_loop()

@@ -14,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -352,14 +353,29 @@ def test_limit_and_server_of_mail_are_read(look: Any, host: str, port: int, expe
     assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP(host, port)) == (None, expected)
 
 
-def test_mail_goes_where_its_server_was_met(look: Any, address: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+MAILS: dict[str, Callable[[smtplib.SMTP], Any]] = {
+    "SMTP.sendmail": lambda server: server.sendmail("a", "b", "c"),
+    "SMTP.send_message": lambda server: server.send_message(EmailMessage(), "a", "b"),
+    "SMTP.docmd": lambda server: server.quit(),
+    "SMTP.ehlo": lambda server: server.ehlo(),
+    "SMTP.helo": lambda server: server.helo(),
+}
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_mail_goes_where_its_server_was_met(
+    look: Any, address: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(smtplib.SMTP, "getreply", lambda self: (220, b""))
-    target, send = "smtplib:SMTP.sendmail", lambda server: server.sendmail("a", "b", "c")
+    target, send = f"smtplib:{name}", MAILS[name]
     with contextlib.closing(smtplib.SMTP("localhost", address[1], timeout=5)) as named:
         assert look(target, lambda: send(named)) == (5, f"localhost:{address[1]}")
     with contextlib.closing(smtplib.SMTP()) as later:
         later.connect(*address)
         assert look(target, lambda: send(later)) == (None, f"127.0.0.1:{address[1]}")
+
+
+def test_mail_over_tls_goes_to_a_port_of_its_own(look: Any) -> None:
     assert look("smtplib:SMTP.connect", lambda: smtplib.SMTP_SSL("bank")) == (None, "bank:465")
 
 

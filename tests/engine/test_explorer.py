@@ -405,6 +405,36 @@ def test_single_calls_of_one_of_several_ways_are_told_by_the_function_that_it_le
     ]
 
 
+def test_line_that_waits_hangs_once_whoever_calls_it() -> None:
+    """An error may be taken by one caller and not by the other; a wait that nothing limits is the same wait."""
+    spots = {spot(): made(1, 2)}
+    found = [
+        way([Number(number, {function: 1})], "shop:get", function)
+        for number, function in enumerate(("shop:pay", "shop:show"), 1)
+    ]
+    one = Explorer(plain(spots), found, lambda way: (LATE, Hang()))
+
+    assert [scenario.text for scenario in one.waiting] == [
+        "shop:charge = raise(TimeoutError)",
+        "shop:charge = hang",
+        "shop:charge = #2.. raise(TimeoutError)",
+    ]
+    assert one.pruned == {"the same line waits, called by somebody else": 1}
+
+
+def test_wait_that_another_test_tries_is_not_tried_again_on_another_way() -> None:
+    taken: list[Key] = []
+    for number, function in enumerate(("shop:pay", "shop:show"), 1):
+        found = [way([Number(number, {function: 1})], "shop:get", function)]
+        Explorer(
+            plain({spot(): made(number)}), found, lambda way: (LATE, Hang()), take=lambda key: not taken.append(key)
+        )
+
+    errors, waits = taken[::2], taken[1::2]
+    assert len(set(errors)) == 2
+    assert len(set(waits)) == 1
+
+
 def test_dependencies_take_turns() -> None:
     """Whatever is called to reach them."""
     found = [

@@ -142,6 +142,31 @@ def test_way_ends_at_the_outermost_line_that_is_guarded(shop: Any, reached: Any)
     assert "shop:checkout" in way.through
 
 
+def test_way_through_a_framework_is_another_way_than_the_tests_own(shop: Any, reached: Any) -> None:
+    """A framework has handlers that no line of the project shows."""
+    tenacity = pytest.importorskip("tenacity")  # an extra that tests may lack
+    found = ways(reached(lambda: (shop.pay(), tenacity.Retrying(stop=tenacity.stop_after_attempt(1))(shop.pay))))
+
+    assert [way.entry for way in found] == ["", "tenacity"]
+    assert len({way.text for way in found}) == 2
+    assert len({way.waiting for way in found}) == 1
+
+
+def test_line_waits_the_same_whoever_could_take_an_error(shop: Any, reached: Any) -> None:
+    found = ways(reached(lambda: (shop.careful(), shop.tidy(), shop.pay())))
+
+    assert len({way.text for way in found}) == 3
+    assert len({way.waiting for way in found}) == 1
+
+
+def test_wait_of_a_coroutine_a_thread_or_a_task_is_another_one_for_it_may_be_limited_there(
+    shop: Any, reached: Any
+) -> None:
+    found = ways(reached(lambda: (shop.pay(), shop.in_a_thread(), shop.run())))
+
+    assert len({way.waiting for way in found}) == len(found) == 3
+
+
 def test_function_stands_once_in_a_way_however_often_it_calls_itself(shop: Any, reached: Any) -> None:
     found = ways(reached(lambda: (shop.again(1), shop.again(3))))
 
@@ -312,6 +337,44 @@ def test_call_that_a_library_makes_for_another_one_of_its_own_belongs_to_that(la
         ("socket:create_connection", "ask"): "urllib.request:urlopen",
         ("socket:create_connection", "plug"): "",
     }
+
+
+def test_call_of_a_task_that_a_library_makes_for_a_call_of_its_own_belongs_to_that(lab: Any) -> None:
+    """A library tries the addresses of a host in tasks; whoever asks the library has no socket, and no task."""
+    import asyncio.streams
+    import socket
+
+    shop = lab.module(
+        "shop",
+        """
+        import asyncio
+
+        async def ask(port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, happy_eyeballs_delay=60)
+            writer.close()
+
+        async def attempt(plug, port):
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(plug, ("127.0.0.1", port))
+
+        async def call(plug, port):
+            await ask(port)
+            await asyncio.create_task(attempt(plug, port))
+        """,
+    )
+    target = parse_target("socket:socket.connect")
+    outer = {function_key(asyncio.streams.open_connection.__code__): "asyncio.streams:open_connection"}
+    reaching = Reaching({target.text}, outer)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as plug:
+        plug.setblocking(False)
+        experiment = lab.experiment(kind="session", watched=[(target, resolve(target))], reaching=reaching)
+        try:
+            with experiment.body():
+                asyncio.run(shop.call(plug, server.getsockname()[1]))
+        finally:
+            experiment.close()
+
+    assert [way.outer for way in ways(experiment.reach)] == ["asyncio.streams:open_connection", ""]
 
 
 # --- what is beneath a function

@@ -383,3 +383,45 @@ def test_what_monkeypatch_puts_back_is_the_original(shop):
     """)
 
     assert done.outcomes == {"passed": 6}
+
+
+def test_the_teardown_of_a_clone_does_not_meet_what_only_the_failure_keeps(pytester):
+    pytester.makepyfile(
+        shop="""
+            import weakref
+
+            class Line:
+                pass
+
+            def dial(lines):
+                line = Line()
+                lines.add(line)
+                return line
+
+            def send(line):
+                return 1
+
+            def report(lines):
+                line = dial(lines)
+                return send(line)
+        """,
+        test_shop="""
+            import gc, shop, pytest, weakref
+
+            @pytest.fixture
+            def lines():
+                gc.disable()
+                found = weakref.WeakSet()
+                yield found
+                gc.enable()
+                assert not found, "a server would wait here until the line is closed"
+
+            def test_it(lines):
+                assert shop.report(lines) == 1
+        """,
+    )
+
+    result = pytester.runpytest("-p", "chaos", "--chaos", "--chaos-target=shop:send", "--chaos-fault=raise(OSError)")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*escaped*shop:send*raise(OSError)*"])

@@ -1,0 +1,1 @@
+"""Delivers notices to web hooks, in the background."""

@@ -1,0 +1,1 @@
+"""Packs folders into a depot."""

@@ -1,0 +1,1 @@
+"""Reads water gauges, and tells their levels."""

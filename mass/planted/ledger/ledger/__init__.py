@@ -1,0 +1,1 @@
+"""Accounts and transfers in a database, with SQLAlchemy."""

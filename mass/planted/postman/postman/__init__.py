@@ -1,0 +1,1 @@
+"""Mails what is new in feeds."""
