@@ -25,6 +25,7 @@ import signal
 import sys
 import threading
 import time
+import unittest.mock
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -890,6 +891,16 @@ WARNS_UNAWAITED = "_warn_unawaited_coroutine" if _HAS_UNAWAITED else ""
 
 It does so whatever the filters of warnings say. Empty where there is none.
 """
+
+
+MOCK_PATCH: Any = getattr(unittest.mock, "_patch", None)
+"""The class whose ``__enter__`` and ``__exit__`` each patch of ``unittest.mock`` passes, or ``None``."""
+
+_HAS_MOCK_PATCH = _note("unittest.mock._patch", MOCK_PATCH is not None) and _note(
+    "unittest.mock._patch.attribute", "attribute" in MOCK_PATCH.__init__.__code__.co_names
+)
+if not _HAS_MOCK_PATCH:
+    MOCK_PATCH = None
 
 
 _MOCKS = (os.path.join("unittest", "mock.py"), os.path.join("mock", "mock.py"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import statistics
 import threading
@@ -28,6 +29,7 @@ from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
 from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.doubles import double_at
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
@@ -65,6 +67,7 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
+from pytest_chaos.target import home_of
 from pytest_chaos.trace import AskedCall, Sites, Trace
 from pytest_chaos.verdict import Judgement
 
@@ -399,7 +402,10 @@ class Experiment:
             reaching.points,
             reaching.outer,
             self._dependencies.name,
-            self._limit_of,
+            # Plain runs keep it, and must not keep this.
+            functools.partial(_limit_of, self.laboratory.catalogue),
+            functools.partial(_is_double, self.laboratory.provenance),
+            self.injector.replaced,
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
@@ -413,12 +419,6 @@ class Experiment:
 
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
-
-    def _limit_of(self, point: str, call: AskedCall) -> Limit | None:
-        boundary = self.laboratory.catalogue.at(point)
-        if boundary is not None:
-            return limit_of(boundary, call)
-        return _limit_of(call)
 
     @contextlib.contextmanager
     def body(self, code: CodeType | None = None) -> Iterator[None]:
@@ -615,7 +615,14 @@ class Experiment:
         )
 
 
-def _limit_of(call: AskedCall) -> Limit | None:
+def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
+    return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:
+    boundary = catalogue.at(point)
+    if boundary is not None:
+        return limit_of(boundary, call)
     try:
         return limit_in(call, call.told()[1])
     except Exception:  # noqa: BLE001  # arguments are the user's objects; a call that cannot be read takes no timeout

@@ -153,7 +153,8 @@ class Explorer:
         ways: The ways by which calls were made in it that may fail.
         offered: The faults that calls can meet.
         keep: What users' predicates say of a scenario; one that is not kept is pruned.
-        take: Takes a key, where each is explored once per suite.
+        take: Takes a key, where each is explored once per suite; asked when it is planned.
+        claim: Takes it from others that explore the same suite; asked when its first scenario is to begin.
         with_driver: Whether the test's own calls are explored, too.
         rules: Scenarios of the user's rules; they come first.
         wanted: If only some scenarios are wanted, whether one is.
@@ -173,6 +174,7 @@ class Explorer:
         *,
         keep: Keep = lambda scenario: True,
         take: Take = lambda key: True,
+        claim: Take = lambda key: True,
         with_driver: bool = False,
         rules: Iterable[Scenario] = (),
         wanted: Callable[[str], bool] | None = None,
@@ -185,6 +187,7 @@ class Explorer:
         self._offered = offered
         self._keep = keep
         self._take = take
+        self._claim = claim
         self._with_driver = with_driver
         self._lanes: dict[str, deque[Scenario]] = {}
         self._turns: deque[str] = deque()
@@ -193,6 +196,7 @@ class Explorer:
         self._effects: dict[tuple[object, ...], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
         self._texts: set[str] = set()
+        self._lost: set[Key] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
         self.pruned: Counter[str] = Counter()
@@ -217,9 +221,20 @@ class Explorer:
                 continue
             scenario = waiting.popleft()
             self._turns.append(lane)
+            if not self._is_ours(scenario):
+                continue
             self.made[scenario.shape] += 1
             return scenario
         return None
+
+    def give_back(self, scenario: Scenario) -> None:
+        """Take back a scenario that was handed out and not run."""
+        self.made -= Counter([scenario.shape])
+        lane = scenario.lane
+        if lane in self._lanes:
+            self._turns.remove(lane)
+        self._turns.appendleft(lane)
+        self._lanes.setdefault(lane, deque()).appendleft(scenario)
 
     def saw(self, scenario: Scenario, outcome: Outcome) -> None:
         """Take in what a run showed: it says which further ones are worth their time."""
@@ -240,6 +255,17 @@ class Explorer:
         return [*self.waiting, *followers]
 
     # --- inside
+
+    def _is_ours(self, scenario: Scenario) -> bool:
+        """Tell whether nobody else explores the key of a scenario; a key that somebody does goes, with its shapes."""
+        if scenario.shape == "pair" or self._claim(scenario.key):
+            return True
+        if scenario.key not in self._lost:
+            self._lost.add(scenario.key)
+            self._followers.pop(scenario.key, None)
+            self.keys -= 1
+            self.pruned[TAKEN] += 1
+        return False
 
     def _choose(self, wanted: Callable[[str], bool]) -> None:
         """Leave only what is wanted; a shape does not wait for what another one shows that is not wanted."""

@@ -18,7 +18,7 @@ from pytest_chaos.resources.subtraction import Difference, subtract
 from pytest_chaos.resources.waits import Wait
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
-Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady"]
+Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady", "before"]
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,8 @@ class Observation:
         loud_logs: How many log records of level WARNING and above were made.
         is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
         let_through: Why a fault was lifted before the body ended, or an empty text.
-        fresh: For a recovery run: what a process in which no fault ever acted says of the plain test.
+        fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
+            process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
     """
 

@@ -1,8 +1,8 @@
 """Offers: the faults that can really happen to a call, read from what is beneath it and from who calls it.
 
-An error arises at a boundary: where the call leaves the process, where a function of the project raises by name, or
-where the user names a function. A call hangs where it waits and nothing limits that. What neither fails nor waits is
-offered nothing.
+An error arises at a boundary: where the call leaves the process, where a function of the project raises by name, where
+a test double stands in its place, or where the user names a function. A call hangs where it waits and nothing limits
+that. What neither fails nor waits is offered nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +44,15 @@ _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil"
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 # What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
 _RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
+# What tests replace though it cannot fail: the clock, chance, ids, the environment, logs.
+_SURE_MODULES = frozenset(
+    {"calendar", "datetime", "getpass", "locale", "logging", "loguru", "platform", "random", "secrets", "structlog"}
+    | {"time", "uuid", "warnings", "zoneinfo"}
+)
+_SURE_NAMES = frozenset(
+    {"get_logger", "getLogger", "getcwd", "getenv", "getpid", "monotonic", "now", "perf_counter", "sleep", "timestamp"}
+    | {"today", "urandom", "utcnow", "uuid1", "uuid4"}
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,11 @@ class Offers:
             if way.outer and named in ("by its package", "by nobody"):
                 return []  # the library above it fails as a whole
             faults = self._of_boundary(boundary, way)
-            if boundary.waits and (way.can_wait_for_ever or (not boundary.limit and boundary.hangs)):
+            # What a double was given limits nothing.
+            if way.can_wait_for_ever and (named == "exactly" or not way.is_double):
                 faults.append(Hang())
+        elif way.is_double:
+            faults = [] if _cannot_fail(point) else self._of_function(called)
         elif named == "by its package":
             faults = [Raise(cls) for cls in self._raised(point)]
         elif named == "by its module" and way.steps and way.steps[0].module == point.module:
@@ -124,7 +136,9 @@ class Offers:
     def _of_function(self, called: Called) -> list[Fault]:
         point, way = called.point, called.way
         can_time_out = way.can_time_out
-        errors = [*self._raised(point), *_offerable(self.handling.caught(way.steps[:1]))]
+        # Where the tests say that the world begins, whoever asks for an error by name may get it.
+        steps = way.steps if way.is_double else way.steps[:1]
+        errors = [*self._raised(point), *_offerable(self.handling.caught(steps))]
         faults: list[Fault] = [Raise(cls) for cls in errors if can_time_out or not _is_timeout(cls)]
         for reached in called.beneath:
             boundary = self._catalogue.at(reached.point)
@@ -141,19 +155,16 @@ class Offers:
         is_local = getattr(point.raw, "__module__", None) in _OF_FILES
         if is_local:
             faults += map(Raise, _LOCAL)
-        if not faults:
+        if not faults and called.named in ("exactly", "by its module"):
             faults += [Raise(cls) for cls in _USUAL if can_time_out or not _is_timeout(cls)]
         if point.name in _RELEASING:
             faults = [LoseReply(fault.exc) if type(fault) is Raise else fault for fault in faults]
         if _may_be_none(point):
             faults.append(Null())
-        if not is_local and (called.named == "exactly" or any(map(self._can_wait, called.beneath))):
+        can_wait = not way.is_double and any(reached.can_wait_for_ever for reached in called.beneath)
+        if not is_local and (called.named == "exactly" or can_wait):
             faults.append(Hang())
         return faults
-
-    def _can_wait(self, way: Way) -> bool:
-        boundary = self._catalogue.at(way.point)
-        return way.can_wait_for_ever if boundary is None else boundary.waits and way.can_wait_for_ever
 
     # --- what the source of a function says
 
@@ -235,6 +246,16 @@ def _offerable(values: Iterable[Any]) -> Iterator[type[Exception]]:
         except ChaosError:  # it wants arguments that only its own code knows
             continue
         yield value
+
+
+def _cannot_fail(point: Point) -> bool:
+    """Tell whether what a double stands for answers always; what is made and what Python calls by itself is no call
+    to the world.
+    """
+    is_made = point.kind == "constructor" or (point.name.startswith("__") and point.name.endswith("__"))
+    module = getattr(_function_of(point.raw) or point.raw, "__module__", None) or ""
+    homes = {name.partition(".")[0] for name in (point.module, str(module))}
+    return is_made or point.name in _SURE_NAMES or not homes.isdisjoint(_SURE_MODULES)
 
 
 def _is_timeout(cls: type[BaseException]) -> bool:

@@ -71,13 +71,13 @@ class Plain:
     Attributes:
         steady: What oracles compare with.
         trace: Who called what.
-        reach: By which ways.
+        reach: By which ways; ``None`` of a run of another process.
         sites: The places that made the calls.
     """
 
     steady: Steady
     trace: Trace
-    reach: Reach
+    reach: Reach | None
     sites: Sites
 
     @classmethod

@@ -81,6 +81,8 @@ class Way:
         numbers: Where the first ones stand.
         limits: The limits that they were given, each once; ``None`` for a call that takes none.
         through: All functions of the project that lead there.
+        is_whole: Whether they begin with a thread or task, which an error ends.
+        is_double: Whether a test double answered one of them.
     """
 
     point: str
@@ -92,11 +94,14 @@ class Way:
     numbers: tuple[Number, ...] = (Number(1),)
     limits: tuple[Limit | None, ...] = (None,)
     through: frozenset[str] = frozenset()
+    is_whole: bool = False
+    is_double: bool = False
 
     @property
     def text(self) -> str:
         """What tells it from other ways to the same point and dependency."""
-        return " < ".join([str(self.site.place), *(step.name for step in self.steps[1:])])
+        beginning = ["a thread or task"] if self.is_whole else []
+        return " < ".join([str(self.site.place), *(step.name for step in self.steps[1:]), *beginning])
 
     @property
     def outermost(self) -> str:
@@ -141,6 +146,24 @@ class _Stack:
     count: int = 0
     numbers: list[Number] = field(default_factory=list)
     limits: list[Limit | None] = field(default_factory=list)
+    is_double: bool = False
+
+    def note_answer(self, limit: Limit | None, *, is_double: bool) -> None:
+        """Note what is known of one call beside its lines."""
+        if limit not in self.limits:
+            self.limits.append(limit)
+        self.is_double |= is_double
+
+    def add(self) -> bool:
+        """Count a call, and tell whether it is one of the first, whose numbers are kept."""
+        self.count += 1
+        for cell in self.cells:
+            cell[0] += 1
+        if len(self.numbers) >= _MOST_NUMBERS:
+            return False
+        first, *below = (cell[0] for cell in self.cells)
+        self.numbers.append(Number(first, dict(zip(dict.fromkeys(self.names), below, strict=True))))
+        return True
 
     def steps(self) -> list[Step]:
         """Return the lines, innermost first, each function once."""
@@ -162,6 +185,9 @@ class Reach:
         outer: The injection point of a library's function, by its code; such a call is one with those beneath it.
         dependency_of: Tells what a call goes to.
         limit_of: Tells the limit that it was given.
+        is_double: Tells whether a test double answers it.
+        replaced: Points that are looked at, too, because something was put in their names; it may grow. Where calls
+            have passed before that nobody has numbered, they are not.
     """
 
     def __init__(
@@ -173,6 +199,8 @@ class Reach:
         outer: Mapping[FunctionKey, str],
         dependency_of: Callable[[str, AskedCall, CallSite], str],
         limit_of: Callable[[str, AskedCall], Limit | None],
+        is_double: Callable[[str, AskedCall], bool],
+        replaced: Container[str] = (),
     ) -> None:
         self._provenance = provenance
         self._site_of = site_of
@@ -181,6 +209,9 @@ class Reach:
         self._outer = outer
         self._dependency_of = dependency_of
         self._limit_of = limit_of
+        self._is_double = is_double
+        self._replaced = replaced
+        self._passed: set[str] = set()
         self._stacks: dict[tuple[object, ...], _Stack] = {}
         self._cells: dict[tuple[str, str, str], list[int]] = {}
         self._lock = compat.new_lock()
@@ -200,31 +231,24 @@ class Reach:
             actor: The thread or task that calls.
             call: The call.
         """
-        if point not in self._points:
+        if point not in self._points and (point not in self._replaced or point in self._passed):
+            self._passed.add(point)
             return
         site = self._site_of(frame)
         dependency = self._dependency_of(point, call, site)
         frames, outer, is_whole = self._walk(frame)
-        key = (point, dependency, outer, site, *((id(code), offset) for code, offset, _ in frames))
+        key = (point, dependency, outer, site, is_whole, *((id(code), offset) for code, offset, _ in frames))
         with self._lock:
             stack = self._stacks.get(key)
             if stack is None and len(self._stacks) >= _MOST_WAYS:
                 frames, is_whole = frames[:1], False
-                key = (point, dependency, outer, site)
+                key = (point, dependency, outer, site, is_whole)
                 stack = self._stacks.get(key)
             if stack is None:
                 stack = self._stacks[key] = self._new_stack(point, site, dependency, outer, frames, is_whole)
-            stack.count += 1
-            for cell in stack.cells:
-                cell[0] += 1
-            is_kept = len(stack.numbers) < _MOST_NUMBERS
-            if is_kept:
-                first, *below = (cell[0] for cell in stack.cells)
-                stack.numbers.append(Number(first, dict(zip(dict.fromkeys(stack.names), below, strict=True))))
+            is_kept = stack.add()
         if is_kept:
-            limit = self._limit_of(point, call)
-            if limit not in stack.limits:
-                stack.limits.append(limit)
+            stack.note_answer(self._limit_of(point, call), is_double=self._is_double(point, call))
 
     def ways(self, is_guarded: IsGuarded) -> list[Way]:
         """Return the ways, in the order of their first call.
@@ -235,7 +259,8 @@ class Reach:
         found: dict[tuple[object, ...], tuple[_Stack, tuple[Step, ...], list[_Stack]]] = {}
         for stack in self._stacks.values():
             steps = _cut(stack, is_guarded)
-            key = (stack.point, stack.dependency, stack.outer, stack.site, *(step.name for step in steps[1:]))
+            names = (step.name for step in steps[1:])
+            key = (stack.point, stack.dependency, stack.outer, stack.site, stack.is_whole, *names)
             found.setdefault(key, (stack, steps, []))[2].append(stack)
         return [
             Way(
@@ -248,6 +273,8 @@ class Reach:
                 tuple(sorted((number for stack in same for number in stack.numbers), key=lambda one: one.all)),
                 tuple(dict.fromkeys(limit for stack in same for limit in stack.limits)),
                 frozenset(name for stack in same for name in stack.names),
+                first.is_whole,
+                any(stack.is_double for stack in same),
             )
             for first, steps, same in found.values()
         ]

@@ -18,7 +18,7 @@ import pkgutil
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -610,6 +610,27 @@ def as_it_stands(point: Point) -> Point:
     else:
         stands = _point(point.text, owner, point.name, *raw_attribute(owner, point.name))
     return replace(stands, is_described=True)
+
+
+def home_of(text: str) -> str:
+    """Return the name of the module with which the text of an injection point begins."""
+    return text.partition(":")[0]
+
+
+def leads_by(point: Point, names: Collection[str]) -> bool:
+    """Tell whether what a point leads to may be another thing once something else stands in these names.
+
+    Args:
+        point: The point.
+        names: Names of attributes, whoever holds them, and of modules.
+    """
+    if point.name in names:
+        return True
+    text = point.text
+    if point.is_described or not any(name in text for name in names):
+        return False  # as of nearly all
+    module, _, path = text.partition(":")
+    return module in names or any(name in names for name in path.split("."))
 
 
 def standing(owner: Any, name: str) -> tuple[Any, bool]:

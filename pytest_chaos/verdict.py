@@ -107,6 +107,11 @@ class Judgement:
     fails: bool
     evidence: tuple[Evidence, ...]
 
+    def beside(self, other: Judgement) -> Judgement:
+        """Return what two judgements come to together."""
+        worse, better = sorted((self, other), key=lambda one: _ORDER[one.verdict], reverse=True)
+        return Judgement(worse.verdict, worse.fails or better.fails, (*worse.evidence, *better.evidence))
+
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Judgement:
         """Return the judgement that findings add up to."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -307,7 +308,7 @@ def _is_reached(owner: Any) -> bool:
 
 
 def _taps() -> list[Any]:
-    """The functions of the standard library and of httpx that we tap."""
+    """The functions of the standard library, of httpx and of pytest that we tap."""
     import httpx
 
     return [
@@ -319,6 +320,8 @@ def _taps() -> list[Any]:
         threading.excepthook,
         vars(httpx.Client)["send"],
         vars(httpx.AsyncClient)["send"],
+        vars(mock._patch)["__enter__"],  # type: ignore[attr-defined]  # what compat taps
+        vars(pytest.MonkeyPatch)["setattr"],
     ]
 
 

@@ -45,8 +45,12 @@ ORDER = (
     "schedule",
     "journal",
     "trace",
-    "offers",
+    "dependencies",
     "resources",
+    "reach",
+    "handling",
+    "offers",
+    "breakers",
     "hang",
     "guard",
     "injector",
@@ -347,6 +351,8 @@ ITS_OWN: dict[str, set[str]] = {
     "resources/permits": {"item"},
     "resources/standstill": {"before", "seen"},
     "trace": {"calls"},
+    # What a library's own clock would do.
+    "breakers": {"breaker", "storage"},
     # What is made here, and handed out when it is complete.
     "faults/drivers": {"made"},
     "faults/garbage": {"twin"},

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -128,6 +128,7 @@ class AttributeMechanism:
         self._replaced: list[_Replaced] = []
         self._shadowed: list[_Replaced] = []
         self._modules: list[str] = []
+        self._names: set[str] = set()  # in which something was ever replaced
 
     @property
     def installed(self) -> bool:
@@ -138,6 +139,10 @@ class AttributeMechanism:
     def is_shadowed(self) -> bool:
         """Whether somebody replaced a replacement of ours, and may yet put ours back."""
         return bool(self._shadowed)
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell whether something is replaced that has one of these names, or was so before a double stood there."""
+        return not self._names.isdisjoint(names)
 
     @property
     def entries(self) -> Entries | None:
@@ -208,6 +213,7 @@ class AttributeMechanism:
         setattr(owner, name, replacement)
         done = _Replaced(owner, name, raw, inherited, replacement)
         self._replaced.append(done)
+        self._names.add(name)
         self._covered[id(owner), name] = done
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import monotonic
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
@@ -29,6 +29,7 @@ from pytest_chaos.injector.gate import ALWAYS, Entries, Gates, Way
 from pytest_chaos.injector.importing import not_yet_imported
 from pytest_chaos.injector.mechanisms import Armory, Mechanism, mechanism_for
 from pytest_chaos.injector.passage import PLAIN, Decision, Passage
+from pytest_chaos.injector.patching import heard
 from pytest_chaos.injector.references import unreached
 from pytest_chaos.injector.remembering import NO_ACTIVATION, Remember
 from pytest_chaos.injector.splicing import receiver_test
@@ -49,6 +50,7 @@ from pytest_chaos.target import (
     function_behind,
     is_at_home,
     is_written_there,
+    leads_by,
     module_matcher,
 )
 from pytest_chaos.trace import CallerOf
@@ -94,6 +96,7 @@ class Injection:
         faults: The part of it that tells its faults and triggers.
         points: The injection points it acts on.
         moved: Those of them where something else stood when it was armed.
+        astray: Those where a fault could be put when it was armed, and nothing stands now that can meet one.
         covered: What stood over some of them when the body ended: the test put it there meanwhile, past the fault.
         sites: Where it stands there.
         other_names: Those at which it does not stand, for they lead to functions at which it stands already.
@@ -138,7 +141,10 @@ class Injection:
         self.points = list(points)
         self._positions: Positions | None = None
         self.moved: list[Point] = []
+        self.astray: list[Point] = []
         self.covered: list[Point] = []
+        self._former: list[Point] = []  # that may come back; no doubles, for nobody keeps these alive
+        self._met: dict[Double, None] = {}
         self.other_names: list[Point] = []
         self.sites: list[_Site] = []
         self.is_lifted = False
@@ -212,24 +218,24 @@ class Injection:
     @property
     def doubles(self) -> list[Double]:
         """The test doubles that stood at its points, in front of which or behind which it acted."""
-        is_new = {id(point) for point in (*self.moved, *self.covered)}
-        found = (
-            double_at(
-                point.text,
-                point.module,
-                point.owner if point.kind == "constructor" else point.raw,
-                self._provenance,
-                is_new=id(point) in is_new,
-            )
-            for point in (*self._where.in_question, *self.covered)
-            if not is_at_home(point)
+        found = map(self._double_at, (*self._where.in_question, *self.covered))
+        return list(dict.fromkeys([*self._met, *(double for double in found if double is not None)]))
+
+    def _double_at(self, point: Point) -> Double | None:
+        if is_at_home(point):
+            return None
+        return double_at(
+            point.text,
+            point.module,
+            point.owner if point.kind == "constructor" else point.raw,
+            self._provenance,
+            is_new=any(one is point for one in (*self.moved, *self.covered)),
         )
-        return [double for double in found if double is not None]
 
     def rest(self) -> None:
         """Belong to no run, and hold nothing of the last one; for a watch."""
         self._injector, self.observer = None, _nobody
-        self.moved = []
+        self.moved, self._former, self._met = [], [], {}
 
     def resume(self, injector: Injector, observer: Observer, rank: int) -> None:
         """Belong to another run, with all that was found out of where it stands; for a watch."""
@@ -259,9 +265,40 @@ class Injection:
         """Act at other points."""
         self.points = points
 
-    def note_moved(self, points: Iterable[Point]) -> None:
-        """Note points where something else stood when it was armed."""
-        self.moved.extend(points)
+    def go_astray(self, points: list[Point]) -> None:
+        """Note at which points it cannot act as long as nothing else stands there."""
+        self.astray = points
+
+    def leave(self, points: Collection[Point], *, has_met: bool) -> None:
+        """Note what stood at points where something else does now.
+
+        Args:
+            points: The points.
+            has_met: Whether it acted there.
+        """
+        for point in points:
+            double = self._double_at(point)
+            if double is not None:
+                self._met.update({double: None} if has_met else {})
+            elif all(one is not point for one in self._former):
+                self._former.append(point)
+        gone = set(map(id, points))
+        self.moved = [one for one in self.moved if id(one) not in gone]
+
+    def came_to(self, point: Point, *, is_back: bool) -> Point:
+        """Note what stands at a point now, and return that point as it is known if it stood there before.
+
+        Args:
+            point: The point.
+            is_back: Whether it may have stood there before.
+        """
+        for known in self._former:
+            is_same = known.raw is point.raw and known.owner is point.owner
+            if is_same and (known.text, known.inherited) == (point.text, point.inherited):
+                return known
+        if not is_back:
+            self.moved.append(point)
+        return point
 
     def note_covered(self, point: Point) -> None:
         """Note what the test put over it, past the fault."""
@@ -479,6 +516,10 @@ def _nobody(point: str, frame: FrameType | None, actor: str, call: AnyCall) -> N
     """Hear for a watch between two runs."""
 
 
+def _hears_nothing() -> None:
+    """Hear of no patches no more, where none are heard of."""
+
+
 _this_thread = threading.get_ident
 
 
@@ -501,6 +542,7 @@ class Injector:
         key: Seed and test.
         injections: The rules that were armed, in order.
         watches: The same for who only watches.
+        replaced: The texts of points at which something else came to stand than was found there first.
         lock: Taken while a call is counted.
     """
 
@@ -520,6 +562,7 @@ class Injector:
         self.key = (seed, test)
         self.injections: list[Injection] = []
         self.watches: list[Injection] = []
+        self.replaced: set[str] = set()
         self._is_unspliced = False
         self._resting: _Resting | None = None  # of an earlier run, for as long as the watches stand as they did
         self._watched: list[tuple[Target, list[Point]]] | None = None  # what all watches are for, if they may be kept
@@ -545,6 +588,7 @@ class Injector:
         self._main = (_this_thread(), threading.current_thread().name)  # of the body, as far as is known yet
         self._alone: list[StandIn] = []  # those that ask the verdicts of the one actor that there is
         self._decides_each_call = False
+        self._deaf: Callable[[], None] = _hears_nothing
 
     # --- rules
 
@@ -749,7 +793,8 @@ class Injector:
         self._ranks[not below] += -1 if below else 1
         return self._ranks[not below]
 
-    def _attach(self, injection: Injection, points: list[Point]) -> None:
+    def _attach(self, injection: Injection, points: list[Point], *, is_in_place: bool = True) -> list[_Site]:
+        """Let a rule stand at points; where the window is open, its faults are put in place at once, or later."""
         sites = [self._site(point) for point in points]
         for point, site in zip(points, sites, strict=True):
             entry = _Entry(injection, point, receiver_test(point))
@@ -767,10 +812,11 @@ class Injector:
                 site.rules.sort(key=_rank)
             if site.passage is not None and (site.passage.receivers or entry.is_receiver is not None):
                 self._settle_receivers(site)
-            if self._is_open:
+            if self._is_open and is_in_place:
                 self._standing.append(site.mechanism)
                 self._install(site)
         self._plan(sites)
+        return sites
 
     def _module_loaded(self, name: str) -> None:
         """Let armed globs act on a module that was imported just now. Nothing is raised into the user's import."""
@@ -798,38 +844,97 @@ class Injector:
         for injection in (*self.watches, *self.injections):
             if not injection.sites or injection.points in standing:
                 continue
-            gone = set(map(id, injection.moved_points(reached)))
-            if not gone:
+            gone = injection.moved_points(reached)
+            if gone:
+                self._move(injection, gone)
+            else:
                 standing.append(injection.points)
-                continue
-            self._end_rest()
-            points: list[Point] = []
-            came: list[Point] = []
-            for point in injection.points:
-                if id(point) in gone:
-                    found = self._as_it_stands(injection, point)
-                    came += found
-                    points += found
-                else:
-                    points.append(point)
-            self._leave(injection, gone)
-            injection.move_to(points)
-            # What was left out, as another name of what is gone now, may be met by that name.
-            others = injection.take_other_names()
-            self._attach(injection, came + [point for point in others if id(point) not in gone])
 
-    def _as_it_stands(self, injection: Injection, point: Point) -> list[Point]:
+    def _move(self, injection: Injection, gone: list[Point], *, is_undo: bool = False) -> list[_Site]:
+        """Let a rule stand where the names of some of its points lead now, and return where nothing is in place yet.
+
+        Args:
+            injection: The rule.
+            gone: Those of its points, and of those that led nowhere, where something else stands now.
+            is_undo: Whether that has stood there before.
+        """
+        self._end_rest()
+        ids = set(map(id, gone))
+        points: list[Point] = []
+        came: list[Point] = []
+        astray = [point for point in injection.astray if id(point) not in ids]
+        injection.leave([point for point in injection.points if id(point) in ids], has_met=self._is_open)
+        for point in (*injection.points, *(one for one in injection.astray if id(one) in ids)):
+            if id(point) not in ids:
+                points.append(point)
+                continue
+            found = self._as_it_stands(injection, point, is_undo=is_undo)
+            came += found
+            points += found
+            if not found:
+                astray.append(point)
+        self._leave(injection, ids)
+        injection.move_to(points)
+        injection.go_astray(astray)
+        self.replaced.update(point.text for point in injection.moved)
+        # What was left out, as another name of what is gone now, may be met by that name.
+        others = injection.take_other_names()
+        come = came + [point for point in others if id(point) not in ids]
+        return self._attach(injection, come, is_in_place=False)
+
+    def _as_it_stands(self, injection: Injection, point: Point, *, is_undo: bool) -> list[Point]:
         """Return the point that a name leads to now, or none if no fault can be put there."""
         try:
             found = injection.rule.usable([as_it_stands(point)])
         except Exception as error:  # noqa: BLE001  # an object may run code of its own where it is asked
-            if injection.observer is None:
+            if injection.observer is None and not self._is_open:  # while a body patches, other things stand there soon
                 self.journal.failed(f"{injection.text} could not be put in its place: {error}")
             return []
         if any(is_ours(new.raw) for new in found):
-            return [point]  # an experiment runs inside the window of another one
-        injection.note_moved(found)
-        return found
+            # An experiment runs inside the window of another one.
+            return found if self._is_open else [point]
+        return [injection.came_to(new, is_back=is_undo) for new in found]
+
+    def _names_change(self, names: Collection[str], *, is_undo: bool) -> Callable[[], None] | None:
+        """Step aside in names in which something else is about to stand; what is returned follows it.
+
+        So who patches finds what belongs there and puts that back, whenever that is.
+        """
+        if not self._is_open:
+            return None
+        aside = [
+            site
+            for site in self._sites.values()
+            if not site.mechanism.is_by_function and (leads_by(site.point, names) or site.mechanism.stands_in(names))
+        ]
+        for site in reversed(aside):
+            site.mechanism.remove()
+
+        def follow() -> None:
+            if not self._is_open:
+                return
+            # All of them look before any stands there again: what they look for is what somebody else put there.
+            injections = (*self.watches, *self.injections)
+            come = [site for one in injections for site in self._follow_patch(one, names, is_undo=is_undo)]
+            for site in (*aside, *come):
+                if self._sites.get(site.key) is site:
+                    self._standing.append(site.mechanism)
+                    self._install(site)
+
+        return follow
+
+    def _follow_patch(self, injection: Injection, names: Collection[str], *, is_undo: bool) -> list[_Site]:
+        meant = [point for point in injection.points if leads_by(point, names)]
+        astray = [point for point in injection.astray if leads_by(point, names)]
+        if injection.is_lifted or not (meant or astray):
+            return []
+        try:
+            gone = [*Positions(meant).moved({}), *astray]
+            return self._move(injection, gone, is_undo=is_undo) if gone else []
+        except Exception as error:  # noqa: BLE001  # the patch is the user's; noted, the run is inconclusive
+            if injection.observer is None:
+                self.journal.failed(f"{injection.text} could not be put in its place: {error}")
+            return []
 
     def _note_covered(self) -> None:
         """Note what the body put in the names of rules; what a glob means is too much to look at."""
@@ -1031,12 +1136,14 @@ class Injector:
         except BaseException:
             self.close()
             raise
+        self._deaf = heard(self._armory.patching, self._names_change)
         _INJECTORS.add(self)
         self._is_open = True
 
     def close(self) -> None:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         was_open, self._is_open = self._is_open, False
+        self._deaf()
         _INJECTORS.discard(self)
         self.actors.tell_before_births(None)
         _remove(self._standing)

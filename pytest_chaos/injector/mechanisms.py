@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import FunctionType
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from pytest_chaos.injector.closures import StandIn, StandIns
 from pytest_chaos.injector.gate import Entries
 from pytest_chaos.injector.importing import Imports
 from pytest_chaos.injector.passage import Passage
+from pytest_chaos.injector.patching import BY_MOCK, Patching
 from pytest_chaos.injector.returned import ReturnedMechanism, Unwatched
 from pytest_chaos.injector.sources import JoiningMechanism
 from pytest_chaos.injector.splicing import SpliceMechanism, Twins, has_receiver
@@ -41,6 +43,9 @@ class Mechanism(Protocol):
     def stand_in(self) -> StandIn | None:
         """What stands in for a C function and asks entries, or ``None``."""
 
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell whether something is replaced that has one of these names."""
+
     def install(self, passage: Passage) -> None:
         """Put it in place, everywhere or, if that fails, nowhere."""
 
@@ -59,6 +64,7 @@ class Armory:
 
     Args:
         can_splice: Whether code may be spliced where the interpreter allows it.
+        patching: What puts test doubles in names while a body runs.
 
     Attributes:
         aliases: Who else holds a function.
@@ -70,7 +76,8 @@ class Armory:
         left: Places where somebody may yet put a replacement back that they found there in an earlier body.
     """
 
-    def __init__(self, *, can_splice: bool = True) -> None:
+    def __init__(self, *, can_splice: bool = True, patching: tuple[Patching, ...] = BY_MOCK) -> None:
+        self.patching = patching
         self.aliases = AliasIndex()
         self.twins = Twins() if can_splice else None
         self.stand_ins = StandIns()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pytest_chaos.errors import near_misses
@@ -227,6 +227,10 @@ class ReturnedMechanism:
     def is_shadowed(self) -> bool:
         """Whether somebody replaced the replacement of the function, and may yet put it back."""
         return self._source is not None and self._source.is_shadowed
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell whether something is replaced for it that has one of these names."""
+        return self._source is not None and self._source.stands_in(names)
 
     def install(self, passage: Passage) -> None:
         """Watch what the function returns from now on."""

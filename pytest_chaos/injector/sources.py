@@ -7,7 +7,7 @@ last takes it away. It is found again by what stands under the name, so a second
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +67,10 @@ class Source:
     def is_shadowed(self) -> bool:
         """Whether somebody replaced our replacement, and may yet put it back."""
         return self._standing is not None and self._standing.is_shadowed
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell whether something is replaced that has one of these names."""
+        return self._standing is not None and self._standing.stands_in(names)
 
     def join(self, taker: PassThrough) -> None:
         """Let calls go through a wrapper, outside those that joined before; the same one may join several times."""
@@ -146,6 +150,10 @@ class JoiningMechanism:
     def is_shadowed(self) -> bool:
         """Whether somebody replaced the replacement, and may yet put it back."""
         return self._alone.is_shadowed or (self._source is not None and self._source.is_shadowed)
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell whether something is replaced for it that has one of these names."""
+        return self._alone.stands_in(names) or (self._source is not None and self._source.stands_in(names))
 
     @property
     def entries(self) -> Entries | None:

@@ -6,7 +6,7 @@ after that, putting it in place and taking it away is one assignment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
@@ -150,6 +150,10 @@ class SpliceMechanism:
     def installed(self) -> bool:
         """Whether the prologue is in place."""
         return self._passage is not None
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell that no name is replaced."""
+        return False
 
     def install(self, passage: Passage) -> None:
         """Put the prologue in place."""

@@ -55,6 +55,17 @@ class Unstable:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True)
+class Cold:
+    """A scenario that met its fault in a fresh process, before any plain run.
+
+    Attributes:
+        points: The injection points that only the first run in a process calls.
+    """
+
+    points: tuple[str, ...]
+
+
 def judge_exercised(seen: Observation) -> Iterator[Finding]:
     """Find rules that never fired; one that had to fire fails the test."""
     for problem in seen.problems:

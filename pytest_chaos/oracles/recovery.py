@@ -64,9 +64,9 @@ def judge_recovery(seen: Observation) -> Iterator[Finding]:
     if not trouble:
         return
     about = NotAsBefore(trouble, seen.fresh, seen.polluter)
-    if seen.fresh == "passes":
+    if seen.fresh in ("passes", "before"):
         yield failing(Verdict.NOT_RECOVERED, _evidence(trouble.kind, about))
-        if seen.polluter:
+        if seen.polluter and seen.fresh == "passes":
             yield note(Evidence("recovery", "polluted", about=Polluted()))
     elif seen.fresh == "varies" and trouble.kind == "costs-less":
         yield note(_evidence("remembers", about))

@@ -17,6 +17,8 @@ from _pytest.pathlib import bestrelpath
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
 
+from pytest_chaos.injector.patching import Patching
+
 __all__ = ["runtestprotocol"]
 
 _OWN_FIXTURES = "pytest_chaos.plugin.entry"
@@ -166,6 +168,42 @@ def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
     path, separator, rest = nodeid.partition("::")
     here = config.invocation_params.dir
     return bestrelpath(here, config.rootpath / path) + separator + rest
+
+
+# --- monkeypatch
+
+
+def _of_attribute(
+    patch: pytest.MonkeyPatch, target: object, name: object = None, *rest: object, **named: object
+) -> Any:
+    """Return the name that ``setattr(target, name, value)`` or ``setattr("module.name", value)`` means."""
+    return (target.rpartition(".")[2],) if isinstance(target, str) else (name,)
+
+
+def _of_item(patch: pytest.MonkeyPatch, dic: object, name: object, *rest: object, **named: object) -> tuple[object]:
+    return (name,)
+
+
+def _of_all(patch: pytest.MonkeyPatch) -> list[object]:
+    """Return the names that ``undo`` will put back."""
+    return [name for kept in ("_setattr", "_setitem") for _, name, _ in getattr(patch, kept, ())]
+
+
+BY_MONKEYPATCH = (
+    Patching(pytest.MonkeyPatch, "setattr", _of_attribute),
+    Patching(pytest.MonkeyPatch, "delattr", _of_attribute),
+    Patching(pytest.MonkeyPatch, "setitem", _of_item),
+    Patching(pytest.MonkeyPatch, "delitem", _of_item),
+    Patching(pytest.MonkeyPatch, "undo", _of_all, is_undo=True),
+)
+"""What ``monkeypatch`` does."""
+
+MISSING = [
+    f"pytest.MonkeyPatch.{name}"
+    for name in ("_setattr", "_setitem")
+    if name not in pytest.MonkeyPatch.__init__.__code__.co_names
+]
+"""What pytest lacks of what we lean on."""
 
 
 # --- clones

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator
 
 import pytest
@@ -34,8 +35,9 @@ class Exploring:
         self._context = context
         self._planner = planner
         self._ledger = ledger
-        self._waiting: list[tuple[pytest.Item, OneTest]] = []
+        self._waiting: list[OneTest] = []
         self._running: pytest.Item | None = None
+        self._is_later = False
         self._candidates = (
             Candidates(context.laboratory.provenance, ledger.counts_candidates()) if planner.is_sweep else None
         )
@@ -71,7 +73,7 @@ class Exploring:
             if not one.waits:
                 self._ledger.add(compat.plain_id(item), one.explored)
         if one.waits:
-            self._waiting.append((item, one))
+            self._waiting.append(one)
         return True
 
     @property
@@ -104,6 +106,11 @@ class Exploring:
         mask(item, False)
         self._running = None
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Once a worker's own tests are over, nobody else knows what it is doing."""
+        if self._is_later:
+            self._planner.shared.runs(nodeid)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Generator[None, object, object]:
         """Subtests are reported in the middle of the body, under the id of the run."""
@@ -117,30 +124,55 @@ class Exploring:
                 mask(running, True)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
         result = yield
+        self._is_later = True
+        try:
+            self._explore_waiting()
+        finally:
+            self._planner.shared.runs("")
+        if session.shouldstop and not hasattr(session.config, "workerinput"):
+            raise session.Interrupted(session.shouldstop)  # as pytest does after each test
+        return result
+
+    def _explore_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        planned: dict[pytest.Item, OneTest] = {}
-        for item, one in sorted(waiting, key=lambda pair: (pair[1].seconds, pair[0].nodeid)):
+        planned: set[OneTest] = set()
+        for one in sorted(waiting, key=lambda one: (one.seconds, one.item.nodeid)):
             began = time.monotonic()
             if one.plan_later(self._left_s):
-                planned[item] = one
+                planned.add(one)
             else:
-                self._ledger.add(compat.plain_id(item), one.explored)
+                self._ledger.add(compat.plain_id(one.item), one.explored)
             self._ledger.spend(time.monotonic() - began)
         # In the order of collection, for so fixtures of wider scope are set up the fewest times.
-        order = [item for item, _ in waiting if item in planned]
-        for index, item in enumerate(order):
-            session = item.session
-            following = order[index + 1] if index + 1 < len(order) else None
+        order = deque(one for one in waiting if one in planned)
+        current = self._next_begun(order)
+        terminal = self._context.config.pluginmanager.get_plugin("terminalreporter")
+        if current is not None and terminal is not None:
+            terminal.ensure_newline()  # the line of the last file has come to 100 % already
+        while current is not None:
+            # What follows must be known for sure: fixtures that both need are kept for it.
+            following = self._next_begun(order)
+            share_s = self._share_s([current, *([] if following is None else [following]), *order])
             try:
-                planned[item].explore_later(following, self._share_s([planned[one] for one in order[index:]]))
+                current.explore_later(None if following is None else following.item, share_s)
             finally:
-                self._ledger.add(compat.plain_id(item), planned[item].explored)
-            if following is not None and (session.shouldfail or session.shouldstop):
+                self._ledger.add(compat.plain_id(current.item), current.explored)
+            session = current.item.session
+            if session.shouldfail or session.shouldstop:
                 break
-        return result
+            current = following
+
+    def _next_begun(self, order: deque[OneTest]) -> OneTest | None:
+        """Return the next test that has something to run which no other worker has taken."""
+        while order:
+            one = order.popleft()
+            if one.begin_later():
+                return one
+            self._ledger.add(compat.plain_id(one.item), one.explored)
+        return None
 
     def _share_s(self, waiting: list[OneTest]) -> float | None:
         """Return for how long the first of some tests may be explored, so that each one gets its share."""

@@ -3,6 +3,8 @@
 Modules keep what a fault did to them, so this process cannot tell. A new one runs the same test plainly; if it passes
 there, it runs each scenario in the same order and the plain test after each, and the first one after which that fails
 is the polluter.
+
+The other question is what comes of a scenario that is met before any plain run, see :mod:`cold`.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from typing import Any
 import pytest
 
 from pytest_chaos.observation import Fresh
+from pytest_chaos.report.record import Record
 
 VARIABLE = "PYTEST_CHAOS_QUESTION"
 """The environment variable that names the file with the question; the answer is written beside it."""
 
-_LIMIT_S = 120.0
+LIMIT_S = 120.0
 # Options of the outer run that would write files, choose tests, or run them in another way.
 _DROPPED_WITH_VALUE = (
     *("-n", "--numprocesses", "--maxprocesses", "--dist", "--tx", "-k", "-m", "--maxfail", "--deselect", "--durations"),
@@ -63,6 +66,10 @@ class Question:
         hang_budget_s: The hang budget, in seconds.
         scenarios: Rule text, seed and whether the test's own calls are spared, in the order in which they ran.
         targets: Whose calls are traced.
+        is_about_costs: Whether the plain test passes, and makes other calls than it did.
+        label: Of the one scenario, where it is to be met before any plain run.
+        sources: Where its rules are written.
+        plain: What the plain run was elsewhere, in plain values.
     """
 
     test: str
@@ -70,6 +77,10 @@ class Question:
     hang_budget_s: float
     scenarios: list[tuple[str, int | None, bool]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
+    is_about_costs: bool = False
+    label: str = ""
+    sources: list[str] = field(default_factory=list)
+    plain: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,18 +90,21 @@ class Answer:
     Attributes:
         plain: Whether the plain test passes there.
         polluter: Index of the scenario after which it does not, where there is one.
+        record: What came of a scenario that was met before any plain run; ``None`` if nothing did.
     """
 
     plain: Fresh
     polluter: int | None
+    record: Record | None = None
 
 
-def ask(config: pytest.Config, question: Question) -> Answer:
+def ask(config: pytest.Config, question: Question, limit_s: float = LIMIT_S) -> Answer:
     """Ask a fresh process; what it prints is nobody's business.
 
     Args:
         config: The configuration of this run, whose options it gets as far as they say how tests run.
         question: The question.
+        limit_s: How long the answer is waited for, in seconds.
     """
     with tempfile.TemporaryDirectory(prefix="pytest-chaos-") as folder:
         file = Path(folder) / "question.json"
@@ -109,7 +123,7 @@ def ask(config: pytest.Config, question: Question) -> Answer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                timeout=_LIMIT_S,
+                timeout=limit_s,
                 check=False,
             )
         return _read(file.with_name("answer.json"))

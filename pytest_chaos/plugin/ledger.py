@@ -70,6 +70,10 @@ class Ledger:
         """Count time that went into planning."""
         self.spent_s += seconds
 
+    def cut_short(self) -> None:
+        """Note that something that was worth a run had none."""
+        self.is_cut_short = True
+
     def leave_out(self, reason: str) -> None:
         """Count a test that is not explored."""
         self.tally.left_out[reason] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_chaos.breakers import Breakers
 from pytest_chaos.experiment import Experiment, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.faults.base import Fault
@@ -17,19 +19,20 @@ from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
-from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.exercised import Cold, Unstable
 from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
-from pytest_chaos.plan import Plain, PlannedRule, RunPlan
+from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.plugin import compat, telling
 from pytest_chaos.plugin.candidates import Candidates
 from pytest_chaos.plugin.clones import PROTOCOL, Following, clone_of, split_id
+from pytest_chaos.plugin.cold import after_it, is_cold, told_plain
 from pytest_chaos.plugin.context import Context
-from pytest_chaos.plugin.fresh import Answer, Question, ask
+from pytest_chaos.plugin.fresh import LIMIT_S, Answer, Question, ask
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Explored
 from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.plugin.planning import RECOVERY, Planner, TestPlan
-from pytest_chaos.report.record import record_of
+from pytest_chaos.report.record import Record, record_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
@@ -46,6 +49,9 @@ _SHORTEST_TOLD_S = 0.1
 _OVERHEAD_S = 0.003  # of a scenario, beside what the test itself takes
 _OF_BUDGET = 0.5  # of the hang budget that a hang takes: of some it is proved at once that nothing ends them
 _WORTH_A_RUN = 0.3  # of the shapes that depend on what another one shows: about so many are run
+_OVERTIME_S = 5.0  # of the last fresh process that a budget lets begin: one needs a second or two to start
+
+_Trouble = TroubleKind | Literal["set-up"]
 
 
 class OneTest:
@@ -62,6 +68,7 @@ class OneTest:
             whether one did.
 
     Attributes:
+        item: The test.
         explored: What has come of it so far.
         waits: Whether it passed, and is explored once all plain runs are over.
         seconds: How long its plain run took, fixtures included.
@@ -82,7 +89,7 @@ class OneTest:
         self._context = context
         self._planner = planner
         self._settings = context.settings
-        self._item = item
+        self.item = item
         self._plan = plan
         self._left_s: float | None = None
         self._polluted = polluted
@@ -94,7 +101,11 @@ class OneTest:
         self._explorer: Explorer | None = None
         self._first: Scenario | None = None
         self._ran: list[Scenario] = []
-        self._answer: Answer | None = None
+        self._answers: dict[bool, Answer] = {}
+        self._watched = plan.watched
+        self._modules = len(sys.modules)
+        self._breakers = Breakers()
+        self._began = 0.0
         self.seconds = 0.0
         self.waits = False
 
@@ -108,7 +119,7 @@ class OneTest:
             left_s: For how long it may be explored, in seconds; ``None`` sets no end.
         """
         self._left_s = left_s
-        clone = clone_of(self._item)
+        clone = clone_of(self.item)
         run = self._new_run(clone, None, "session")
         after = Following(lambda: self._decide(run, nextitem))
         began = time.monotonic()
@@ -125,6 +136,7 @@ class OneTest:
             self._disturb(nextitem)
         elif self.waits and self._plain is not None:
             self._planner.knows(self._plain)
+            self.waits = all(report.passed for report in run.reports)  # its teardown may have failed
 
     def plan_later(self, left_s: float | None = None) -> bool:
         """Plan the scenarios of a test whose plain run is over for long, and tell whether there are any.
@@ -144,28 +156,80 @@ class OneTest:
         begun = 0.0 if self._first is None else self.seconds
         return begun + estimate_s(self._explorer, self.seconds, self._settings.hang_budget_s)
 
+    def begin_later(self) -> bool:
+        """Tell whether there is still something to run of what was planned; the first of it is this process's then."""
+        explorer = self._explorer
+        assert explorer is not None, "it was planned"
+        self._first = explorer.next()
+        if self._first is None:
+            self.explored.tally.add(explorer)
+        return self._first is not None
+
     def explore_later(self, nextitem: pytest.Item | None, left_s: float | None = None) -> None:
-        """Run what was planned; see :meth:`explore`."""
+        """Run what was planned and begun; see :meth:`explore`."""
         self._left_s = left_s
-        if self._is_over_after(0.0) and self._explorer is not None:
-            self._leave_out("the budget was used up", self._explorer, 1)
-            self.explored.tally.add(self._explorer)
+        explorer, first = self._explorer, self._first
+        assert explorer is not None, "it was planned"
+        assert first is not None, "and begun"
+        if self._is_over_after(0.0):
+            explorer.give_back(first)
+            self._leave_out("the budget was used up", explorer)
+            self.explored.tally.add(explorer)
             return
         self._disturb(nextitem)
 
-    def search(self, scenarios: list[Scenario]) -> Answer:
-        """Return after which scenario the plain test fails, in a process where no fault has acted yet."""
+    def search(self, scenarios: list[Scenario], *, is_about_costs: bool) -> Answer:
+        """Return after which scenario the plain test fails, in a process where no fault has acted yet.
+
+        Args:
+            scenarios: What has acted elsewhere, in this order.
+            is_about_costs: Whether the plain test passes there, and makes other calls. If it does not pass, calls that
+                vary by themselves, as where the first run imports or remembers something, say nothing.
+        """
         run = self._run_silently(None, "session")
         self._plain = _plain_of(run)
         if self._plain is None or not run.passed:
             return Answer("fails", None)
-        if any(self._trouble_of_a_run() for _ in range(_LOOKS)):
+        troubles = {self._trouble_of_a_run() for _ in range(_LOOKS)} - {None}
+        if troubles and (is_about_costs or not troubles <= COSTS):
             return Answer("varies", None)
         for number, scenario in enumerate(scenarios):
             self._run_silently(scenario, "explored")
-            if self._has_trouble_without_faults():
+            trouble = self._trouble_without_faults()
+            if trouble is not None and (trouble not in COSTS or not troubles):
                 return Answer("passes", number)
         return Answer("passes", None)
+
+    def meet_first(self, scenario: Scenario, plain: Plain) -> Answer:
+        """Return what comes of a scenario in a process where the test has not run yet, and of the test after it.
+
+        Args:
+            scenario: What goes wrong.
+            plain: What the plain run was, in another process.
+        """
+        self._plain = plain
+        run = self._run_silently(scenario, "explored")
+        seen, judgement = run.seen, run.judgement
+        if seen is None or judgement is None:
+            return Answer("unknown", None)
+        if seen.fired:
+            points = tuple(dict.fromkeys(point for rule in seen.rules for point in rule.points))
+            note = Evidence("exercised", "cold", about=Cold(points))
+            judgement = judgement.beside(Judgement(Verdict.RESILIENT, False, (note,)))
+            after = self._after_first(scenario)
+            if after is not None:
+                judgement = judgement.beside(after)
+        return Answer("unknown", None, record_of(seen, judgement, ""))
+
+    def _after_first(self, scenario: Scenario) -> Judgement | None:
+        """Return what is to say of the plain test after a scenario that it met first; calls are fewer by nature."""
+        if self._trouble_without_faults() in (None, *COSTS):
+            return None
+        seen = self._run_silently(None, "recovery").seen
+        if seen is None:
+            return None
+        judgement = judge(after_it(seen, scenario.label), self._context.laboratory.oracles)
+        return judgement if judgement.fails else None
 
     def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
         """Return what follows the plain run, at its teardown: the first scenario, or the next test."""
@@ -178,7 +242,10 @@ class OneTest:
         self.seconds = subject.duration_s
         steady = Steady(subject.trace.counts(), duration_s=subject.duration_s)
         plain = Plain(steady, subject.trace, subject.reach, subject.sites)
-        return self._recovery if self._begin(plain) else nextitem
+        if not self._begin(plain) or self._explorer is None:
+            return nextitem
+        self._first = self._explorer.next()
+        return self._recovery
 
     def _say_polluted(self, run: OneRun[Experiment]) -> None:
         """Say of a plain run that fails that faults on an earlier test may be the reason."""
@@ -194,7 +261,7 @@ class OneTest:
             explored.tally.left_out["tests not planned: the budget was used up"] += 1
             explored.is_cut_short = True
             return False
-        explorer = self._explorer = self._planner.explorer_of(self._item, self._plan, plain)
+        explorer = self._explorer = self._planner.explorer_of(self.item, self._plan, plain)
         explored.matched = len(explorer.waiting)
         if self._settings.plans:
             explored.tally.add(explorer)
@@ -202,16 +269,15 @@ class OneTest:
                 explored.tally.estimated_s += self.estimated_s
                 explored.plan_lines += plan_lines(self._test, explorer, self.estimated_s)
             return False
-        self._first = explorer.next()
-        if self._first is None:
+        if not explorer.waiting:
             explored.tally.add(explorer)
-        return self._first is not None
+        return bool(explorer.waiting)
 
     def _disturb(self, nextitem: pytest.Item | None) -> None:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
         self._say_how_long(explorer)
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
                 if not self._run_scenario(explorer, scenario):
@@ -234,20 +300,20 @@ class OneTest:
         """Say once what is to come, where that takes longer than a reader waits without a word."""
         scenarios = 1 + len(explorer.planned)
         seconds = self.estimated_s
-        terminal = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        terminal = self.item.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and seconds > _LONGEST_SILENCE_S and terminal.verbosity >= 0:
             terminal.ensure_newline()
             terminal.write_line(f"chaos: {self._test}: up to {scenarios} scenarios, about {seconds:.0f} s")
 
     def _is_stopping(self) -> bool:
-        return bool(self._item.session.shouldfail or self._item.session.shouldstop)
+        return bool(self.item.session.shouldfail or self.item.session.shouldstop)
 
     def _is_over_after(self, seconds: float) -> bool:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
-    def _leave_out(self, reason: str, explorer: Explorer, begun: int = 0) -> None:
-        left = len(explorer.waiting) + begun
+    def _leave_out(self, reason: str, explorer: Explorer) -> None:
+        left = len(explorer.waiting)
         if left:
             self.explored.tally.left_out[reason] += left
             self.explored.is_cut_short = True
@@ -256,28 +322,72 @@ class OneTest:
 
     def _run_scenario(self, explorer: Explorer, scenario: Scenario) -> bool:
         """Run one scenario, and tell whether the process is still fit for another."""
-        clone = clone_of(self._item, scenario.label)
+        clone = clone_of(self.item, scenario.label)
         compat.tell_failures_briefly(clone)
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         self._ran.append(scenario)
         run = self._new_run(clone, scenario, "explored")
         self._run(clone, self._recovery, run)
         seen, judgement = run.seen, run.judgement
-        is_fit = True
+        is_fit, cold = True, None
         try:
             if seen is not None and judgement is not None:
                 if judgement.fails:
                     judgement = self._confirmed(run, scenario, seen, judgement)
                 if judgement.fails or (not seen.fired and self._context.running.disturbed_last):
-                    is_fit = self._probe()
-                    if self._answer is not None:
-                        judgement = self._blamed(scenario, judgement, self._answer)
-                explorer.saw(scenario, self._outcome_of(run, seen, judgement))
+                    answer = self._probe()
+                    if answer is not None:
+                        is_fit = answer.plain == "varies"
+                        judgement = self._blamed(scenario, judgement, answer)
+                    is_by_itself = answer is not None and is_fit
+                else:
+                    is_by_itself = True  # where no fault has acted, this run was as good as a fresh process
+                if is_by_itself and not judgement.fails and is_cold(scenario, seen, self._plain):
+                    self._answers.setdefault(True, Answer("varies", None))
+                    judgement, cold = self._met_cold(scenario, judgement)
+                outcome = self._outcome_of(run, seen, judgement)
+                explorer.saw(scenario, replace(outcome, fails=cold["fails"]) if cold else outcome)
         finally:  # Ctrl-C may come while it is confirmed, and what was found is told all the same
             if seen is not None and judgement is not None:
-                self._tell(clone, run, seen, judgement, scenario)
+                self._tell(clone, run, seen, judgement, scenario, cold)
             self._log(clone, run)
         return is_fit
+
+    def _met_cold(self, scenario: Scenario, judgement: Judgement) -> tuple[Judgement, Record | None]:
+        """Run a scenario in a fresh process, where the test meets it first, and return what is to say of it.
+
+        Args:
+            scenario: The scenario.
+            judgement: What was said of its run here, in which the call was not made again.
+        """
+        if self._is_over_after(time.monotonic() - self._began):
+            self.explored.tally.left_out["the budget was used up"] += 1
+            self.explored.is_cut_short = True
+            return judgement, None
+        record = self._ask_cold(scenario)
+        if record is None or not record["fails"]:
+            return judgement, record
+        again = self._ask_cold(scenario)
+        self.explored.tally.checks["confirmation"] += 1
+        if again is None or again["fails"]:
+            return judgement, record
+        about = Unstable(Verdict.from_word(record["verdict"]))
+        return _doubted(judgement, "exercised", "unstable", about), None
+
+    def _ask_cold(self, scenario: Scenario) -> Record | None:
+        assert self._plain is not None, "scenarios follow a plain run"
+        self.explored.tally.checks["cold run"] += 1
+        limit_s = LIMIT_S
+        if self._left_s is not None:
+            left_s = self._left_s - (time.monotonic() - self._began)
+            limit_s = min(limit_s, max(0.0, left_s) + _OVERTIME_S)
+        question = replace(
+            self._question([scenario]),
+            label=scenario.label,
+            sources=[rule.source for rule in scenario.rules],
+            plain=told_plain(self._plain),
+        )
+        return ask(self.item.config, question, limit_s).record
 
     def _outcome_of(self, run: OneRun[Experiment], seen: Observation, judgement: Judgement) -> Outcome:
         trace, reach = run.subject.trace, run.subject.reach
@@ -298,15 +408,12 @@ class OneTest:
             return judgement
         return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
 
-    def _probe(self) -> bool:
-        """Tell whether the test still does what its plain run did; else a fresh process says since when."""
-        if not self._has_trouble_without_faults():
-            return True
-        if self._answer is None:
-            self._answer = self._ask_fresh()
-        return self._answer.plain == "varies"
+    def _probe(self) -> Answer | None:
+        """Return ``None`` if the test still does what its plain run did; else a fresh process says since when."""
+        trouble = self._trouble_without_faults()
+        return None if trouble is None else self._answer_about(trouble)
 
-    def _has_trouble_without_faults(self) -> bool:
+    def _trouble_without_faults(self) -> _Trouble | None:
         deadline = time.monotonic() + self._plan.mark.recovery_within_s
         pause = _FIRST_PAUSE_S
         while True:
@@ -315,14 +422,12 @@ class OneTest:
                 # How often a socket is read, say, varies by itself: what is not so twice is no trouble.
                 again = self._trouble_of_a_run()
                 trouble = again if again == trouble else None
-            if trouble is None:
-                return False
-            if time.monotonic() + pause > deadline:
-                return True
+            if trouble is None or time.monotonic() + pause > deadline:
+                return trouble
             time.sleep(pause)  # what the user allows the system for its recovery
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    def _trouble_of_a_run(self) -> TroubleKind | Literal["set-up"] | None:
+    def _trouble_of_a_run(self) -> _Trouble | None:
         run = self._run_silently(None, "recovery")
         self.explored.tally.checks["probe"] += 1
         if run.seen is None:
@@ -330,15 +435,23 @@ class OneTest:
         trouble = recovery_trouble(run.seen)
         return None if trouble is None else trouble.kind
 
-    def _ask_fresh(self) -> Answer:
+    def _answer_about(self, trouble: _Trouble) -> Answer:
+        """Return what a fresh process says of a plain run that is not what it was; each of two questions once."""
+        is_about_costs = trouble in COSTS
+        if is_about_costs not in self._answers:
+            self._answers[is_about_costs] = self._ask_fresh(is_about_costs=is_about_costs)
+        return self._answers[is_about_costs]
+
+    def _ask_fresh(self, *, is_about_costs: bool) -> Answer:
         self.explored.tally.checks["fresh process"] += 1
         if not all(one.has_text for one in self._ran):
             return Answer("unknown", None)
-        scenarios = [(one.text, one.seed, one.spares_driver) for one in self._ran]
+        return ask(self.item.config, replace(self._question(self._ran), is_about_costs=is_about_costs))
+
+    def _question(self, scenarios: list[Scenario]) -> Question:
+        told = [(one.text, one.seed, one.spares_driver) for one in scenarios]
         targets = [target.text for target, _ in self._plan.watched if not target.is_object]
-        settings = self._settings
-        question = Question(self._test, settings.seed, settings.hang_budget_s, scenarios, targets)
-        return ask(self._item.config, question)
+        return Question(self._test, self._settings.seed, self._settings.hang_budget_s, told, targets)
 
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
@@ -353,21 +466,20 @@ class OneTest:
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
-        if self._plan.mark.recovery_within_s and self._answer is None:
-            self._has_trouble_without_faults()
+        if self._plan.mark.recovery_within_s and not self._answers:
+            self._trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
         run = self._new_run(clone, None, "recovery")
         self._run(clone, nextitem, run)
         seen, judgement = run.seen, run.judgement
         if seen is not None and judgement is not None:
             trouble = recovery_trouble(seen)
-            if trouble is not None and self._answer is None:
-                is_steady = trouble.kind not in COSTS or self._has_trouble_without_faults()
-                self._answer = self._ask_fresh() if is_steady else Answer("unsteady", None)
-            if trouble is not None and self._answer is not None:
-                polluter = self._answer.polluter
-                by = "" if polluter is None else self._ran[polluter].label
-                seen = replace(seen, fresh=self._answer.plain, polluter=by)
+            if trouble is not None:
+                is_known = (trouble.kind in COSTS) in self._answers
+                is_steady = is_known or trouble.kind not in COSTS or self._trouble_without_faults() is not None
+                answer = self._answer_about(trouble.kind) if is_steady else Answer("unsteady", None)
+                by = "" if answer.polluter is None else self._ran[answer.polluter].label
+                seen = replace(seen, fresh=answer.plain, polluter=by)
                 judgement = judge(seen, self._context.laboratory.oracles)
                 self.explored.has_recovered = not judgement.fails
             self._tell(clone, run, seen, judgement, None)
@@ -397,15 +509,22 @@ class OneTest:
             settings.seed if scenario is None or scenario.seed is None else scenario.seed,
             kind,
             rules,
-            watched=self._plan.watched,
+            watched=self._watched_now(),
             reaching=self._plan.reaching,
             observed=self._candidates.observed if is_plain and self._candidates is not None else tuple,
             contract=self._plan.contract,
             budget_s=settings.hang_budget_s,
             plain=self._plain,
-            plain_leaks=self._item.stash.get(LEVEL, "off") if is_plain else "off",
+            plain_leaks=self.item.stash.get(LEVEL, "off") if is_plain else "off",
             limits=self._limits(kind, first),
         )
+
+    def _watched_now(self) -> Watched:
+        """Return what is traced; a module that a run has imported is known to the next one."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            self._watched = self._planner.watched_now(self._plan.watched)
+        return self._watched
 
     def _limits(self, kind: RunKind, first: Observation | None) -> Limits | None:
         """Return when parts of a run are ended; of a plain run only if it stands still for ever after a fault."""
@@ -457,12 +576,15 @@ class OneTest:
             self._run_plainly(clone, nextitem)
         finally:
             del clone.stash[PROTOCOL]  # it leads back here, and would keep the run until a collection
+        if run.seen is not None and run.seen.fired and self._breakers.let_open_time_pass():
+            self.explored.tally.checks["probe"] += 1
+            self._run_silently(None, "recovery")  # lets the trial call through on which they close
 
     def _run_silently(
         self, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
     ) -> OneRun[Experiment]:
         """Run a clone of which nobody is told."""
-        clone = clone_of(self._item, "probe", is_silent=True)
+        clone = clone_of(self.item, "probe", is_silent=True)
         if first is None:  # else it confirms that one, which is shown
             compat.tell_failures_briefly(clone)
         run = self._new_run(clone, scenario, kind, first)
@@ -490,12 +612,17 @@ class OneTest:
         seen: Observation,
         judgement: Judgement,
         scenario: Scenario | None,
+        cold: Record | None = None,
     ) -> None:
         is_shown = run.body is None or judgement.fails or bool(judgement.evidence)
         replay = ""
-        if is_shown or self._item.config.getoption("chaos_report"):  # else nobody gets to read it
-            replay = self._context.again.scenario(self._item, seen, scenario)
+        if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
+            replay = self._context.again.scenario(self.item, seen, scenario)
         record = record_of(seen, judgement, replay)
+        record = cold or record_of(seen, judgement, "")
+        is_shown = run.body is None or record["fails"] or bool(record["evidence"])
+        if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
+            record["replay"] = self._context.again.scenario(self.item, seen, scenario)
         record["id"] = clone.nodeid
         record["label"] = split_id(clone.nodeid)[1]
         if seen.standstills or any(parked.was_released for parked in seen.parked):

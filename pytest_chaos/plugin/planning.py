@@ -24,6 +24,7 @@ from pytest_chaos.plan import Plain, Reaching, Watched
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.marker import Exploration, exploration_of, specification_of
 from pytest_chaos.plugin.options import Settings, checked_target
+from pytest_chaos.plugin.sharing import Shared
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.reach import FunctionKey, Reach, Step, Way, function_key
 from pytest_chaos.scenario import Rule, Term
@@ -122,6 +123,7 @@ class Planner:
         sources: Syntax trees of files.
         globs: The points of globs, looked up once.
         provenance: Tells what the project holds.
+        shared: Where the workers of a spread session take keys.
 
     Attributes:
         plans: How each explored test is explored.
@@ -129,7 +131,14 @@ class Planner:
         is_sweep: Whether well-known boundaries are swept because nobody asked for anything else.
     """
 
-    def __init__(self, settings: Settings, sources: Sources, globs: Globs, provenance: Provenance) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sources,
+        globs: Globs,
+        provenance: Provenance,
+        shared: Shared,
+    ) -> None:
         self.plans: dict[pytest.Item, TestPlan] = {}
         self.complaints: list[str] = []
         self.is_sweep = False
@@ -137,6 +146,7 @@ class Planner:
         self._sources = sources
         self._globs = globs
         self._provenance = provenance
+        self.shared = shared
         self._points: dict[Target, list[Point]] = {}
         self._by_text: dict[str, Point] = {}
         self._objects: dict[str, Target] = {}
@@ -219,12 +229,13 @@ class Planner:
         settings = self._settings
         contract = specification_of(item, settings.contract).contract
         own: list[tuple[Target, str]] = []
-        boundaries = self._boundaries()
         named: dict[Target, Named] = {}
         if mark is not None and not settings.replay:
             own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
-        if self.is_sweep or (mark is not None and not targets and not settings.replay):
+        is_unnamed = self.is_sweep or (mark is not None and not targets and not settings.replay)
+        boundaries = self._boundaries() if is_unnamed or targets else []  # rules alone do without the catalogue
+        if is_unnamed:
             named = dict.fromkeys(boundaries, "by nobody")
         named.update((target, _how_named(target)) for target in targets)
         if not (named or scenarios or replays):
@@ -243,7 +254,7 @@ class Planner:
         watched = everything[: len(watching)]
         points = {point.text: (point, named[target]) for target, found in watched if target in named for point in found}
         interest = Interest(points, settings.catalogue, takes_all=not looks_beneath)
-        reaching = Reaching(interest, self._outer(boundaries), everything[len(watching) :])
+        reaching = Reaching(interest if named else (), self._outer(boundaries), everything[len(watching) :])
         return TestPlan(
             watched,
             list(named),
@@ -322,6 +333,15 @@ class Planner:
             watched.append((target, fresh))
         return watched
 
+    def watched_now(self, watched: Watched) -> Watched:
+        """Return watched targets with the injection points of modules that tests have imported meanwhile."""
+        for target in [known for known in self._points if known.is_glob]:
+            del self._points[target]  # those that stand still are not looked up again
+        try:
+            return self.watched_of([target for target, _ in watched])
+        except SpecificationError:  # told at the end
+            return watched
+
     def _points_of(self, target: Target) -> list[Point]:
         """Return the injection points of a target; none yet, if only a test imports its module."""
         points = self._points.get(target)
@@ -384,6 +404,7 @@ class Planner:
 
     def explorer_of(self, item: pytest.Item, plan: TestPlan, plain: Plain) -> Explorer:
         """Return what finds the scenarios of a test whose plain run is over."""
+        assert plain.reach is not None, "the plain run was made here"
         self.knows(plain)
         named: dict[str, Named] = {}
         for target, how in plan.named.items():
@@ -439,6 +460,7 @@ class Planner:
             offered,
             keep=keep,
             take=self._take if not plan.is_own else lambda key: True,
+            claim=self.shared.take if not plan.is_own else lambda key: True,
             with_driver=plan.mark.driver,
             rules=[*own, *plan.replays],
             wanted=self._wanted(plan),
@@ -447,7 +469,7 @@ class Planner:
 
     def knows(self, plain: Plain) -> None:
         """Take in what a plain run says of what is beneath functions, for all tests."""
-        if plain.reach not in self._reaches:
+        if plain.reach is not None and plain.reach not in self._reaches:
             self._reaches.append(plain.reach)
 
     def is_guarded(self, step: Step) -> bool:
@@ -469,9 +491,11 @@ class Planner:
         return point
 
     def _take(self, key: Key) -> bool:
+        """Take a key for a test, and tell whether no other test of this process has it."""
         is_free = key not in self._taken
         self._taken.add(key)
-        return is_free
+        # No scenario of a plan is ever begun, and each worker prints its own.
+        return is_free and (not self._settings.plans or self.shared.take(key))
 
     def _wanted(self, plan: TestPlan) -> Callable[[str], bool] | None:
         only = self._settings.only

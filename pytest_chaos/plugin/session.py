@@ -19,6 +19,7 @@ from pytest_chaos.experiment import Laboratory
 from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.injector.patching import BY_MOCK
 from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, summary, xdist
@@ -55,7 +56,7 @@ def start(config: pytest.Config) -> ChaosSession:
     laboratory = Laboratory(
         provenance,
         Census(provenance),
-        Armory(),
+        Armory(patching=(*BY_MOCK, *compat.BY_MONKEYPATCH)),
         filters=Filters(settings.filters),
         guard=Guard(bystanders()),
         catalogue=settings.catalogue,
@@ -164,8 +165,8 @@ class ChaosSession:
             lines.append(f"chaos: explores ordinary tests under {rules}")
         if reason := why_not_here() or why_not_now():
             lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
-        if python.MISSING:
-            lines.append(f"chaos: not available on this interpreter: {', '.join(python.MISSING)}")
+        if missing := [*python.MISSING, *compat.MISSING]:
+            lines.append(f"chaos: not available on this interpreter: {', '.join(missing)}")
         return lines
 
     # --- collection
@@ -189,7 +190,11 @@ class ChaosSession:
             errors += wrong_packages(self._config)
         context = self._new_context(session.items)
         planner = self._planner = Planner(
-            self._settings, context.laboratory.sources, context.laboratory.armory.globs, context.laboratory.provenance
+            self._settings,
+            context.laboratory.sources,
+            context.laboratory.armory.globs,
+            context.laboratory.provenance,
+            xdist.shared_by(self._config),
         )
         if question is not None:
             self._is_asked = True

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
+from pytest_chaos.plugin.sharing import Shared, SharedFolder
 
 
 def refuse(session: pytest.Session, errors: list[str]) -> None:
@@ -21,6 +22,12 @@ def refuse(session: pytest.Session, errors: list[str]) -> None:
         raise pytest.UsageError(*errors)
     output["chaos_errors"] = errors
     session.items.clear()  # every worker finds the same errors, so every worker collects nothing
+
+
+def shared_by(config: pytest.Config) -> Shared:
+    """Return what this process shares with other workers; in one that is no worker nothing."""
+    shipped = getattr(config, "workerinput", {})
+    return Shared(shipped.get("chaos_folder", ""), shipped.get("workerid", ""))
 
 
 class Exchange:
@@ -38,22 +45,40 @@ class Exchange:
         self._seed = seed
         self._results = results
         self._progress = progress
+        self._folder = SharedFolder()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker the seed."""
+        """Give a worker the seed, and the folder that all of them share."""
+        node.workerinput["chaos_folder"] = self._folder.path
         node.workerinput["chaos_seed"] = self._seed
         node.workerinput["chaos_arguments"] = [str(word) for word in self._config.invocation_params.args]
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take the errors of a worker, and what it says of exploring as a whole."""
+        if error:
+            self._tell_death(node)
         output = getattr(node, "workeroutput", {})
-        for error in output.get("chaos_errors", ()):
-            if error not in self._results.usage_errors:
-                self._results.usage_errors.append(error)
+        for wrong in output.get("chaos_errors", ()):
+            if wrong not in self._results.usage_errors:
+                self._results.usage_errors.append(wrong)
         if "chaos_exploring" in output:
             self._results.ledger.hear(output["chaos_exploring"])
+
+    def _tell_death(self, node: Any) -> None:
+        """Report the scenario in which a worker died whose tests were all over, for xdist knows of no scenarios."""
+        scenario = self._folder.ran_last(node.gateway.id)
+        if not scenario:
+            return
+        path = scenario.partition("::")[0]
+        text = (
+            f"worker {node.gateway.id!r} crashed while running {scenario!r}\n"
+            "chaos: it died in that scenario; what it had left to explore did not run, unless another worker did"
+        )
+        report = pytest.TestReport(scenario, (path, None, path), {}, "failed", text, "call", node=node)
+        self._config.hook.pytest_runtest_logreport(report=report)
+        self._results.ledger.cut_short()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
@@ -71,3 +96,7 @@ class Exchange:
         """A wrong specification is a usage error, also when a worker found it."""
         if self._results.usage_errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_unconfigure(self) -> None:
+        """Remove what the workers shared; they have all ended, also on Ctrl-C."""
+        self._folder.remove()

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
-from pytest_chaos.oracles.exercised import NeverFired, Unstable
+from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
 from pytest_chaos.oracles.leaks import PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
@@ -107,6 +107,11 @@ def _unstable(about: Unstable) -> str:
     return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
 
 
+def _cold(about: Cold) -> str:
+    points = ", ".join(about.points)
+    return f"only the first run in a process calls {points}: run in a fresh one, where the fault came first"
+
+
 # --- hang
 
 
@@ -183,9 +188,10 @@ def _with_place(failure: Failure) -> str:
 def _not_as_before(about: NotAsBefore) -> str:
     trouble = _trouble(about.trouble)
     match about.fresh:
-        case "passes":
+        case "passes" | "before":
             after = about.polluter or "the scenarios of this test"
-            return f"with all faults lifted, after {after} {trouble}; in a fresh process it does not"
+            else_ = "in a fresh process it does not" if about.fresh == "passes" else "its plain run did not"
+            return f"with all faults lifted, after {after} {trouble}; {else_}"
         case "unsteady":
             return f"unstable: {trouble}, and not so when it was run once more"
         case "fails" | "varies":
@@ -280,6 +286,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("exercised", "specification"): str,
         ("exercised", "never-fired"): _never_fired,
         ("exercised", "unstable"): _unstable,
+        ("exercised", "cold"): _cold,
         ("hang", "standstill"): _standstill,
         ("hang", "hang"): _hang,
         ("hang", "timed-wait"): _hang,

@@ -23,13 +23,14 @@ class Ear:
     followed. Only what is no ``Exception`` goes on, such as the user's Ctrl-C.
 
     Args:
-        listener: What hears. Names that somebody imported while a tap was in place stay, and tell nobody later.
+        listener: What hears, or ``None`` for nobody. Names that somebody imported while a tap was in place stay, and
+            tell nobody later.
     """
 
     __slots__ = ("_listener",)
 
-    def __init__(self, listener: Function) -> None:
-        self._listener: Function | None = listener
+    def __init__(self, listener: Function | None) -> None:
+        self._listener = listener
 
     def __call__(self, /, *args: Any, **named: Any) -> Any:
         """Return what the listener answers; ``None`` if it raises, or is not there any more."""
@@ -76,6 +77,26 @@ def after(owner: Any, name: str, listener: Function) -> Callable[[], None]:
             result = original(*args, **named)
             ear(result, *args, **named)
             return result
+
+        return tapped
+
+    return replace(owner, name, wrap, listener)
+
+
+def around(owner: Any, name: str, listener: Function) -> Callable[[], None]:
+    """Tell a listener what a function is about to be called with, and call what it returns once that call has ended.
+
+    As :func:`before`; the listener may return ``None`` if it does not want to know the end.
+    """
+
+    def wrap(original: Function, ear: Ear) -> Function:
+        def tapped(*args: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
+            ended = Ear(ear(*args, **named))
+            try:
+                return original(*args, **named)
+            finally:
+                ended()
 
         return tapped
 

@@ -437,6 +437,13 @@ def test_faults_are_not_blamed_for_what_a_fresh_process_does_too(fresh: Any, kin
     assert [expected] == said(judge_recovery, recovered(fresh=fresh, **changes))
 
 
+def test_what_a_scenario_leaves_that_came_before_any_plain_run_is_its_own() -> None:
+    """No other one acted in that process, so nothing else was judged in a polluted one."""
+    seen = recovered(fresh="before", polluter="shop:charge hang all", failure=Failure("KeyError: x"))
+
+    assert [("not recovered", "fails", True)] == said(judge_recovery, seen)
+
+
 def test_polluter_that_was_not_found_is_one_of_the_scenarios() -> None:
     seen = recovered(fresh="passes", failure=Failure("KeyError: x"))
 

@@ -1,4 +1,4 @@
-"""Test doubles: what stands in a name when the body begins is what is called, and faults act in front of it."""
+"""Test doubles: what stands in a name is what is called, whoever put it there and when, and faults act in front."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import inspect
 import os
 import pkgutil
 import sqlite3
@@ -18,11 +19,18 @@ from unittest import mock
 import pytest
 
 from pytest_chaos import Raise, TargetError, parse
+from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.doubles import Double
+from pytest_chaos.faults.base import Limit
 from pytest_chaos.injector.attribute import is_ours
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.notation import parse_target, rule_from
+from pytest_chaos.injector.patching import BY_MOCK
+from pytest_chaos.notation import format_fault, parse_target, rule_from
+from pytest_chaos.offers import Called, Offers
+from pytest_chaos.plugin.compat import BY_MONKEYPATCH
+from pytest_chaos.reach import Step, Way
 from pytest_chaos.target import check, resolve
+from pytest_chaos.trace import CallSite
 
 pytestmark = pytest.mark.usefixtures("nothing_survives")
 
@@ -68,7 +76,7 @@ ORDERS = pytest.mark.parametrize("armed_first", [True, False], ids=["rule first"
 @pytest.fixture(params=[True, False], ids=["spliced", "replaced"])
 def armory(request: pytest.FixtureRequest) -> Armory:
     """With Python functions spliced, and with their names replaced."""
-    return Armory(can_splice=request.param)
+    return Armory(can_splice=request.param, patching=(*BY_MOCK, *BY_MONKEYPATCH))
 
 
 @pytest.fixture(autouse=True)
@@ -345,31 +353,34 @@ def test_a_rule_on_an_object_meets_the_mock_that_is_put_over_it(lab, bank):
 # --- what stands there afterwards
 
 
+@pytest.mark.parametrize("ends_inside", [True, False], ids=["ends in the body", "outlives the body"])
+@pytest.mark.parametrize("spec", [{}, {"autospec": True}], ids=["mock", "autospec"])
 @pytest.mark.parametrize("target", CALLS)
-def test_a_mock_of_the_body_may_end_in_it_or_long_after_it(lab, target):
-    """What it puts back when it is stopped may be ours: it is inert, and gone before the next body begins."""
+def test_a_mock_of_the_body_may_end_in_it_or_long_after_it(lab, target, spec, ends_inside):
     name = target.replace(":", ".")
     owner, _, attribute = name.rpartition(".")
     place = pkgutil.resolve_name(owner)
     original = vars(place).get(attribute)
-    for stops_inside in (True, False):
-        patch = mock.patch(name, return_value="mocked")
-        with lab.window(f"{target} = raise(OSError)"):
-            patch.start()
-            assert CALLS[target]() == "mocked"
-            if stops_inside:
-                patch.stop()
-                with pytest.raises(OSError, match="injected"):
-                    CALLS[target]()
-        if not stops_inside:
+    patch = mock.patch(name, **spec)
+    with lab.window(f"{target} = #2..3 raise(OSError)") as chaos:
+        double = patch.start()
+        double.return_value = "mocked"
+        assert CALLS[target]() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            CALLS[target]()
+        if ends_inside:
             patch.stop()
-            with contextlib.suppress(FileNotFoundError):
-                assert CALLS[target]() == "real" or target == "bank:Account"
-            lab.laboratory.armory.tidy()
-        assert vars(place).get(attribute) is original
+            with pytest.raises(OSError, match="injected"):
+                CALLS[target]()
+        assert chaos.calls(target) == 2 + ends_inside
+    double.assert_called_once()
+    if not ends_inside:
+        assert CALLS[target]() == "mocked"
+        patch.stop()
+    assert vars(place).get(attribute) is original
 
 
-def test_a_mock_that_outlives_bodies_puts_nothing_of_ours_back_for_ever(lab, bank):
+def test_a_mock_that_outlives_bodies_puts_back_what_belongs_there(lab, bank):
     """Started in one body, it stands in the next ones and ends in between; each rule acts in front of what is there."""
     original = os.unlink
     patch = mock.patch("os.unlink", return_value="mocked")
@@ -380,21 +391,351 @@ def test_a_mock_that_outlives_bodies_puts_nothing_of_ours_back_for_ever(lab, ban
             bank.remove("a")
         assert bank.remove("a") == "mocked"
     patch.stop()
+    assert os.unlink is original
+
+
+def test_what_a_body_assigned_by_hand_puts_nothing_of_ours_back_for_ever(lab, bank):
+    """Nobody tells of that, so it may find ours, and put that back: it is inert, and gone when the next body begins."""
+    original = os.unlink
+    with lab.window("os:unlink = raise(OSError)"):
+        found = os.unlink
+        os.unlink = lambda path: "by hand"
+        assert bank.remove("a") == "by hand"
+    os.unlink = found
     assert is_ours(os.unlink)
-    with lab.window("os:unlink = #1 raise(KeyError)"):
-        with pytest.raises(KeyError, match="injected"):
+    with lab.window("os:unlink = #1 raise(KeyError)"), pytest.raises(KeyError, match="injected"):
+        bank.remove("a")
+    assert os.unlink is original
+
+
+def test_a_mock_of_a_fixture_that_ends_in_the_body_uncovers_what_is_met_then(lab, bank):
+    original = os.unlink
+    patch = mock.patch("os.unlink", return_value="mocked")
+    patch.start()
+    with lab.window("os:unlink = #2 raise(OSError)"):
+        assert bank.remove("a") == "mocked"
+        patch.stop()
+        with pytest.raises(OSError, match="injected"):
             bank.remove("a")
     assert os.unlink is original
 
 
-def test_a_mock_that_ends_while_ours_stands_before_it_is_not_put_back(lab, bank):
-    original = os.unlink
-    patch = mock.patch("os.unlink", return_value="mocked")
+# --- what a body puts there
+
+
+def by_start(call):
+    patch = mock.patch("bank.rate", return_value="mocked")
     patch.start()
-    with lab.window("os:unlink = #1 raise(OSError)"):
+    try:
+        call()
+    finally:
         patch.stop()
-        assert os.unlink is original
+
+
+def by_context(call):
+    with mock.patch("bank.rate", return_value="mocked"):
+        call()
+
+
+def by_object(call):
+    with mock.patch.object(bank_now(), "rate", new=lambda: "mocked"):
+        call()
+
+
+def by_multiple(call):
+    with mock.patch.multiple("bank", Account=mock.DEFAULT, rate=mock.Mock(return_value="mocked")):
+        call()
+
+
+def by_decorator(call):
+    mock.patch("bank.rate", lambda: "mocked")(call)()
+
+
+def by_async_decorator(call):
+    @mock.patch("bank.rate", return_value="mocked")
+    async def body(rate):
+        call()
+
+    asyncio.run(body())
+
+
+def by_monkeypatch(call):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bank_now(), "rate", lambda: "mocked")
+        call()
+
+
+def by_text(call):
+    patch = pytest.MonkeyPatch()
+    patch.setattr("bank.rate", mock.Mock(return_value="mocked"))
+    try:
+        call()
+    finally:
+        patch.undo()
+
+
+def by_namespace(call):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(bank_now()), "rate", lambda: "mocked")
+        call()
+
+
+def by_module(call):
+    stub = types.ModuleType("bank")
+    stub.rate = lambda: "mocked"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "bank", stub)
+        call()
+
+
+PUTTING = pytest.mark.parametrize(
+    "put",
+    [
+        *(by_start, by_context, by_object, by_multiple, by_decorator, by_async_decorator),
+        *(by_monkeypatch, by_text, by_namespace, by_module),
+    ],
+)
+
+
+@PUTTING
+@pytest.mark.parametrize("target", ["bank:rate", "bank:r*"])
+def test_what_a_body_puts_in_a_name_is_followed_and_what_comes_back_too(lab, bank, put, target):
+    original = bank.rate
+    seen = []
+
+    def call():
+        for _ in range(2):
+            try:
+                seen.append(bank_now().rate())
+            except (OSError, KeyError) as error:
+                seen.append(type(error))
+
+    experiment = lab.experiment(f"{target} = #2 raise(OSError) -> #1 raise(KeyError)")
+    with experiment.body():
+        put(call)
+        call()
+        put(call)
+    call()
+
+    (rule,) = experiment.conclude()[0].rules
+    assert seen == ["mocked", OSError, KeyError, "real", "mocked", "mocked", "real", "real"]
+    assert (rule.calls, rule.points.count("bank:rate"), experiment.injector.journal.problems) == (6, 1, [])
+    assert bank.rate is original
+
+
+@PUTTING
+def test_a_plain_run_counts_the_calls_of_what_its_body_puts_there(lab, bank, put):
+    noted = Noted()
+    points = resolve(parse_target("bank:rate"))
+    experiment = lab.experiment()
+    experiment.injector.watch(parse_target("bank:rate"), noted, points)
+    with experiment.body():
+        put(lambda: bank_now().rate())
+        bank_now().rate()
+    experiment.close()
+    assert noted.points == ["bank:rate"] * 2
+
+
+@PUTTING
+def test_a_double_in_whose_body_an_error_is_raised_is_taken_away(lab, bank, put):
+    original = bank.rate
+    with lab.window("bank:rate = raise(OSError)"):
+        with pytest.raises(OSError, match="injected"):
+            put(lambda: bank_now().rate())
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+    assert bank.rate is original and bank.rate() == "real"
+
+
+def test_doubles_over_doubles_are_each_met_and_told(lab, bank):
+    def outer():
+        return "outer"
+
+    original = bank.rate
+    seen = []
+    experiment = lab.experiment("bank:rate = #100 null")
+    with experiment.body():
+        with mock.patch("bank.rate", outer), mock.patch("bank.rate", return_value="inner"):
+            seen.append(bank.rate())
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(bank, "rate", os.getcwd)
+                bank.rate()
+            seen.append(bank.rate())
+        seen.append(bank.rate())
+        with mock.patch("bank.rate", outer):
+            seen.append(bank.rate())
+    (rule,) = experiment.conclude()[0].rules
+    name = "test_doubles_over_doubles_are_each_met_and_told.<locals>.outer"
+    assert (seen, rule.calls) == (["inner", "inner", "real", "outer"], 5)
+    assert [double.what for double in rule.doubles] == [name, "MagicMock", "getcwd"]
+    assert bank.rate is original
+
+
+def test_what_comes_back_to_a_name_is_no_double(lab, bank):
+    """A C function has no file that says so."""
+    experiment = lab.experiment("os:unlink = #100 null", "bank:rate = #100 null")
+    with experiment.body(), mock.patch("os.unlink"), mock.patch("bank.rate"):
+        pass
+    assert [[double.what for double in rule.doubles] for rule in experiment.conclude()[0].rules] == [["MagicMock"]] * 2
+
+
+def test_a_mock_tells_of_its_calls_also_by_its_name(lab, bank):
+    with lab.window("bank:rate = #2 raise(OSError)"), mock.patch("bank.rate") as double:
+        bank.rate.return_value = "mocked"
+        assert bank.rate() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+        bank.rate.assert_called_once_with()
+        double.assert_called_once_with()
+        assert (bank.rate.call_count, bank.rate.mock_calls, isinstance(bank.rate, mock.Mock)) == (
+            1,
+            [mock.call()],
+            True,
+        )
+
+
+@pytest.mark.parametrize("target", ["bank:rate", "os:unlink"])
+def test_a_rule_and_a_watch_stand_in_front_of_the_same_mock(lab, bank, target):
+    noted = Noted()
+    experiment = lab.experiment(f"{target} = #1 raise(OSError)")
+    experiment.injector.watch(parse_target(target), noted)
+    with experiment.body(), mock.patch(target.replace(":", "."), return_value="mocked") as double:
+        with pytest.raises(OSError, match="injected"):
+            CALLS[target]()
+        assert CALLS[target]() == "mocked"
+        (replaced,) = (site for site in experiment.injector.injections[0].sites if site.mechanism.installed)
+        assert replaced.point.raw is double
+    (rule,) = experiment.conclude()[0].rules
+    assert (noted.points, [one.what for one in rule.doubles]) == ([target] * 2, ["MagicMock"])
+
+
+def test_a_patch_that_fails_leaves_the_fault_in_place(lab, bank):
+    original = os.unlink
+    with lab.window("os:unlink = raise(OSError)"):
+        with pytest.raises(ZeroDivisionError), mock.patch("os.unlink", new_callable=lambda: 1 / 0):
+            pass
+        with pytest.raises(AttributeError), mock.patch("bank.unlink"):
+            pass
+        with pytest.raises(RuntimeError), mock.patch("bank.rate") as patch:
+            assert patch
+            raise RuntimeError
+        with pytest.raises(OSError, match="injected"):
+            bank.remove("a")
     assert os.unlink is original
+
+
+def test_a_patch_that_never_began_says_so_as_ever(lab, bank):
+    with lab.window("bank:rate = null"), pytest.raises(AttributeError):
+        mock.patch("bank.rate").__exit__(None, None, None)
+
+
+def test_a_name_that_is_gone_for_a_while_is_met_again(lab, bank):
+    for value in (42, None):
+        with lab.window("bank:rate = raise(OSError)") as chaos:
+            with pytest.MonkeyPatch.context() as patch:
+                if value is None:
+                    patch.delattr(bank, "rate")
+                    assert not hasattr(bank, "rate")
+                else:
+                    patch.setattr(bank, "rate", value)
+                    assert bank.rate == 42
+            with pytest.raises(OSError, match="injected"):
+                bank.rate()
+            assert chaos.journal.problems == []
+    assert bank.rate() == "real"
+
+
+def test_an_alias_is_met_again_once_its_mock_is_gone(lab, bank):
+    bank.drop_folder = os.rmdir
+    with lab.window("os:rmdir = raise(OSError)"):
+        with mock.patch("bank.drop_folder", return_value="mocked"):
+            assert bank.drop_folder("no such folder") == "mocked"
+            with pytest.raises(OSError, match="injected"):
+                bank.remove_folder("no such folder")
+        with pytest.raises(OSError, match="injected"):
+            bank.drop_folder("no such folder")
+    assert bank.drop_folder is os.rmdir and not is_ours(os.rmdir)
+
+
+def test_a_method_is_met_in_front_of_what_its_class_inherits_meanwhile(lab, bank):
+    with lab.window("bank:Savings.balance = raise(OSError)"):
+        with mock.patch("bank.Account.balance", return_value="mocked"):
+            with pytest.raises(OSError, match="injected"):
+                bank.Savings().balance()
+            assert bank.Account().balance() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            bank.Savings().balance()
+        assert bank.Account().balance() == "real"
+    assert bank.Savings().balance() == "real" and "balance" not in vars(bank.Savings)
+
+
+def test_a_method_of_a_class_that_the_body_replaces_is_met_at_the_new_class(lab, bank):
+    with lab.window("bank:Account.balance = raise(OSError)"):
+        account = bank.Account()
+        with mock.patch("bank.Account", FakeAccount):
+            with pytest.raises(OSError, match="injected"):
+                bank.Account().balance()
+            assert account.balance() == "real"
+        with pytest.raises(OSError, match="injected"):
+            account.balance()
+    assert (account.balance(), FakeAccount().balance()) == ("real", "fake")
+
+
+def test_a_mock_that_the_body_puts_on_one_instance_is_met(lab, bank):
+    bank.account = bank.Account()
+    with lab.window("bank:account.balance = #1 raise(OSError)"):
+        with mock.patch.object(bank.account, "balance", return_value="mocked"):
+            with pytest.raises(OSError, match="injected"):
+                bank.account.balance()
+            assert bank.account.balance() == "mocked"
+        assert bank.account.balance() == "real"
+    assert "balance" not in vars(bank.account)
+
+
+def test_rules_keep_their_order_though_the_body_puts_a_double_there(lab, bank):
+    experiment = lab.experiment("bank:rate = raise(OSError)")
+    experiment.arm(parse("bank:rate = raise(KeyError)")[0])
+    with experiment.body(), mock.patch("bank.rate"), pytest.raises(KeyError, match="injected"):
+        bank.rate()
+    experiment.close()
+
+
+def test_a_rule_that_the_body_arms_over_its_mock_acts_also_when_that_is_gone(lab, bank):
+    with lab.window() as chaos:
+        with mock.patch("bank.rate", return_value="mocked"):
+            chaos.inject("bank:rate", Raise(OSError), nth=[1, 3])
+            with pytest.raises(OSError, match="injected"):
+                bank.rate()
+            assert bank.rate() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            bank.rate()
+
+
+@pytest.mark.parametrize("inner", ["bank:rate", "os:unlink"])
+def test_windows_in_windows_follow_the_same_mock(lab, bank, inner):
+    before = (bank.rate, os.unlink)
+    with lab.window("bank:rate = #2 raise(OSError); os:unlink = #2 raise(OSError)"):
+        with lab.window(f"{inner} = #1 raise(KeyError)"):
+            with mock.patch(inner.replace(":", "."), return_value="mocked"):
+                with pytest.raises(KeyError, match="injected"):
+                    CALLS[inner]()
+                assert CALLS[inner]() == "mocked"
+        with pytest.raises(OSError, match="injected"):
+            CALLS[inner]()
+    assert (bank.rate, os.unlink) == before
+
+
+def test_outside_of_windows_nobody_hears_of_patches(lab, bank):
+    held = [vars(one.owner)[one.method] for one in (*BY_MOCK, *BY_MONKEYPATCH)]
+    experiment = lab.experiment("bank:rate = raise(OSError)")
+    with experiment.body():
+        assert all(
+            vars(one.owner)[one.method] is not was for one, was in zip((*BY_MOCK, *BY_MONKEYPATCH), held, strict=True)
+        )
+    assert [vars(one.owner)[one.method] for one in (*BY_MOCK, *BY_MONKEYPATCH)] == held
+    with mock.patch("bank.rate", return_value="mocked"):
+        assert bank.rate() == "mocked"
+    experiment.close()
 
 
 CLIENT = """
@@ -568,3 +909,115 @@ def test_what_is_ours_is_no_double_when_the_body_ends(lab, bank):
     with experiment.body():
         pass
     assert [rule.doubles for rule in experiment.conclude()[0].rules] == [()] * len(targets)
+
+
+# --- what may happen in front of a double
+
+
+SHOP = """
+import datetime
+import random
+import time
+import uuid
+import bank
+import httpx
+from typing import Optional
+
+class BankDown(Exception): ...
+
+def pay():
+    raise BankDown
+
+def plain(): return 1
+def optional() -> Optional[int]: return 1
+def now(): return time.time()
+
+class Client:
+    def __call__(self): return 1
+    def send(self): return 1
+
+def careful():
+    try:
+        return plain()
+    except LookupError:
+        return 2
+
+def guarded():
+    try:
+        return careful()
+    except (OSError, Exception):
+        return 3
+"""
+
+
+@pytest.fixture
+def offered(lab):
+    """Return the faults that a double at a point is offered, by their texts."""
+    shop = lab.module("shop", SHOP)
+    httpx = importlib.import_module("httpx")
+    offers = Offers(lab.laboratory.sources, Catalogue())
+
+    def step(function):
+        lines, start = inspect.getsourcelines(function)
+        line = next(start + number for number, text in enumerate(lines) if text.lstrip().startswith("return"))
+        return Step(f"shop:{function.__name__}", line, function.__code__, vars(shop))
+
+    def texts(target, named, *, is_double=True, below=(), limit=None, beneath=()):
+        (point,) = resolve(parse_target(target))
+        site = CallSite("shop.py", 1, "careful", 1, is_driver=False)
+        steps = tuple(step(getattr(shop, name)) for name in below)
+        way = Way(target, site, steps, limits=(limit,), is_double=is_double)
+        return [format_fault(fault) for fault in offers.of(Called(point, way, named, beneath))]
+
+    assert httpx.Client
+    return texts
+
+
+NAMED = ("exactly", "by its module", "by its package")
+
+
+def test_a_double_raises_what_it_stands_for_can_raise(offered):
+    assert offered("shop:pay", "by its package") == ["raise(shop:BankDown)"]
+    assert offered("shop:pay", "by its module") == ["raise(shop:BankDown)"]
+
+
+def test_a_double_fails_as_what_is_beneath_and_hangs_only_where_the_user_named_it(offered):
+    reached = Way("socket:socket.recv", CallSite("shop.py", 1, "pay", 1, False), limits=(Limit("", None),))
+    faults = ["raise(shop:BankDown)", "raise(ConnectionResetError)"]
+    assert [offered("shop:pay", named, beneath=[reached]) for named in NAMED] == [[*faults, "hang"], faults, faults]
+    assert offered("shop:pay", "by its module", is_double=False, beneath=[reached]) == [*faults, "hang"]
+
+
+def test_a_double_meets_the_errors_that_any_caller_catches_by_name(offered):
+    for named in NAMED[1:]:
+        assert offered("shop:plain", named, below=["careful", "guarded"]) == ["raise(LookupError)", "raise(OSError)"]
+
+
+def test_a_double_that_says_nothing_fails_as_a_dependency_does_where_the_user_named_it(offered):
+    usual = ["raise(ConnectionError)", "raise(TimeoutError)"]
+    assert [offered("shop:plain", named) for named in NAMED] == [[*usual, "hang"], usual, []]
+
+
+def test_null_of_a_double_needs_an_annotation_that_allows_it(offered):
+    assert "null" in offered("shop:optional", "by its module")
+    assert "null" not in offered("shop:plain", "by its module")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("time:time", "time:sleep", "random:random", "uuid:uuid4", "os:getenv", "os:urandom", "logging:getLogger"),
+        *("shop:now", "shop:Client", "shop:Client.__call__"),
+    ],
+)
+@pytest.mark.parametrize("named", NAMED)
+def test_a_double_of_what_cannot_fail_is_offered_nothing(offered, target, named):
+    assert offered(target, named, below=["careful"]) == []
+
+
+def test_the_double_of_a_boundary_fails_as_the_boundary_and_hangs_only_where_it_was_named(offered):
+    endless = Limit("timeout", None)
+    for named in ("by nobody", "by its package", "by its module", "exactly"):
+        faults = offered("httpx:Client.send", named, limit=endless)
+        assert faults == ["raise(httpx:ConnectError)"] + ["hang"] * (named == "exactly")
+    assert offered("httpx:Client.send", "by nobody", limit=endless, is_double=False)[-1] == "hang"

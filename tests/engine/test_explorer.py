@@ -12,11 +12,13 @@ from pytest_chaos import Either, Hang, Null, Raise, Return, Verdict, parse
 from pytest_chaos.contract import Contract
 from pytest_chaos.explorer import (
     Explorer,
+    Key,
     Outcome,
     Scenario,
     Tally,
     fault_label,
     is_random,
+    key_of_rule,
     rule_label,
     seeds_of,
     unique_label,
@@ -26,6 +28,7 @@ from pytest_chaos.journal import Activation
 from pytest_chaos.notation import rule_from
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.provenance import Place
+from pytest_chaos.reach import Number, Step, Way
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
 from pytest_chaos.verdict import Judgement
 
@@ -41,13 +44,21 @@ def made(*numbers: int) -> Calls:
 
 
 def plain(spots: Mapping[Spot, Calls]) -> Trace:
-    trace = Trace(None, None)  # type: ignore[arg-type]  # no frame is looked at here
+    trace = Trace(None)  # type: ignore[arg-type]  # no frame is looked at here
     trace.spots.update(spots)
     return trace
 
 
+def ways(spots: Mapping[Spot, Calls]) -> list[Way]:
+    """One way for each line, with nothing around it that could make a difference."""
+    return [
+        Way(point, site, count=calls.count, numbers=tuple(map(Number, calls.numbers)))
+        for (point, site), calls in spots.items()
+    ]
+
+
 def explorer(spots: Mapping[Spot, Calls], *faults: Fault, **options: Any) -> Explorer:
-    return Explorer(plain(spots), lambda spot, calls: faults or (LATE,), **options)
+    return Explorer(plain(spots), ways(spots), lambda way: faults or (LATE,), **options)
 
 
 def explore(explorer: Explorer, behave: Callable[[Scenario], Outcome], most: int = 1_000) -> list[tuple[str, str]]:
@@ -63,7 +74,8 @@ def explore(explorer: Explorer, behave: Callable[[Scenario], Outcome], most: int
 def outcome(
     activations: int = 1, *, fails: bool = False, spots: Mapping[Spot, Calls] | None = None, effect: Any = None
 ) -> Outcome:
-    return Outcome(fails, activations, {} if spots is None else spots, (effect,))
+    seen = {} if spots is None else spots
+    return Outcome(fails, activations, seen, (effect,), lambda: ways(seen))
 
 
 def each_its_own(spots: Mapping[Spot, Calls], activations: int = 1) -> Callable[[Scenario], Outcome]:
@@ -83,7 +95,7 @@ def test_call_that_is_made_once_fails_in_one_way_for_each_fault() -> None:
         ("all", "shop:charge = raise(OSError)"),
     ]
     assert one.keys == 2
-    assert one.pruned == {"it fires once anyway": 2}
+    assert one.pruned == {"only one call": 2}
 
 
 def test_call_that_is_made_often_fails_always_once_and_the_second_time() -> None:
@@ -174,7 +186,7 @@ def test_fault_that_has_the_effect_of_another_has_no_other_shapes() -> None:
 def effect_of(fault: Fault = LATE, failure: Failure | None = None) -> tuple[object, ...]:
     activation = Activation("a rule", "shop:charge", fault, 1, "main", 1, 0.0, "MainThread", "abc")
     seen = Observation("t.py::test", "explored", 0, "", Contract(), activations=(activation,), failure=failure)
-    return Outcome.of(seen, Judgement(Verdict.CHANGED, False, ()), plain({spot(): made(1)})).effect
+    return Outcome.of(seen, Judgement(Verdict.CHANGED, False, ()), plain({spot(): made(1)}), tuple).effect
 
 
 HERE, THERE = Place("test_shop.py", 3, "test_sale"), Place("test_shop.py", 4, "test_sale")
@@ -294,13 +306,115 @@ def test_predicate_leaves_a_key_out_with_all_of_its_shapes() -> None:
 
 def test_key_that_another_test_has_explored_is_pruned() -> None:
     spots = {spot(): made(1)}
-    taken: set[Any] = set()
-    explorer(spots, taken=taken)
-    second = explorer({**spots, spot(line=20): made(2)}, taken=taken)
+    taken: set[Key] = set()
+
+    def take(key: Key) -> bool:
+        is_free = key not in taken
+        taken.add(key)
+        return is_free
+
+    explorer(spots, take=take)
+    second = explorer({**spots, spot(line=20): made(2)}, take=take)
 
     assert explore(second, each_its_own(spots)) == [("all", "shop:charge = #2.. raise(TimeoutError)")]
     assert second.pruned["explored by another test"] == 1
     assert len(taken) == 2
+
+
+def test_key_that_somebody_else_explores_meanwhile_is_not_begun() -> None:
+    """It is asked for when it is to begin, so that two that explore the same share what there is."""
+    spots = {spot(): made(1, 2), spot("shop:note", 20): made(1, 2)}
+    free = {"shop:charge", "shop:note"}
+    one = explorer(spots, claim=lambda key: key.point in free)
+    assert one.keys == 2
+
+    first = one.next()
+    free.remove("shop:note")
+
+    assert first is not None and first.key.point == "shop:charge"
+    one.saw(first, outcome(2, spots=spots))
+    assert [shape for shape, _ in explore(one, each_its_own(spots, 2))] == ["first", "second"]
+    assert (one.keys, one.pruned["explored by another test"]) == (1, 1)
+
+
+def test_scenario_that_is_given_back_was_never_handed_out() -> None:
+    one = explorer({spot(): made(1, 2), spot("shop:note", 20): made(1)})
+    before = one.waiting
+    scenario = one.next()
+    assert scenario is not None
+
+    one.give_back(scenario)
+
+    assert sorted(each.label for each in one.waiting) == sorted(each.label for each in before)
+    assert one.made.total() == 0
+    assert one.next() == scenario
+
+
+# --- ways and dependencies
+
+
+def way(numbers: Iterable[Number], *functions: str, dependency: str = "", line: int = 10) -> Way:
+    """Calls by some functions of the project, the innermost first."""
+    name = functions[0].partition(":")[2] if functions else "pay"
+    site = CallSite("shop.py", line, name, 2, False)
+    steps = tuple(Step(function, line, way.__code__, {}) for function in functions)
+    return Way("shop:charge", site, steps, dependency, numbers=tuple(numbers), through=frozenset(functions))
+
+
+def explore_ways(*ways: Way) -> list[tuple[str, str]]:
+    """Return labels and texts of all scenarios, in a system in which each has an effect of its own."""
+    numbers: dict[Spot, list[int]] = {}
+    for one in ways:
+        numbers.setdefault((one.point, one.site), []).extend(number.all for number in one.numbers)
+    spots = {spot: made(*found) for spot, found in numbers.items()}
+    explorer, ran = Explorer(plain(spots), ways, lambda way: (LATE,)), []
+    while (scenario := explorer.next()) is not None:
+        ran.append((scenario.label, scenario.text))
+        explorer.saw(scenario, outcome(2, spots=spots, effect=scenario.text))
+    return ran
+
+
+def test_dependency_is_a_part_of_the_key_and_of_its_rules() -> None:
+    """An outage is one of all calls to one dependency, and of none to another."""
+    ran = explore_ways(
+        way([Number(1)], "shop:pay", dependency="bank:443"), way([Number(1)], "shop:pay", dependency="mail:25")
+    )
+
+    assert ran == [
+        ("shop:charge[bank:443] raise TimeoutError all", "shop:charge[bank:443] = raise(TimeoutError)"),
+        ("shop:charge[mail:25] raise TimeoutError all", "shop:charge[mail:25] = raise(TimeoutError)"),
+    ]
+
+
+def test_single_calls_of_one_of_several_ways_are_told_by_the_function_that_it_leads_through() -> None:
+    """Their numbers are those below it, which other ways do not move."""
+    ran = explore_ways(
+        way(
+            [Number(1, {"shop:get": 1, "shop:pay": 1}), Number(3, {"shop:get": 3, "shop:pay": 2})],
+            *("shop:get", "shop:pay"),
+        ),
+        way([Number(2, {"shop:get": 2, "shop:show": 1})], "shop:get", "shop:show"),
+    )
+
+    assert ran == [
+        ("shop:charge raise TimeoutError all@get+2", "shop:charge = raise(TimeoutError)"),
+        ("shop:charge raise TimeoutError all@get+2 (2)", "shop:charge = #2.. raise(TimeoutError)"),
+        ("shop:charge raise TimeoutError first@get+2", "shop:charge@shop:pay = #1 raise(TimeoutError)"),
+        ("shop:charge raise TimeoutError second@get+2", "shop:charge@shop:pay = #2 raise(TimeoutError)"),
+        ("shop:charge raise TimeoutError first@get+2 (2)", "shop:charge@shop:show = #1 raise(TimeoutError)"),
+    ]
+
+
+def test_dependencies_take_turns() -> None:
+    """Whatever is called to reach them."""
+    found = [
+        way([Number(1, {"shop:pay": 1})], "shop:pay", dependency="bank:443"),
+        way([Number(2, {"shop:show": 1})], "shop:show", dependency="bank:443", line=20),
+        way([Number(1, {"a:b": 1})], "a:b", dependency="mail:25"),
+    ]
+    one = Explorer(plain({}), found, lambda way: (LATE, BROKEN))
+
+    assert [scenario.lane for scenario in iter(one.next, None)][:4] == ["bank:443", "mail:25"] * 2
 
 
 def test_only_what_is_wanted_is_left() -> None:
@@ -345,7 +459,7 @@ def test_each_target_gets_its_turn() -> None:
 def test_rules_of_the_user_come_first() -> None:
     rules = tuple(parse("shop:note = null"))
     spots = {spot(): made(1)}
-    one = explorer(spots, rules=[Scenario("mine", rules, "rule", ("", "", "mine"))])
+    one = explorer(spots, rules=[Scenario("mine", rules, "rule", key_of_rule("mine"))])
 
     assert explore(one, each_its_own(spots)) == [
         ("rule", "shop:note = null"),
@@ -363,10 +477,12 @@ def test_what_waits_and_what_may_follow_is_foreseen() -> None:
 
 
 def test_nothing_to_explore_is_no_error() -> None:
-    one = Explorer(plain({spot(): made(1)}), lambda spot, calls: ())
+    spots = {spot(): made(1, 2)}
+    one = Explorer(plain(spots), ways(spots), lambda way: ())
 
     assert one.next() is None
     assert (one.keys, one.waiting, one.planned) == (0, [], [])
+    assert one.pruned == {"cannot fail": 2}
 
 
 # --- labels
@@ -421,7 +537,7 @@ def labels_of(texts: Iterable[str]) -> list[str]:
 def test_scenario_has_a_text_if_each_part_of_its_rules_has(fault: Fault, trigger: Any, has_text: bool) -> None:
     rules = (parse("m:g = null")[0], rule_from("m:f", fault, **trigger))
 
-    assert has_text is Scenario("x", rules, "rule", ("", "", "")).has_text
+    assert has_text is Scenario("x", rules, "rule", key_of_rule("")).has_text
 
 
 def test_long_label_keeps_its_seed() -> None:

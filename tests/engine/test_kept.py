@@ -19,7 +19,7 @@ from pytest_chaos.injector import injector as injectors
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.notation import parse, parse_target
-from pytest_chaos.plan import Plain, PlannedRule, RunPlan
+from pytest_chaos.plan import Plain, PlannedRule, Reaching, RunPlan
 from pytest_chaos.target import Positions, resolve
 
 SHOP = """
@@ -49,6 +49,7 @@ def sell():
 calls = 0
 """
 TARGET = "shop:*"
+REACHING = Reaching({"shop:Till", "shop:Till.pay", "shop:charge"}, {})
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["spliced", "replaced"])
@@ -70,7 +71,8 @@ class Runs:
         """Return how often each point was called, and how often each rule's calls were counted and it fired."""
         kind = "session" if self.plain is None else "explored" if rules else "recovery"
         planned = tuple(PlannedRule(parse(rule)[0], patience=Patience(100, 10.0)) for rule in rules)
-        plan = RunPlan("test", kind=kind, rules=planned, watched=[(self.target, self.points)], plain=self.plain)
+        watched = [(self.target, self.points)]
+        plan = RunPlan("test", kind=kind, rules=planned, watched=watched, reaching=REACHING, plain=self.plain)
         experiment = Experiment(self.lab.laboratory, plan)
         experiment.begin()
         try:
@@ -82,8 +84,9 @@ class Runs:
             seen, _ = experiment.conclude()
             trace = experiment.trace
             assert trace is not None
+            assert experiment.reach is not None
             if self.plain is None:
-                self.plain = Plain.of(seen, trace)
+                self.plain = Plain.of(seen, trace, experiment.reach, experiment.sites)
             counts = {point: trace.count(point, with_driver=True) for point, _ in trace.spots}
             return counts, [rule.calls for rule in seen.rules], [rule.fired for rule in seen.rules]
         finally:
@@ -450,6 +453,51 @@ def test_a_mock_where_a_rule_rests_is_called_and_gone_in_the_next_run(
         assert visits.run(lambda: mall.visit(), *rules, put=double)[1:] == ([MANY + 1] * len(rules), [0] * len(rules))
         assert visits.run(lambda: mall.visit()) == (VISITED, [], [])
         assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
+
+
+@pytest.mark.parametrize("ends", ["in the body", "after the body"])
+def test_a_mock_that_a_body_puts_where_a_rule_rests_is_met_and_gone_in_the_next_run(
+    visits: Runs, mall: Any, ends: str
+) -> None:
+    shop1 = mall.shop1
+    doubles = []
+
+    def visit() -> None:
+        double = mock.patch("mall.shop1", return_value=0)
+        doubles.append(double.start())
+        mall.visit()
+        if ends == "in the body":
+            double.stop()
+            mall.visit()
+
+    rounds = 2 if ends == "in the body" else 1
+    visits.run(lambda: mall.visit(), MALL_RULE)
+    for rules in ((MALL_RULE,), (), (MALL_RULE,)):
+        counts, calls, _ = visits.run(visit, *rules)
+        mock.patch.stopall()
+        assert (set(counts.values()), calls) == ({rounds}, [rounds * (MANY + 1)] * len(rules))
+        assert mall.shop1 is shop1
+        assert visits.run(lambda: mall.visit(), MALL_RULE) == (VISITED, [MANY + 1], [0])
+    assert [double.call_count for double in doubles] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("armory", [True], ids=["spliced"], indirect=True)  # as above
+def test_a_double_that_a_body_puts_there_and_takes_away_is_not_kept_alive(runs: Runs, shop: Any) -> None:
+    def double(amount: int = 1) -> int:
+        return amount
+
+    def body() -> None:
+        with mock.patch.object(shop, "charge", alive()):
+            shop.sell()
+        seen.append(shop.sell())
+
+    seen: list[int] = []
+    alive = weakref.ref(double)
+    assert runs.run(body)[0]["shop:charge"] == 2
+    assert runs.run(body, "shop:charge = #100 null")[1] == [2]
+    del double
+    gc.collect()
+    assert (alive(), seen) == (None, [1, 1])
 
 
 def test_a_rule_that_rests_stands_nowhere_once_others_are_watched(lab: Any, visits: Runs, mall: Any, shop: Any) -> None:

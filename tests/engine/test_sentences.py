@@ -14,7 +14,7 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.oracles.exercised import Unstable
+from pytest_chaos.oracles.exercised import Cold, Unstable
 from pytest_chaos.oracles.recovery import Polluted
 from pytest_chaos.provenance import Place
 from pytest_chaos.report.sentences import SENTENCES, told
@@ -163,6 +163,12 @@ TOLD: list[tuple[str, Observation, str]] = [
         "in a fresh process it does not",
     ),
     (
+        "recovery fails",
+        recovery("before", failure=FAILED, polluter="m:f hang all"),
+        "with all faults lifted, after m:f hang all the test fails with KeyError: x at test_shop.py:3 in test_sale; "
+        "its plain run did not",
+    ),
+    (
         "recovery polluted",
         recovery("passes", failure=FAILED, polluter="m:f hang all"),
         "what was said of scenarios after that one was said of a polluted process",
@@ -267,6 +273,10 @@ OF_SEVERAL_RUNS = [
     (
         Evidence("exercised", "unstable", about=Unstable()),
         "unstable: the test fails in a fresh process too, where no fault ever acted",
+    ),
+    (
+        Evidence("exercised", "cold", about=Cold(("m:f", "m:g"))),
+        "only the first run in a process calls m:f, m:g: run in a fresh one, where the fault came first",
     ),
     (
         Evidence("recovery", "polluted", about=Polluted("m:f hang all")),

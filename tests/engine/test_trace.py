@@ -12,7 +12,7 @@ import pytest
 from pytest_chaos.notation import parse_target
 from pytest_chaos.provenance import Place
 from pytest_chaos.target import resolve
-from pytest_chaos.trace import Calls, CallSite, Spot, Trace
+from pytest_chaos.trace import Calls, CallSite, Sites, Spot, Trace
 
 SHOP = """
     import threading
@@ -127,20 +127,6 @@ def test_each_round_counts_from_one(shop: Any, traced: Any) -> None:
     assert (calls.numbers, calls.count) == ([1, 1], 2)
 
 
-def test_timeout_of_the_first_call_is_read(shop: Any, traced: Any) -> None:
-    trace = traced(lambda: (shop.timed(2.5), shop.pay()), "shop:charge")
-    limits = {site.function: calls.limit for (_, site), calls in trace.spots.items()}
-
-    assert limits["timed"] is not None
-    assert (limits["timed"].seconds, limits["pay"].seconds) == (2.5, None)
-
-
-def test_function_that_takes_no_timeout_has_no_limit(shop: Any, traced: Any) -> None:
-    ((_, calls),) = traced(lambda: shop.pay_often(1), "shop:note").spots.items()
-
-    assert calls.limit is None
-
-
 def test_numbers_are_kept_up_to_a_thousand_and_the_count_goes_on(shop: Any, traced: Any) -> None:
     ((_, calls),) = traced(lambda: shop.pay_often(1_200), "shop:charge").spots.items()
 
@@ -170,7 +156,7 @@ def test_sites_are_equal_by_what_can_be_told_of_them() -> None:
 
 
 def test_call_without_a_frame_has_no_place_and_is_not_the_systems() -> None:
-    trace = Trace(None, lambda frame: (None, False))  # type: ignore[arg-type]  # no file is named
+    trace = Trace(Sites(None, lambda frame: (None, False)).of)  # type: ignore[arg-type]  # no file is named
     spots: dict[Spot, Calls] = trace.spots
     trace.note("m:f", None, "main", None)  # type: ignore[arg-type]  # no timeout is read
 

@@ -85,3 +85,11 @@ def test_equal_verdicts_keep_the_order_in_which_they_were_found() -> None:
 def test_milder_finding_may_be_the_one_that_fails() -> None:
     assert Judgement.of([finding(Verdict.CHANGED), finding(Verdict.INCONCLUSIVE, fails=True)]).fails
     assert not Judgement.of([finding(Verdict.CHANGED), finding(Verdict.INCONCLUSIVE)]).fails
+
+
+def test_two_judgements_come_to_the_worse_one_with_the_evidence_of_both() -> None:
+    changed = Judgement(Verdict.CHANGED, False, (Evidence("ending", "assertion"),))
+    stuck = Judgement(Verdict.NOT_RECOVERED, True, (Evidence("recovery", "fails"),))
+
+    assert changed.beside(stuck) == stuck.beside(changed)
+    assert changed.beside(stuck) == Judgement(Verdict.NOT_RECOVERED, True, (*stuck.evidence, *changed.evidence))

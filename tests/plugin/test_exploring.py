@@ -34,6 +34,7 @@ TESTS = """
 """
 LATE = "--chaos-fault=raise(TimeoutError)"
 SWEEP = ("--chaos-target=shop:*", LATE)
+EACH = "--chaos-scope=test"
 
 
 @pytest.fixture
@@ -48,13 +49,28 @@ def shop(inner):
 
 def test_a_test_is_run_plainly_then_under_each_scenario_then_once_more(shop):
     """The plain run keeps its id; each scenario has one of its own; the recovery run comes last."""
-    done = shop.run(*SWEEP, "-v")
+    done = shop.run(*SWEEP, EACH, "-v")
 
     assert done.shown == [
         ("test_checkout", "PASSED"),
         ("test_checkout[chaos: shop:charge raise TimeoutError all]", "RESILIENT"),
         ("test_checkout[chaos: recovery]", "RESILIENT"),
         ("test_left", "PASSED"),
+        ("test_left[chaos: shop:stock raise TimeoutError all]", "ESCAPED"),
+        ("test_left[chaos: recovery]", "RESILIENT"),
+    ]
+    assert (done.code, done.outcomes) == (0, {"passed": 6})
+
+
+def test_by_itself_scenarios_come_after_all_plain_runs(shop):
+    """Then each test that has some is run under those, and once more."""
+    done = shop.run(*SWEEP, "-v")
+
+    assert done.shown == [
+        ("test_checkout", "PASSED"),
+        ("test_left", "PASSED"),
+        ("test_checkout[chaos: shop:charge raise TimeoutError all]", "RESILIENT"),
+        ("test_checkout[chaos: recovery]", "RESILIENT"),
         ("test_left[chaos: shop:stock raise TimeoutError all]", "ESCAPED"),
         ("test_left[chaos: recovery]", "RESILIENT"),
     ]
@@ -89,7 +105,7 @@ def test_plain_outcomes_are_what_they_are_without_chaos(shop):
         """,
     )
     plain = shop.run("-v", "test_more.py", chaos=False)
-    done = shop.run(*SWEEP, "-v", "test_more.py")
+    done = shop.run(*SWEEP, EACH, "-v", "test_more.py")
 
     assert [one for one in done.shown if "[chaos: " not in one[0]] == plain.shown
     assert [one for one in done.shown if "[chaos: " in one[0]] == [
@@ -97,8 +113,15 @@ def test_plain_outcomes_are_what_they_are_without_chaos(shop):
         ("test_passes[chaos: recovery]", "RESILIENT"),
         ("test_teardown_fails[chaos: recovery]", "SKIPPED"),
     ]
-    assert "not explored: the teardown of the plain run failed" in shop.run(*SWEEP, "-rs", "test_more.py").text
-    assert done.code == plain.code == 1
+    text = shop.run(*SWEEP, EACH, "-rs", "test_more.py").text
+    assert "not explored: the teardown of the plain run failed" in text
+    once = shop.run(*SWEEP, "-v", "test_more.py")
+    assert once.shown[: len(plain.shown)] == plain.shown
+    assert [one for one, _ in once.shown[len(plain.shown) :]] == [
+        "test_passes[chaos: shop:charge raise TimeoutError all]",
+        "test_passes[chaos: recovery]",
+    ]
+    assert once.code == done.code == plain.code == 1
 
 
 def test_a_fault_that_fires_often_is_tried_once_too(shop):
@@ -266,7 +289,7 @@ def test_inside_a_clone_everybody_sees_the_id_of_the_plain_test(shop):
             print("outside", sorted(set(outside)), len(outside))
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, EACH)
 
     assert done.outcomes == {"passed": 4}
     ids = [
@@ -298,7 +321,10 @@ def test_chances_are_the_same_in_every_run_of_a_test(shop):
 
 
 def test_function_fixtures_are_fresh_and_wider_ones_are_set_up_once(shop):
-    """Each clone is a real item; nothing that is shared with the next run is torn down in between."""
+    """Each clone is a real item; nothing that is shared with the next run is torn down in between.
+
+    Where the suite is explored once that begins after the plain runs, whose fixtures are gone by then.
+    """
     shop.write(
         "test_it.py",
         """
@@ -343,11 +369,14 @@ def test_function_fixtures_are_fresh_and_wider_ones_are_set_up_once(shop):
                 shop.left()
         """,
     )
-    done = shop.run(*SWEEP, "-s")
+    each, once = shop.run(*SWEEP, EACH, "-s"), shop.run(*SWEEP, "-s")
 
-    assert done.code == 0
+    assert each.code == once.code == 0
     functions = " ".join(["+f -f"] * 6)
-    assert f"log +session +module +class {functions} -class -module -session" in done.text
+    assert f"log +session +module +class {functions} -class -module -session" in each.text
+    plain, disturbed = " ".join(["+f -f"] * 2), " ".join(["+f -f"] * 4)
+    first = f"+session +module +class {plain} -class -module -session"
+    assert f"log {first} +session +module +class {disturbed} -class -module -session" in once.text
 
 
 def test_an_error_in_the_teardown_of_a_wider_fixture_belongs_to_the_last_run(shop):
@@ -366,10 +395,33 @@ def test_an_error_in_the_teardown_of_a_wider_fixture_belongs_to_the_last_run(sho
             shop.checkout()
         """,
     )
-    done = shop.run(*SWEEP, "-v", "-rE")
+    done = shop.run(*SWEEP, EACH, "-v", "-rE")
 
     assert done.outcomes == {"passed": 3, "errors": 1}
     assert "ERROR test_it.py::test_it[chaos: recovery] - OSError: no disk" in done.text
+
+
+def test_a_test_whose_teardown_failed_is_not_explored_later(shop):
+    """Its error stands once, as without chaos; faults would tell nothing that is not wrong already."""
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.fixture(scope="module")
+        def module():
+            yield
+            raise OSError("no disk")
+
+        def test_it(module):
+            shop.checkout()
+        """,
+    )
+    done = shop.run(*SWEEP, "-v", "-rE")
+
+    assert done.outcomes == {"passed": 1, "errors": 1}
+    assert "ERROR test_it.py::test_it - OSError: no disk" in done.text
+    assert "chaos: shop:charge" not in done.text
 
 
 def test_faults_act_in_the_body_only(shop):
@@ -507,18 +559,15 @@ def test_a_scenario_fails_exactly_when_its_verdict_does(inner, how, word, fails)
         f"""
         import pytest, shop
 
-        @pytest.fixture
+        @pytest.fixture(scope="session")
         def clean():
             yield
             for event in shop.FORGOTTEN:
                 event.set()
 
         @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-        def test_it():
+        def test_it(clean):
             assert shop.{how} in (None, True)
-
-        def test_end(clean):
-            pass
         """,
     )
     done = inner.run(*SWEEP, "-v")
@@ -546,7 +595,9 @@ def test_letters_of_a_quiet_run_say_what_needs_a_look(inner):
         """,
     )
 
-    assert "test_it.py ....e..c. " in inner.run(*SWEEP).text
+    assert "test_it.py ....e..c. " in inner.run(*SWEEP, EACH).text
+    once = [line for line in inner.run(*SWEEP).lines if line.startswith("test_it.py .")]
+    assert [line.split()[1] for line in once] == ["...", "..e.c."]
 
 
 def test_what_is_reported_and_does_not_fail_can_be_read(inner):

@@ -31,6 +31,7 @@ SHOP = """
             return "later"
 """
 SWEEP = ("--chaos-target=shop:*", "--chaos-fault=raise(TimeoutError)")
+EACH = "--chaos-scope=test"  # so that a later test can see what came of the runs of an earlier one
 LATE = "[chaos: shop:charge raise TimeoutError all]"
 LATE_SOON = "[chaos: shop:charge_soon raise TimeoutError all]"
 RECOVERY = "[chaos: recovery]"
@@ -74,7 +75,7 @@ def test_a_test_case_of_unittest(shop):
             assert log == ["class", *undisturbed, *disturbed, *undisturbed]
         """,
     )
-    done = shop.run(*SWEEP, "-v")
+    done = shop.run(*SWEEP, EACH, "-v")
 
     assert done.shown == [
         ("TestShop::test_it", "PASSED"),
@@ -104,7 +105,7 @@ def test_an_isolated_asyncio_test_case(shop):
             assert log == ["receipt", "later", "receipt"]
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, EACH)
 
     assert done.outcomes == {"passed": 4}
     assert done.scenarios == {f"TestShop::test_it{LATE_SOON}": "resilient", f"TestShop::test_it{RECOVERY}": "resilient"}
@@ -148,7 +149,7 @@ def test_tests_of_async_plugins(shop, plugin, mark):
             assert log == ["receipt", "receipt", "closed", "receipt", "later", "closed", "receipt", "receipt", "closed"]
         """,
     )
-    done = shop.run_apart(*SWEEP, plugins=(plugin,))
+    done = shop.run_apart(*SWEEP, EACH, plugins=(plugin,))
 
     assert done.outcomes == {"passed": 4}
     assert done.scenarios == {f"test_it{LATE_SOON}": "resilient", f"test_it{RECOVERY}": "resilient"}
@@ -188,12 +189,31 @@ def test_parameters_are_explored_each_for_itself(shop):
             shop.checkout()
         """,
     )
-    done = shop.run(*SWEEP, "-v")
+    done = shop.run(*SWEEP, EACH, "-v")
 
     assert [name for name, _ in done.shown] == [
         f"test_it[{word}]{end}" for word in ("a", "b[c]", "d e::f") for end in ("", LATE, RECOVERY)
     ]
     assert done.code == 0
+
+
+def test_of_several_sets_of_parameters_the_quickest_one_is_explored(shop):
+    """They reach the same call by the same way."""
+    shop.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.mark.parametrize("word", ["a", "b", "c"])
+        def test_it(word):
+            shop.checkout()
+        """,
+    )
+    done = shop.run(*SWEEP)
+
+    assert done.outcomes == {"passed": 5}
+    assert "1 key, 1 scenario run (1 all)" in done.text
+    assert "explored by another test (2)" in done.text
 
 
 def test_parametrised_fixtures_of_a_module_are_set_up_once_for_each_parameter(shop):
@@ -218,7 +238,9 @@ def test_parametrised_fixtures_of_a_module_are_set_up_once_for_each_parameter(sh
         """,
     )
 
-    assert "log +1 body body body -1 +2 body body body -2" in shop.run(*SWEEP, "-s").text
+    assert "log +1 body body body -1 +2 body body body -2" in shop.run(*SWEEP, EACH, "-s").text
+    once = re.search(r"log \+1 body -1 \+2 body -2 \+([12]) body body -\1$", shop.run(*SWEEP, "-s").text, re.MULTILINE)
+    assert once
 
 
 def test_methods_of_classes(shop):
@@ -244,7 +266,7 @@ def test_methods_of_classes(shop):
                     shop.checkout()
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, EACH)
 
     assert done.outcomes == {"passed": 6}
     assert f"TestOuter::TestInside::test_it{LATE}" in done.scenarios

@@ -304,7 +304,7 @@ def test_a_contract_says_what_may_come_out(shop):
         def test_within(): shop.stubborn()
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, "--chaos-scope=test")
 
     late = "[chaos: shop:charge raise TimeoutError all]"
     assert {name: done.scenarios[f"test_{name}{late}"] for name in ("declared", "undeclared", "over", "within")} == {

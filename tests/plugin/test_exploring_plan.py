@@ -50,6 +50,8 @@ TESTS = """
 LATE = "--chaos-fault=raise(TimeoutError)"
 BROKEN = "--chaos-fault=raise(OSError)"
 SWEEP = ("--chaos-target=shop:charge", "--chaos-target=shop:stock", "--chaos-target=shop:rows", LATE, BROKEN)
+EACH = "--chaos-scope=test"
+SCOPES = pytest.mark.parametrize(("scope", "every"), [(EACH, 8), ("--chaos-scope=suite", 6)])
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def scenarios(done) -> list[tuple[str, str]]:
 
 def test_the_plan_lists_scenarios_and_runs_none(shop):
     """Plain runs are all that is run; exit 0; each label and rule, how many, and how long about."""
-    done = shop.run(*SWEEP, "--chaos-plan")
+    done = shop.run(*SWEEP, EACH, "--chaos-plan")
     lines = done.section("chaos")
 
     assert (done.code, done.outcomes) == (0, {"passed": 2})
@@ -85,6 +87,16 @@ def test_the_plan_lists_scenarios_and_runs_none(shop):
     assert head
     assert "  shop:charge raise TimeoutError all    shop:charge = raise(TimeoutError)" in lines
     assert sum(line.startswith("  shop:") for line in lines) == 8
+
+
+def test_the_plan_is_what_is_run_where_the_suite_is_explored_once(shop):
+    """Each key is listed once, below the test that it is run on."""
+    lines = shop.run(*SWEEP, "--chaos-plan").section("chaos")
+    done = shop.run(*SWEEP)
+
+    listed = [line.strip().rpartition("    ")[2] for line in lines if line.startswith("  shop:")]
+    assert len(listed) == len(set(listed)) == 6
+    assert sorted(listed) == sorted(text for _, text in scenarios(done))
 
 
 def test_the_plan_is_no_failure_of_the_session_even_if_a_test_fails(shop):
@@ -139,7 +151,7 @@ def test_rules_are_part_of_the_plan(shop):
 
 def test_at_most_so_many_scenarios_for_each_test(shop):
     """Each target has its turn before any has its second, and what was left out is said."""
-    done = shop.run(*SWEEP, "--chaos-max=3")
+    done = shop.run(*SWEEP, EACH, "--chaos-max=3")
 
     assert scenarios(done) == [
         ("test_a", "shop:charge = raise(TimeoutError)"),
@@ -152,6 +164,17 @@ def test_at_most_so_many_scenarios_for_each_test(shop):
     assert sum(result["kind"] == "recovery" for result in done.document["results"]) == 2
 
 
+def test_the_most_is_for_each_test_also_where_the_suite_is_explored_once(shop):
+    """What a test leaves out no other one runs, and that is said."""
+    shop.write("test_it.py", "import shop\n\ndef test_a():\n    shop.everything()\n")
+    done = shop.run(*SWEEP, "--chaos-max=3")
+
+    assert [text for _, text in scenarios(done)] == [
+        f"shop:{name} = raise(TimeoutError)" for name in ("charge", "rows", "stock")
+    ]
+    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
+
+
 def test_nothing_is_left_out_where_the_most_is_enough(shop):
     """Then nothing is said of it."""
     assert "left out" not in shop.run(*SWEEP, "--chaos-max=6").text
@@ -160,24 +183,26 @@ def test_nothing_is_left_out_where_the_most_is_enough(shop):
 # --- budget
 
 
-def test_a_budget_that_is_used_up_leaves_scenarios_out(shop):
+@SCOPES
+def test_a_budget_that_is_used_up_leaves_scenarios_out(shop, scope, every):
     """Plain runs are all done; the scenario that is running is finished, and its test recovers."""
-    done = shop.run(*SWEEP, "--chaos-budget=0.001ms")
+    done = shop.run(*SWEEP, scope, "--chaos-budget=0.001ms")
 
-    assert {name for name, word in shop.run(*SWEEP, "--chaos-budget=0.001ms", "-v").shown if word == "PASSED"} == {
-        "test_a",
-        "test_b",
-    }
+    again = shop.run(*SWEEP, scope, "--chaos-budget=0.001ms", "-v")
+    assert {name for name, word in again.shown if word == "PASSED"} == {"test_a", "test_b"}
     assert len(scenarios(done)) == 1
     (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
-    assert line == "left out 7: the budget was used up (7)"
+    assert line == f"left out {every - 1}: the budget was used up ({every - 1})"
+    ran = "1 scenario run (1 all)"
+    assert any(one.startswith("explored ") and one.endswith(ran) for one in done.section("chaos"))
 
 
-def test_a_budget_that_is_enough_leaves_nothing_out(shop):
+@SCOPES
+def test_a_budget_that_is_enough_leaves_nothing_out(shop, scope, every):
     """Every scenario is run."""
-    done = shop.run(*SWEEP, "--chaos-budget=10m")
+    done = shop.run(*SWEEP, scope, "--chaos-budget=10m")
 
-    assert len(scenarios(done)) == 8
+    assert len(scenarios(done)) == every
     assert "left out" not in done.text
 
 

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 LATE = "--chaos-fault=raise(TimeoutError)"
+EACH = "--chaos-scope=test"
 RECOVERY = "test_it[chaos: recovery]"
 STOCK = "test_it[chaos: shop:stock raise TimeoutError all]"
 CHARGE = "test_it[chaos: shop:charge raise TimeoutError all]"
@@ -166,10 +167,24 @@ def test_a_later_test_that_fails_is_told_of_the_pollution(inner):
     """Its plain failure stays one; a section says why it may have failed."""
     inner.write("shop.py", BEGINNING + BREAKER)
     inner.write("test_it.py", TEST + "\n    def test_later():\n        assert shop.checkout() == 'receipt'\n")
-    done = inner.run_apart("--chaos-target=shop:charge", LATE)
+    done = inner.run_apart("--chaos-target=shop:charge", LATE, EACH)
 
     assert "chaos: the process has not recovered from the faults in test_it.py::test_it; this may be why" in done.text
     assert done.outcomes["failed"] == 2
+
+
+def test_where_the_suite_is_explored_once_no_plain_run_meets_pollution(inner):
+    """All plain runs are over before the first fault."""
+    inner.write("shop.py", BEGINNING + BREAKER)
+    inner.write(
+        "test_it.py",
+        TEST + "\n    def test_later():\n        shop.look()\n        assert shop.checkout() == 'receipt'\n",
+    )
+    done = inner.run_apart("--chaos-target=shop:charge", LATE, "-v")
+
+    assert done.shown[:2] == [("test_it", "PASSED"), ("test_later", "PASSED")]
+    assert [verdict for name, verdict in done.scenarios.items() if "recovery" in name] == ["not recovered"]
+    assert done.outcomes["failed"] == 1
 
 
 SERVER = """
@@ -261,8 +276,8 @@ def test_a_test_that_remembers_by_itself_is_not_blamed_on_faults(inner):
     done = inner.run_apart("--chaos-target=shop:charge", LATE)
 
     assert done.code == 0
-    assert done.scenarios == {CHARGE: "inconclusive", RECOVERY: "resilient"}
-    assert "the plain run called it, and this run did not: something remembers it" in evidence(done, CHARGE)
+    assert done.scenarios == {CHARGE: "escaped", RECOVERY: "resilient"}
+    assert "only the first run in a process calls shop:charge" in evidence(done, CHARGE)
 
 
 def test_a_test_that_fails_its_second_run_anyway_is_inconclusive(inner):
@@ -366,7 +381,7 @@ def test_a_lock_that_a_fault_leaves_held_does_not_freeze_the_run(inner):
 """,
     )
     inner.write("test_it.py", TEST + "\n    def test_more():\n        pass\n")
-    done = inner.run_apart("--chaos-target=shop:stock", "--chaos-target=shop:charge", LATE, "-v")
+    done = inner.run_apart("--chaos-target=shop:stock", "--chaos-target=shop:charge", LATE, EACH, "-v")
 
     assert done.scenarios[CHARGE] == "leaked"
     assert done.by_id[CHARGE]["evidence"][0]["kind"] == "lock"
@@ -405,7 +420,7 @@ def test_a_retry_without_a_cap_ends(inner):
             assert shop.checkout() == "receipt"
         """,
     )
-    done = inner.run_apart("--chaos-target=shop:charge", LATE)
+    done = inner.run_apart("--chaos-target=shop:charge", LATE, EACH)
 
     assert (done.scenarios[CHARGE], done.by_id[CHARGE]["fails"]) == ("storm", False)
     assert "it tries again without a cap" in evidence(done, CHARGE)
@@ -527,7 +542,7 @@ def test_a_recovery_is_run_again_with_the_options_that_say_what_is_explored(inne
     """As they were given, also those that choose and limit."""
     inner.write("shop.py", BEGINNING + BREAKER)
     inner.write("test_it.py", TEST)
-    given = (LATE, "--chaos-scope=suite", "--chaos-max=5", "--chaos-target=shop:stock", "--chaos-target=shop:charge")
+    given = (LATE, EACH, "--chaos-max=5", "--chaos-target=shop:stock", "--chaos-target=shop:charge")
     done = inner.run_apart(*given)
 
     assert set(given) <= set(shlex.split(done.replay))

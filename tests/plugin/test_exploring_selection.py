@@ -60,7 +60,43 @@ def shop(inner):
 
 
 def run(shop, *args):
-    return shop.run(*SWEEP, *MARKER, "-v", *args)
+    """Run with every scenario on each test that it can reach, in the order of the tests."""
+    return shop.run(*SWEEP, *MARKER, "--chaos-scope=test", "-v", *args)
+
+
+ONCE = """
+    import pytest, shop
+
+    def test_a():
+        shop.checkout()
+
+    @pytest.mark.slow
+    def test_c():
+        shop.left()
+
+    def test_d():
+        shop.price()
+"""
+PRICE = """
+    def tax():
+        return 1
+
+    def price():
+        try:
+            return tax()
+        except TimeoutError as error:
+            return error.nothing
+"""
+TAX = "[chaos: shop:tax raise TimeoutError all]"
+D = ["test_d", f"test_d{TAX}", f"test_d{RECOVERY}"]
+
+
+@pytest.fixture
+def once(shop):
+    """Each test reaches a call that no other one reaches, so it is plain on which one that is explored."""
+    shop.write("shop.py", SHOP + PRICE)
+    shop.write("test_it.py", ONCE)
+    return lambda *args: shop.run(*SWEEP, "--chaos-target=shop:tax", *MARKER, "-v", *args)
 
 
 def names(done) -> list[str]:
@@ -73,6 +109,74 @@ def test_what_there_is_to_choose_from(shop):
 
     assert names(done) == [*A, *B, *C]
     assert [name for name, word in done.shown if word == "FAILED"] == [f"test_b{STOCK}", f"test_c{STOCK}"]
+
+
+def test_by_itself_the_suite_is_explored_once_after_all_plain_runs(once):
+    """Plain runs first, in order; then each key on one test."""
+    done = once()
+
+    assert names(done) == [A[0], C[0], D[0], *A[1:], *C[1:], *D[1:]]
+    assert [name for name, word in done.shown if word == "FAILED"] == [C[1], D[1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("-k", "test_a or test_c"), [A[0], C[0], *A[1:], *C[1:]]),
+        (("-m", "slow"), C),
+        (("--deselect", "test_it.py::test_c"), [A[0], D[0], *A[1:], *D[1:]]),
+        (("test_it.py::test_d", "test_it.py::test_a"), [D[0], A[0], *D[1:], *A[1:]]),
+        ((f"test_it.py::test_c{STOCK}", "test_it.py::test_a"), [*C, *A]),
+        (("--chaos-only=*tax*",), [A[0], C[0], *D]),
+        (("-x",), [A[0], C[0], D[0], *A[1:], C[1]]),
+        (("--maxfail=1",), [A[0], C[0], D[0], *A[1:], C[1]]),
+        (("--maxfail=2",), [A[0], C[0], D[0], *A[1:], *C[1:], D[1]]),
+        (("--sw",), [A[0], C[0], D[0], *A[1:], C[1]]),
+    ],
+)
+def test_tests_are_chosen_as_ever_where_the_suite_is_explored_once(once, options, expected):
+    """What is asked for by its id is run at once; the run stops where it always does."""
+    done = once(*options)
+
+    assert names(done) == expected
+    assert ("stopping after 1 failures" in done.text) is (options in [("-x",), ("--maxfail=1",)])
+    stops = options == ("--sw",)
+    assert done.code == (pytest.ExitCode.INTERRUPTED if stops else int("FAILED" in [word for _, word in done.shown]))
+
+
+def test_last_failed_runs_what_failed_once_for_the_suite(once):
+    """With the plain run before and the recovery run after; failed first runs all."""
+    once()
+
+    assert names(once("--ff")) == [C[0], D[0], A[0], *C[1:], *D[1:], *A[1:]]
+    assert names(once("--lf")) == [*C, *D]
+
+
+def test_stepwise_goes_on_where_it_stopped_in_a_suite_explored_once(once):
+    """With the test of the scenario that failed; those before it are not run again."""
+    once("--sw")
+
+    assert names(once("--sw")) == [C[0], D[0], C[1]]
+
+
+def test_where_the_suite_is_explored_once_the_first_failure_tears_fixtures_down(once, shop):
+    """Those of wider scope, too, each as often as it was set up."""
+    shop.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def whole():
+            print("set up")
+            yield
+            print("torn down")
+        """,
+    )
+    done = once("-s", "-x")
+
+    assert done.text.count("set up") == done.text.count("torn down") == 2
+    assert done.outcomes == {"passed": 5, "failed": 1}
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ WITHOUT = """
         assert shop.checkout() == "receipt"
 """
 SWEEP = ("--chaos-target=shop:charge", "--chaos-target=shop:stock", "--chaos-fault=raise(TimeoutError)")
+EACH = "--chaos-scope=test"
 CHARGE, STOCK = "[chaos: shop:charge raise TimeoutError all]", "[chaos: shop:stock raise TimeoutError all]"
 
 
@@ -97,8 +98,8 @@ def spread(shop, *options, workers=2):
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadgroup", "worksteal"])
 def test_outcomes_are_the_same_serially_and_spread(shop, dist):
     """However tests are handed out: results, summary, totals and exit code."""
-    serial = shop.run_apart(*SWEEP)
-    done = spread(shop, "--dist", dist)
+    serial = shop.run_apart(*SWEEP, EACH)
+    done = spread(shop, EACH, "--dist", dist)
 
     assert comparable(done.document) == comparable(serial.document)
     assert done.section("chaos") == serial.section("chaos")
@@ -107,13 +108,13 @@ def test_outcomes_are_the_same_serially_and_spread(shop, dist):
     assert len(serial.by_id) > 15
 
 
-@pytest.mark.parametrize("dist", ["load", "loadgroup"])
-def test_progress_never_shows_more_than_all(shop, dist):
+@pytest.mark.parametrize(("dist", "scope"), [("load", EACH), ("loadgroup", EACH), ("load", "--chaos-scope=suite")])
+def test_progress_never_shows_more_than_all(shop, dist, scope):
     """The controller counts scenarios when it first hears of them."""
-    text = spread(shop, "--dist", dist, "-v").text
+    text = spread(shop, scope, "--dist", dist, "-v").text
     shares = [int(share) for share in re.findall(r"\[ *(\d+)%\]", text)]
 
-    assert len(shares) > 25
+    assert len(shares) > (25 if scope == EACH else 15)
     assert max(shares) == 100
     assert "INTERNALERROR" not in text
 
@@ -137,8 +138,8 @@ def test_scenarios_are_chosen_by_their_ids(shop):
 
 def test_last_failed_runs_the_scenarios_that_failed(shop):
     """As in one process."""
-    spread(shop)
-    done = spread(shop, "--lf")
+    spread(shop, EACH)
+    done = spread(shop, EACH, "--lf")
 
     assert {name for name, verdict in done.scenarios.items() if verdict == "wrong error"} == {
         f"test_left[1]{STOCK}",
@@ -148,6 +149,16 @@ def test_last_failed_runs_the_scenarios_that_failed(shop):
     }
     assert not any(CHARGE in name for name in done.scenarios)
     assert done.outcomes["failed"] == 5
+
+
+def test_last_failed_runs_the_scenario_that_failed_once_for_the_suite(shop):
+    """The test that it failed on is the one that it is run on again, on whichever worker."""
+    first = spread(shop)
+    done = spread(shop, "--lf")
+
+    (failed,) = [name for name, verdict in first.scenarios.items() if verdict == "wrong error"]
+    assert done.scenarios == {failed: "wrong error", failed.replace(STOCK, "[chaos: recovery]"): "resilient"}
+    assert done.outcomes["failed"] == first.outcomes["failed"] == 2
 
 
 def test_the_first_failure_ends_the_run(shop):
@@ -171,7 +182,7 @@ def test_a_worker_that_dies_names_the_scenario(shop):
                 os._exit(3)
         """,
     )
-    done = spread(shop)
+    done = spread(shop, EACH)
 
     crashed = f"test_crash.py::test_crash{CHARGE}"
     assert f"FAILED {crashed}" in done.text
@@ -180,6 +191,30 @@ def test_a_worker_that_dies_names_the_scenario(shop):
         f"test_checkout[{x}][chaos: recovery]" for x in (1, 2, 3)
     }
     assert len([name for name in done.scenarios if STOCK in name]) == 4
+
+
+def test_a_worker_that_dies_once_all_plain_runs_are_over_names_the_scenario(shop):
+    """xdist knows of no test that it was running then, and would say nothing."""
+    shop.write("shop.py", SHOP + "\n    def audit():\n        return check()\n\n    def check():\n        return 1\n")
+    shop.write(
+        "test_crash.py",
+        """
+        import os, shop
+
+        def test_crash():
+            try:
+                shop.audit()
+            except TimeoutError:
+                os._exit(3)
+        """,
+    )
+    done = spread(shop, "--chaos-target=shop:check")
+
+    crashed = "test_crash.py::test_crash[chaos: shop:check raise TimeoutError all]"
+    assert f"FAILED {crashed}" in done.text
+    assert "chaos: it died in that scenario; what it had left to explore did not run" in done.text
+    assert done.code == 1
+    assert "INTERNALERROR" not in done.text
 
 
 def test_a_worker_that_dies_in_the_plain_run_is_the_plain_tests_failure(shop):
@@ -215,12 +250,23 @@ def test_only_that_matches_nothing_is_judged_on_the_sum(shop):
 def test_the_plan_of_all_workers_is_printed(shop):
     """No fault acts on any of them."""
     (shop.path / "test_more.py").unlink()
-    done = spread(shop, "--chaos-plan")
-    serial = shop.run_apart(*SWEEP, "--chaos-plan")
+    done = spread(shop, EACH, "--chaos-plan")
+    serial = shop.run_apart(*SWEEP, EACH, "--chaos-plan")
 
     without_time = [sorted(re.sub(r"about .*", "", line) for line in one.section("chaos")) for one in (done, serial)]
     assert without_time[0] == without_time[1]
     assert done.code == 0
+
+
+def test_the_plan_of_all_workers_names_each_key_once(shop):
+    """What one of them would run no other one lists."""
+    (shop.path / "test_more.py").unlink()
+    plans = [shop.run_apart(*SWEEP, "--chaos-plan"), spread(shop, "--chaos-plan")]
+
+    for plan in plans:
+        lines = [line for line in plan.section("chaos") if line.startswith("  ")]
+        assert sorted(line.partition(" = ")[2] for line in lines) == ["raise(TimeoutError)"] * len(lines)
+        assert len({line.partition("    ")[2] for line in lines}) == len(lines) > 1
 
 
 def test_a_wrong_marker_is_told_once(shop):
@@ -265,11 +311,45 @@ def test_pollution_is_found_on_a_worker(shop):
     assert "after shop:charge raise TimeoutError all" in evidence["text"]
 
 
-def test_the_scope_of_the_suite_is_that_of_each_worker(shop):
-    """Every call and fault is explored on some test; nothing is lost at the end of a worker."""
+def test_no_key_runs_on_two_workers(shop):
+    """Whoever asks first gets it; nothing is lost by that, and nothing of it stays on the disk."""
     (shop.path / "test_more.py").unlink()
-    done = spread(shop, "--chaos-scope=suite")
+    shop.write("temporary/keep", "")
+    shop.write("conftest.py", f"import tempfile\n\ntempfile.tempdir = {str(shop.path / 'temporary')!r}\n")
+    serial = shop.run_apart(*SWEEP)
+    done = spread(shop, "-v", "--dist=loadgroup")
 
-    keys = {result["scenario"] for result in done.by_id.values()}
-    assert {"shop:charge = raise(TimeoutError)", "shop:stock = raise(TimeoutError)"} <= keys
+    runs = [sorted(one["scenario"] for one in run.by_id.values() if one["scenario"]) for run in (serial, done)]
+    assert runs[0] == runs[1]
+    assert len({name.partition("[chaos: ")[2] for name in done.scenarios if "recovery" not in name}) == len(runs[1])
+    assert [file.name for file in (shop.path / "temporary").iterdir()] == ["keep"]
     assert "INTERNALERROR" not in done.text
+
+
+def test_ctrl_c_leaves_nothing_of_what_workers_share(shop):
+    """Their folder is removed however the session ends."""
+    shop.write("temporary/keep", "")
+    shop.write(
+        "conftest.py",
+        f"""
+        import tempfile
+
+        tempfile.tempdir = {str(shop.path / "temporary")!r}
+        """,
+    )
+    shop.write(
+        "test_it.py",
+        """
+        import pathlib, shop, time
+
+        def test_it():
+            if shop.checkout() == "later":
+                pathlib.Path("reached").touch()
+                time.sleep(30)  # until Ctrl-C ends it
+        """,
+    )
+    (shop.path / "test_more.py").unlink()
+    code, text, _ = shop.interrupt(*SWEEP, "-n", "2", until=shop.path / "reached", plugins=("xdist",))
+
+    assert code == pytest.ExitCode.INTERRUPTED, text
+    assert [file.name for file in (shop.path / "temporary").iterdir()] == ["keep"]

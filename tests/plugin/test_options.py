@@ -76,7 +76,7 @@ def test_a_library_that_only_the_tests_import_is_swept(shop, of_suite):
 
     done.result.stdout.fnmatch_lines(["chaos: sweeps sqlite3"])
     assert {scenario.partition(" = ")[0] for scenario in scenarios(done)} == {
-        "sqlite3:connect",
+        "sqlite3:connect[:memory:]",
         "sqlite3:Cursor.execute",
     }
 
@@ -157,7 +157,7 @@ WRONG = {
     "--chaos-runs=0": ("--chaos-runs: a whole number from 1 on is wanted, got '0'", ""),
     "--chaos-max=many": ("--chaos-max: a whole number from 1 on is wanted, got 'many'", ""),
     "--chaos-budget=10": ("--chaos-budget: a duration is wanted, got '10'", "Write for instance '90s'"),
-    "--chaos-scope=suit": ("the scope must be 'test' or 'suite', got 'suit'", "Did you mean 'suite'?"),
+    "--chaos-scope=suit": ("the scope must be 'suite' or 'test', got 'suit'", "Did you mean 'suite'?"),
     "--chaos-replay=c1:abc": ("no scenario can be read from 'c1:abc'", "Copy the whole text"),
     "--chaos-replay=shop:charge = null": ("no scenario can be read from", "Copy the whole text"),
 }

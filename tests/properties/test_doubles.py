@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from pytest_chaos import parse
 from pytest_chaos.injector.attribute import is_ours
 from pytest_chaos.injector.mechanisms import Armory
+from pytest_chaos.injector.patching import BY_MOCK
 from pytest_chaos.notation import parse_target
+from pytest_chaos.plugin.compat import BY_MONKEYPATCH
 from pytest_chaos.target import resolve
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["spliced", "replaced"])
 def armory(request: pytest.FixtureRequest) -> Armory:
     """Every test of this file, with Python functions spliced and with their names replaced."""
-    return Armory(can_splice=request.param)
+    return Armory(can_splice=request.param, patching=(*BY_MOCK, *BY_MONKEYPATCH))
 
 
 SHOP = """
@@ -197,22 +199,34 @@ def test_a_double_is_called_and_the_function_behind_it_never(
 def test_a_double_that_is_put_there_in_the_body_is_called(
     shop: Any, lab: Any, which: str, how: str, outlives: bool
 ) -> None:
-    """What it puts back may be ours: that changes nothing, and the next body finds the function again."""
+    """A fault acts in front of it where somebody tells of it, and what stood there before is put back.
+
+    Where nobody tells, as of an assignment, what is put back may be ours: the next body finds the function again.
+    """
+    is_told = how.startswith(("mock.patch", "autospec", "monkeypatch"))
     target = TARGETS[which]
     owner, name = place_of(shop, target)
     before = dict(vars(owner))
     shop.made.clear()
-    with lab.window(f"{target} = #3 raise(OSError)"):
+    with lab.window(f"{target} = #2..3 raise(OSError)") as chaos:
         takes_away = HOW[how](owner, name)
         assert call(shop, target) == "double"
         assert shop.made == []
+        if is_told:
+            with pytest.raises(OSError, match="injected"):
+                call(shop, target)
         if not outlives:
             takes_away()
+            if is_told:
+                with pytest.raises(OSError, match="injected"):
+                    call(shop, target)
+        assert not is_told or chaos.calls(target) == 3 - outlives
     if outlives:
         assert call(shop, target) == "double"
         takes_away()
-    with lab.window("shop:pay = raise(OSError)"):
-        pass
+    if not is_told:
+        with lab.window("shop:pay = raise(OSError)"):
+            pass
 
     assert {key: value for key, value in vars(owner).items() if before.get(key) is not value} == {}
     assert before.keys() == vars(owner).keys()

@@ -13,6 +13,7 @@ from pytest_chaos.explorer import Explorer, Outcome, Scenario, unique_label
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.plugin.clones import scenario_id, split_id
 from pytest_chaos.plugin.options import read_replay, replay_text
+from pytest_chaos.reach import Number, Way
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
 
 POINTS = ("a:a", "b:b", "c:c", "d:d")
@@ -36,13 +37,21 @@ def spots(draw: Any, most: int = 8) -> dict[Spot, Calls]:
 
 @st.composite
 def outcomes(draw: Any) -> Outcome:
-    return Outcome(draw(st.booleans()), draw(st.integers(0, 3)), draw(spots()), (draw(st.integers(0, 2)),))
+    seen = draw(spots())
+    return Outcome(draw(st.booleans()), draw(st.integers(0, 3)), seen, (draw(st.integers(0, 2)),), lambda: ways(seen))
+
+
+def ways(spots: dict[Spot, Calls]) -> list[Way]:
+    return [
+        Way(point, site, count=calls.count, numbers=tuple(map(Number, calls.numbers)))
+        for (point, site), calls in spots.items()
+    ]
 
 
 def explorer(plain: dict[Spot, Calls], faults: tuple[Fault, ...], **options: Any) -> Explorer:
-    trace = Trace(None, None)  # type: ignore[arg-type]  # no frame is looked at here
+    trace = Trace(None)  # type: ignore[arg-type]  # no frame is looked at here
     trace.spots.update(plain)
-    return Explorer(trace, lambda spot, calls: faults, **options)
+    return Explorer(trace, ways(plain), lambda way: faults, **options)
 
 
 shown = st.lists(outcomes(), min_size=1, max_size=5)

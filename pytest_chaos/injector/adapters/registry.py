@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.injector.adapters.base import Adapter, Reach
@@ -47,6 +47,10 @@ class AdapterMechanism:
     def installed(self) -> bool:
         """Whether the passage is in place."""
         return self._reach is not None
+
+    def stands_in(self, names: Collection[str]) -> bool:
+        """Tell that no name is replaced: the factory is the session's."""
+        return False
 
     def install(self, passage: PassThrough) -> None:
         """Put the passage in the way of all objects that the factory handed out, and will hand out."""

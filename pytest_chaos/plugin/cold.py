@@ -1,0 +1,79 @@
+"""Cold runs: a scenario whose call only the first run of its test in a process makes, for something remembers it.
+
+The plain run has made the call, so in this process no fault can meet it any more. A fresh one meets the fault first and
+then runs the test without it: only there it is seen whether a failure is remembered, too. This module says which
+scenarios are such, and puts what a plain run was into plain values, with which the fresh process compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_chaos.explorer import Scenario
+from pytest_chaos.observation import Answer, Observation, Steady
+from pytest_chaos.oracles.recovery import COSTS, recovery_trouble
+from pytest_chaos.plan import Plain
+from pytest_chaos.provenance import Place, Provenance
+from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.trace import Sites, Trace
+
+_SHAPES = frozenset({"all", "rule"})
+"""Shapes of scenarios that wait for nothing that another one shows."""
+
+
+def is_cold(scenario: Scenario, seen: Observation, plain: Plain | None) -> bool:
+    """Tell whether a run made none of the calls that were to fail, though the plain run did, and went well without.
+
+    Args:
+        scenario: What was to go wrong.
+        seen: What was seen of its run.
+        plain: The plain run before it.
+    """
+    if plain is None or scenario.shape not in _SHAPES or not scenario.has_text or seen.children:
+        return False
+    if any(rule.calls or rule.filtered for rule in seen.rules) or seen.fired:
+        return False
+    trouble = recovery_trouble(seen)
+    if trouble is not None and trouble.kind not in COSTS:
+        return False
+    points = {point for rule in seen.rules for point in rule.points}
+    return any(plain.trace.count(point, with_driver=not scenario.spares_driver) for point in points)
+
+
+def told_plain(plain: Plain) -> dict[str, Any]:
+    """Return what a plain run was, in values that JSON can hold; :func:`plain_of` reads it."""
+    steady = plain.steady
+    return {
+        "calls": dict(steady.calls),
+        "leftovers": [[one.kind, one.text, one.fingerprint, one.is_note] for one in steady.leftovers],
+        "answers": [[one.request, one.status, one.is_to_driver, one.elapsed_s, one.method] for one in steady.answers],
+        "duration_s": steady.duration_s,
+        "lines": [
+            [point, place.path, place.line, place.function, count]
+            for (point, place), count in plain.trace.shape().items()
+        ],
+    }
+
+
+def plain_of(told: Mapping[str, Any], provenance: Provenance) -> Plain:
+    """Return a plain run of another process, of which nobody can ask by which ways it made its calls."""
+    steady = Steady(
+        told["calls"],
+        tuple(Leftover(*one) for one in told["leftovers"]),
+        tuple(Answer(*one, method=method) for *one, method in told["answers"]),
+        told["duration_s"],
+    )
+    shape = {(point, Place(path, line, function)): count for point, path, line, function, count in told["lines"]}
+    return Plain(steady, Trace.of(shape), None, Sites(provenance, lambda frame: (None, False)))
+
+
+def after_it(seen: Observation, label: str) -> Observation:
+    """Return a run without faults as one that came after a scenario, and before which the plain run had passed.
+
+    Args:
+        seen: The run.
+        label: Of the scenario.
+    """
+    return replace(seen, fresh="before", polluter=label)

@@ -1,0 +1,190 @@
+"""Dependencies: the names of what calls go to, the same in every run."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_chaos.catalogue.catalogue import Catalogue
+from pytest_chaos.catalogue.reading import Addresses
+from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.provenance import Provenance
+from pytest_chaos.trace import CallSite
+
+CATALOGUE = Catalogue()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A call of a boundary."""
+
+    named: Mapping[str, Any] = field(default_factory=dict)
+    receiver: Any = None
+
+    def told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        return (), self.named
+
+
+def site(function: str = "Bank.ask", *, module: str = "shop.bank", is_driver: bool = False) -> CallSite:
+    return CallSite("shop/bank.py", 3, function, 1, is_driver, None, {"__name__": module})
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Dependencies:
+    return Dependencies(CATALOGUE, Addresses(), Provenance(tmp_path))
+
+
+def opened(names: Dependencies, path: object) -> str:
+    return names.name("builtins:open", Made({"file": path}), site())
+
+
+def connected(names: Dependencies, address: object, caller: CallSite | None = None) -> str:
+    return names.name("socket:create_connection", Made({"address": address}), caller or site())
+
+
+# --- hosts
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (("bank.example", 443), "bank.example"),
+        (("bank.example", 8443), "bank.example:8443"),
+        (("bank.example", 50_000), "bank.example:50000"),
+        (("127.0.0.1", 6379), "127.0.0.1:6379"),
+        (("127.0.0.1", 32_767), "127.0.0.1:32767"),
+        (("::1", 6379), "[::1]:6379"),
+    ],
+)
+def test_service_is_named_by_host_and_port(names: Dependencies, address: object, expected: str) -> None:
+    assert connected(names, address) == expected
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.3", "localhost", "::1"])
+def test_service_that_a_test_starts_is_named_by_who_goes_there_first(names: Dependencies, host: str) -> None:
+    """Its port is another one in each run."""
+    assert connected(names, (host, 32_768)) == "localhost/shop.bank:Bank.ask"
+
+
+def test_second_service_of_the_same_function_has_a_number(names: Dependencies) -> None:
+    """In the order of the first calls; whoever goes there later calls it the same."""
+    first, second = ("127.0.0.1", 40_001), ("127.0.0.1", 40_002)
+
+    assert connected(names, first) == "localhost/shop.bank:Bank.ask"
+    assert connected(names, second) == "localhost/shop.bank:Bank.ask/2"
+    assert connected(names, first, site("Mail.send")) == "localhost/shop.bank:Bank.ask"
+    assert connected(names, ("127.0.0.1", 40_003), site("Mail.send")) == "localhost/shop.bank:Mail.send"
+
+
+def test_call_of_the_test_itself_does_not_name_a_service(names: Dependencies) -> None:
+    """The project's function does, also where it comes later: the test may look whether the service is up."""
+    test = site("test_it", module="test_shop", is_driver=True)
+
+    assert connected(names, ("127.0.0.1", 40_001), test) == "localhost/test_shop:test_it"
+    assert connected(names, ("127.0.0.1", 40_001)) == "localhost/shop.bank:Bank.ask"
+    assert connected(names, ("127.0.0.1", 40_001), test) == "localhost/shop.bank:Bank.ask"
+
+
+def test_each_run_counts_services_anew(tmp_path: Path) -> None:
+    runs = [Dependencies(CATALOGUE, Addresses(), Provenance(tmp_path)) for _ in range(2)]
+
+    assert [connected(run, ("127.0.0.1", port)) for run, port in zip(runs, (40_001, 50_001), strict=True)] == [
+        "localhost/shop.bank:Bank.ask"
+    ] * 2
+
+
+# --- files, sockets, databases
+
+
+def test_file_of_the_project_is_named_from_its_root(names: Dependencies, tmp_path: Path) -> None:
+    assert (
+        opened(Dependencies(CATALOGUE, Addresses(), Provenance(Path(os.sep, "srv"))), "/srv/till/rates") == "till/rates"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("orders.db", "<tmp>/orders.db"),
+        ("a/b/orders.db", "<tmp>/orders.db"),
+        ("tmpa1b2c3d4", "<tmp>/tmp*"),
+        ("tmpa1b2c3d4.json", "<tmp>/tmp*.json"),
+        ("tmp_x9_abcd", "<tmp>/tmp*"),
+        ("export-123456.csv", "<tmp>/export-*.csv"),
+        ("export-12.csv", "<tmp>/export-12.csv"),
+        ("de0bb3e2a4f14a7b.cache", "<tmp>/*.cache"),
+        ("6b1f9c1e-1d4a-4c1b-9d5e-0f1e2d3c4b5a", "<tmp>/*"),
+        ("defaced.txt", "<tmp>/defaced.txt"),
+        ("tmpfiles", "<tmp>/tmpfiles"),
+    ],
+)
+def test_what_was_drawn_of_the_name_of_a_temporary_file_is_left_out(
+    names: Dependencies, name: str, expected: str
+) -> None:
+    assert opened(names, os.path.join(tempfile.gettempdir(), "pytest-of-me", name)) == expected
+
+
+def test_drawn_names_of_tempfile_are_one(names: Dependencies) -> None:
+    """Whatever letters it takes."""
+    files = []
+    for _ in range(20):
+        handle, path = tempfile.mkstemp()
+        os.close(handle)
+        files.append(path)
+    try:
+        assert {opened(names, path) for path in files} == {"<tmp>/tmp*"}
+    finally:
+        for path in files:
+            os.unlink(path)
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/run/bank.sock", "/run/bank.sock"), ("\0bank", "@bank")])
+def test_unix_socket_is_named_by_its_path(names: Dependencies, path: str, expected: str) -> None:
+    assert names.name("socket:socket.connect", SimpleNamespace(receiver=None, told=lambda: ((path,), {})), site()) == (
+        expected
+    )
+
+
+def test_database_in_memory_is_named_so(names: Dependencies) -> None:
+    assert names.name("sqlite3:connect", Made({"database": ":memory:"}), site()) == ":memory:"
+
+
+def test_cursor_goes_where_its_connection_was_said_to_go(tmp_path: Path) -> None:
+    """A connection of sqlite3 takes no note itself, so its own class is asked."""
+    addresses = Addresses()
+    names = Dependencies(CATALOGUE, addresses, Provenance(tmp_path))
+
+    class Connection(sqlite3.Connection):
+        pass
+
+    connection = sqlite3.connect(":memory:", factory=Connection)
+    try:
+        cursor = connection.cursor()
+        assert names.name("sqlite3:Cursor.execute", Made(receiver=cursor), site()) == ""
+        from pytest_chaos.catalogue.reading import Address
+
+        addresses.remember(connection, Address(path=":memory:"))
+        assert names.name("sqlite3:Cursor.execute", Made(receiver=cursor), site()) == ":memory:"
+    finally:
+        connection.close()
+
+
+# --- nothing tells
+
+
+@pytest.mark.parametrize(
+    ("point", "named"),
+    [("shop:charge", {"host": "bank.example"}), ("builtins:open", {"file": 3}), ("builtins:open", {})],
+)
+def test_call_of_which_nothing_tells_has_no_dependency(
+    names: Dependencies, point: str, named: Mapping[str, Any]
+) -> None:
+    assert names.name(point, Made(named), site()) == ""
