@@ -11,10 +11,11 @@ import os
 import re
 import tempfile
 from collections import Counter
+from types import FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of, goes_by_number
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
@@ -22,6 +23,8 @@ from pytest_chaos.trace import CallSite
 _DRAWN = re.compile(
     r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}"
 )
+# Who shows a traceback reads the source of its lines, and does without where there is none.
+_READERS_OF_SOURCE = ("linecache", "tokenize")
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
@@ -62,6 +65,25 @@ class Dependencies:
         if address.port is not None and address.port > _LAST_FIXED_PORT and _is_here(address.host):
             return self._of_local(address.port, caller)
         return address.text
+
+    def leads_out(self, point: str, call: SeenCall, frame: FrameType | None) -> bool:
+        """Tell whether a call goes out of the process, on behalf of the program.
+
+        A file that is open already is found, and the lines that a traceback shows are nobody's business.
+
+        Args:
+            point: The injection point.
+            call: The call.
+            frame: The frame that makes it, of whoever it is.
+        """
+        boundary = self._catalogue.at(point)
+        if boundary is None or not boundary.dependency.path:
+            return True
+        while frame is not None and "__name__" not in frame.f_globals:  # one of a stand-in
+            frame = frame.f_back
+        if frame is not None and frame.f_globals["__name__"] in _READERS_OF_SOURCE:
+            return False
+        return not goes_by_number(boundary, call)
 
     def _of_path(self, path: str) -> str:
         if path[:1] in (":", "@"):

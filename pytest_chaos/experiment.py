@@ -410,12 +410,16 @@ class Experiment:
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
             trace.note(point, frame, actor, call)
-            reach.note(point, frame, actor, call)
+            note_reach(point, frame, actor, call)
+
+        def note_reach(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+            if self._dependencies.leads_out(point, call, frame):
+                reach.note(point, frame, actor, call)
 
         self.injector.watch_all(watched, note)
         if self.plan.plain is None:
             for target, points in reaching.beneath:
-                self.injector.watch(target, reach.note, points)
+                self.injector.watch(target, note_reach, points)
 
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))

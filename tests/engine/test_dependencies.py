@@ -188,3 +188,32 @@ def test_call_of_which_nothing_tells_has_no_dependency(
     names: Dependencies, point: str, named: Mapping[str, Any]
 ) -> None:
     assert names.name(point, Made(named), site()) == ""
+
+
+# --- what leads nowhere
+
+
+@pytest.mark.parametrize(
+    ("point", "file", "expected"),
+    [
+        ("builtins:open", 3, False),
+        ("builtins:open", True, False),
+        ("builtins:open", "orders.txt", True),
+        ("builtins:open", Path("orders.txt"), True),
+        ("builtins:open", b"orders.txt", True),
+        ("shop:charge", 3, True),
+    ],
+)
+def test_file_that_is_open_already_is_not_gone_out_for(
+    names: Dependencies, point: str, file: object, expected: bool
+) -> None:
+    assert names.leads_out(point, Made({"file": file}), None) is expected
+
+
+@pytest.mark.parametrize(("module", "expected"), [("linecache", False), ("tokenize", False), ("shop", True)])
+def test_source_that_a_traceback_shows_is_none_of_the_programs_files(
+    names: Dependencies, module: str, expected: bool
+) -> None:
+    frame = eval("__import__('sys')._getframe()", {"__name__": module})  # a frame of a module of that name
+
+    assert names.leads_out("builtins:open", Made({"file": "shop.py"}), frame) is expected
