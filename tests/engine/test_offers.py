@@ -1,8 +1,9 @@
-"""Offers: which faults a call can really meet, as its function, its caller and its boundaries say."""
+"""Offers: the faults that can really happen to a call, as its way and what is beneath it say."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Sources
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.notation import format_fault, parse_target
-from pytest_chaos.offers import offers
+from pytest_chaos.offers import Called, Named, Offers, may_raise
+from pytest_chaos.reach import Step, Way
 from pytest_chaos.target import resolve
 from pytest_chaos.trace import CallSite
 
@@ -19,6 +21,7 @@ SHOP = """
     import functools
     import json
     import subprocess
+    import urllib.error
     import urllib.request
 
     import httpx
@@ -79,6 +82,9 @@ SHOP = """
     part = functools.partial(raises, 1)
 
     class Till:
+        def close(self): raise BankDown
+        async def aclose(self): raise BankDown
+        def release(self): pass
         @property
         def total(self): raise BankDown
         @classmethod
@@ -121,7 +127,42 @@ SHOP = """
             json.loads("1")
         except KeyError:
             silent()  # call
+
+    def takes_files():
+        try:
+            silent()  # call
+        except FileNotFoundError:
+            pass
+
+    def takes_all_errors_of_files():
+        try:
+            silent()  # call
+        except OSError:
+            pass
+
+    def asks_for_what_never_comes():
+        try:
+            silent()  # call
+        except (KeyError, BankDown, json.JSONDecodeError):
+            pass
+
+    def asks_for_more_of_the_library():
+        try:
+            silent()  # call
+        except httpx.InvalidURL:
+            pass
+        except httpx.HTTPError:
+            pass
+
+    def takes_everything():
+        try:
+            silent()  # call
+        except Exception:
+            pass
 """
+
+NEVER_TOLD = Limit("timeout", None, None)
+TWO_SECONDS = Limit("timeout", 2.0, None)
 
 
 @pytest.fixture
@@ -129,20 +170,38 @@ def shop(lab: Any) -> Any:
     return lab.module("shop", SHOP)
 
 
-def offered(target: str, caller: Any, limit: Limit | None = None) -> list[str]:
-    """Return the texts of what is offered for a call that a function makes on its line marked as the call."""
-    lines, first = inspect.getsourcelines(caller)
-    line = next((first + n for n, text in enumerate(lines) if "# call" in text), first)
-    site = CallSite("shop.py", line, caller.__name__, line - first, False, caller.__code__, caller.__globals__)
+def way(point: str, *callers: Any, limit: Limit | None = None, outer: str = "") -> Way:
+    """Calls that functions make on their lines marked as the call, the innermost first."""
+    steps = []
+    for caller in callers:
+        lines, first = inspect.getsourcelines(caller)
+        line = next((first + n for n, text in enumerate(lines) if "# call" in text), first)
+        name = f"{caller.__module__}:{caller.__qualname__}"
+        steps.append(Step(name, line, caller.__code__, caller.__globals__))
+    line = steps[0].line if steps else 0
+    site = CallSite("shop.py", line, steps[0].name if steps else "", 0, not steps)
+    return Way(point, site, tuple(steps), outer=outer, limits=(limit,))
+
+
+def offered(
+    target: str,
+    *callers: Any,
+    limit: Limit | None = None,
+    named: Named = "exactly",
+    outer: str = "",
+    beneath: Sequence[Way] = (),
+) -> list[str]:
+    """Return the texts of what is offered for a call."""
     (point,) = resolve(parse_target(target))
-    return [format_fault(fault) for fault in offers(point, site, limit, Sources(), Catalogue())]
+    called = Called(point, way(target, *callers, limit=limit, outer=outer), named, beneath)
+    return [format_fault(fault) for fault in Offers(Sources(), Catalogue()).of(called)]
 
 
 def errors(texts: list[str]) -> list[str]:
-    return [text for text in texts if text.startswith("raise")]
+    return [text for text in texts if text.startswith(("raise", "lose-reply"))]
 
 
-# --- what the function raises
+# --- what a function that the user named raises
 
 
 def test_function_that_says_nothing_meets_the_usual_errors(shop: Any) -> None:
@@ -171,7 +230,21 @@ def test_function_is_found_behind_what_wraps_it(shop: Any, target: str) -> None:
     assert "raise(shop:BankDown)" in offered(target, shop.plain_caller)
 
 
-# --- what the caller catches
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("shop:Till.close", ["lose-reply(shop:BankDown)"]),
+        ("shop:Till.aclose", ["lose-reply(shop:BankDown)"]),
+        ("shop:Till.release", ["lose-reply(ConnectionError)", "lose-reply(TimeoutError)"]),
+        ("shop:Till.opened", ["raise(shop:BankDown)"]),
+    ],
+)
+def test_what_releases_something_fails_after_its_work(shop: Any, target: str, expected: list[str]) -> None:
+    """What is let go is gone, whether or not the answer comes."""
+    assert errors(offered(target, shop.plain_caller)) == expected
+
+
+# --- what its caller catches
 
 
 def test_errors_that_the_caller_catches_by_name_around_the_call_are_offered(shop: Any) -> None:
@@ -189,13 +262,46 @@ def test_call_in_a_handler_is_not_inside_its_try(shop: Any) -> None:
 
 
 def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
-    site = CallSite("", 0, "", 0, False)
-    (point,) = resolve(parse_target("shop:silent"))
+    assert errors(offered("shop:silent")) == ["raise(ConnectionError)", "raise(TimeoutError)"]
 
-    assert errors([format_fault(fault) for fault in offers(point, site, None, Sources(), Catalogue())]) == [
-        "raise(ConnectionError)",
-        "raise(TimeoutError)",
-    ]
+
+# --- how the user came to name it
+
+
+def test_function_of_a_package_meets_only_what_its_own_body_raises(shop: Any) -> None:
+    """A package says where to look; a function in it neither fails nor hangs by itself."""
+    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(shop:BankDown)", "raise(ValueError)"]
+
+
+@pytest.mark.parametrize("target", ["shop:silent", "shop:optional", "shop:fetches", "shop:Till.release"])
+def test_pure_function_of_a_package_meets_nothing(shop: Any, target: str) -> None:
+    assert offered(target, shop.catches, named="by its package", limit=NEVER_TOLD) == []
+
+
+def test_module_is_a_boundary_for_those_outside_of_it(shop: Any, lab: Any) -> None:
+    """Calls among its own functions are its own affair."""
+    till = lab.module("till", "import shop\n\ndef pay():\n    shop.raises(4)  # call\n")
+
+    assert offered("shop:raises", till.pay, named="by its module") == ["raise(shop:BankDown)", "raise(ValueError)"]
+    assert offered("shop:raises", shop.plain_caller, named="by its module") == []
+
+
+def test_function_of_a_module_hangs_where_something_beneath_it_waits_without_a_limit(shop: Any, lab: Any) -> None:
+    """One that is named exactly always may: the user says that it is a dependency."""
+    till = lab.module("till", "import shop\n\ndef pay():\n    shop.silent()  # call\n")
+    waits, ends = (way("queue:Queue.get", shop.silent, limit=limit) for limit in (NEVER_TOLD, TWO_SECONDS))
+
+    def offers(*beneath: Way) -> bool:
+        return "hang" in offered("shop:silent", till.pay, named="by its module", beneath=beneath)
+
+    assert [offers(), offers(ends), offers(waits), offers(ends, waits)] == [False, False, True, True]
+    assert "hang" in offered("shop:silent", till.pay, beneath=[ends])
+
+
+def test_function_that_may_raise_is_told_without_its_source() -> None:
+    found = {name: may_raise(resolve(parse_target(f"json:{name}"))[0]) for name in ("loads", "dumps")}
+
+    assert found == {"loads": True, "dumps": False}
 
 
 # --- timeouts
@@ -205,17 +311,17 @@ def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
     ("limit", "expected"),
     [
         (None, ["raise(shop:SlowTimeout)"]),
-        (Limit("timeout", 2.0, None), ["raise(shop:SlowTimeout)"]),
-        (Limit("timeout", None, None), ["raise(ConnectionError)"]),
+        (TWO_SECONDS, ["raise(shop:SlowTimeout)"]),
+        (NEVER_TOLD, ["raise(ConnectionError)"]),
     ],
 )
 def test_call_without_a_timeout_cannot_time_out(shop: Any, limit: Limit | None, expected: list[str]) -> None:
     """Unless it takes none: then nobody can tell."""
-    assert errors(offered("shop:timed", shop.plain_caller, limit)) == expected
+    assert errors(offered("shop:timed", shop.plain_caller, limit=limit)) == expected
 
 
 def test_timeout_that_the_caller_catches_needs_one_too(shop: Any) -> None:
-    assert errors(offered("shop:silent", shop.catches_late, Limit("timeout", None, None))) == ["raise(ConnectionError)"]
+    assert errors(offered("shop:silent", shop.catches_late, limit=NEVER_TOLD)) == ["raise(ConnectionError)"]
     assert errors(offered("shop:silent", shop.catches_late)) == ["raise(TimeoutError)"]
 
 
@@ -242,33 +348,110 @@ def test_null_is_offered_where_the_annotation_allows_it_beside_something_else(
 
 
 def test_errors_of_a_boundary_that_the_function_calls_are_offered(shop: Any) -> None:
+    """By its source, where no plain run has shown what is beneath."""
     assert "raise(urllib.error:URLError, 'connection refused')" in offered("shop:fetches", shop.plain_caller)
     assert "raise(FileNotFoundError)" in offered("shop:runs", shop.plain_caller)
     assert "raise(PermissionError)" in offered("shop:opens", shop.plain_caller)
 
 
-@pytest.mark.parametrize(
-    ("target", "hangs"),
-    [("builtins:open", False), ("sqlite3:connect", False), ("subprocess:run", True), ("urllib.request:urlopen", True)],
-)
-def test_local_files_and_databases_do_not_hang(shop: Any, target: str, hangs: bool) -> None:
-    assert hangs is ("hang" in offered(target, shop.plain_caller))
+def test_errors_of_boundaries_beneath_a_function_are_offered_but_for_what_is_taken_between(shop: Any) -> None:
+    def beneath(*callers: Any) -> list[str]:
+        found = offered("shop:silent", shop.plain_caller, beneath=[way("builtins:open", *callers, shop.silent)])
+        return errors(found)
+
+    assert beneath(shop.plain_caller) == ["raise(FileNotFoundError)"]
+    assert beneath(shop.takes_files) == ["raise(PermissionError)"]
+    assert beneath(shop.takes_everything) == ["raise(ConnectionError)", "raise(TimeoutError)"]
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [(Limit("timeout", 1.0, None), True), (Limit("timeout", None, None), False)]
+    ("target", "limit", "hangs"),
+    [
+        ("builtins:open", None, False),
+        ("sqlite3:connect", None, False),
+        ("subprocess:run", NEVER_TOLD, True),
+        ("subprocess:run", TWO_SECONDS, False),
+        ("subprocess:Popen", None, True),
+        ("urllib.request:urlopen", NEVER_TOLD, True),
+        ("urllib.request:urlopen", TWO_SECONDS, False),
+        ("socket:socket.recv", Limit("self.timeout", 0.0), False),
+        ("httpx:Client.send", NEVER_TOLD, True),
+        ("httpx:Client.send", TWO_SECONDS, False),
+    ],
 )
-def test_boundary_times_out_where_it_was_given_a_timeout(shop: Any, limit: Limit, expected: bool) -> None:
-    assert expected is ("raise(TimeoutError)" in offered("urllib.request:urlopen", shop.plain_caller, limit))
+def test_boundary_hangs_only_where_nothing_limits_it(shop: Any, target: str, limit: Limit | None, hangs: bool) -> None:
+    """Local files and databases never do, nor does what does not wait."""
+    for named in ("exactly", "by nobody"):
+        assert hangs is ("hang" in offered(target, shop.plain_caller, limit=limit, named=named))
 
 
-def test_call_that_its_library_limits_times_out_without_being_told_and_does_not_hang(shop: Any) -> None:
+@pytest.mark.parametrize(("limit", "expected"), [(TWO_SECONDS, True), (NEVER_TOLD, False), (None, False)])
+def test_boundary_times_out_where_it_was_given_a_timeout(shop: Any, limit: Limit | None, expected: bool) -> None:
+    assert expected is ("raise(TimeoutError)" in offered("urllib.request:urlopen", shop.plain_caller, limit=limit))
+
+
+def test_call_that_its_library_limits_times_out_without_being_told(shop: Any) -> None:
     """Also under a function that calls it by another name, and has a timeout of its own that was not set."""
     own = ["raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)"]
 
-    assert offered("httpx:Client.send", shop.plain_caller) == own
-    assert errors(offered("shop:gets", shop.plain_caller, Limit("timeout", None, None))) == own
+    assert offered("httpx:Client.send", shop.plain_caller, limit=Limit("", 5.0)) == own
+    assert errors(offered("shop:gets", shop.plain_caller, limit=NEVER_TOLD)) == own
 
 
-def test_boundary_offers_its_own_errors_whatever_the_caller_catches(shop: Any) -> None:
-    assert offered("builtins:open", shop.catches) == ["raise(FileNotFoundError)", "raise(PermissionError)"]
+def test_errors_that_nobody_tells_apart_are_one(shop: Any) -> None:
+    """One connection error, one timeout; what one clause takes, or none, comes to the same."""
+    assert offered("builtins:open", shop.plain_caller) == ["raise(FileNotFoundError)"]
+    assert offered("builtins:open", shop.takes_all_errors_of_files) == ["raise(FileNotFoundError)"]
+    assert offered("builtins:open", shop.takes_files) == ["raise(FileNotFoundError)", "raise(PermissionError)"]
+
+
+def test_callers_further_out_tell_errors_apart_too(shop: Any) -> None:
+    assert offered("builtins:open", shop.plain_caller, shop.takes_files) == [
+        "raise(FileNotFoundError)",
+        "raise(PermissionError)",
+    ]
+
+
+def test_errors_that_a_caller_asks_for_are_offered_where_the_boundary_can_raise_them(shop: Any) -> None:
+    """Those of its library, and kin of its own; nobody's else."""
+    assert "raise(httpx:InvalidURL)" in offered("httpx:Client.send", shop.asks_for_more_of_the_library)
+    assert offered("builtins:open", shop.asks_for_what_never_comes) == ["raise(FileNotFoundError)"]
+
+
+@pytest.mark.parametrize("named", ["by nobody", "by its package"])
+def test_call_that_a_library_makes_for_itself_is_not_swept(shop: Any, named: Named) -> None:
+    """The library that is asked fails as a whole; who names the inner call gets it."""
+    inner, outer = "socket:create_connection", "urllib.request:urlopen"
+
+    assert offered(inner, shop.plain_caller, named=named, outer=outer) == []
+    assert "raise(ConnectionRefusedError)" in offered(inner, shop.plain_caller, outer=outer)
+    assert "raise(ConnectionRefusedError)" in offered(inner, shop.plain_caller, named=named)
+
+
+def test_functions_on_local_files_meet_the_errors_of_files_and_do_not_hang(shop: Any) -> None:
+    assert offered("os:remove", shop.plain_caller) == ["raise(FileNotFoundError)", "raise(PermissionError)"]
+
+
+# --- databases
+
+
+def test_what_a_statement_is_to_blame_for_is_no_fault_of_its_database(lab: Any) -> None:
+    """Whoever takes it for a row that is there already would look for that row next."""
+    ledger = lab.module(
+        "ledger",
+        """
+        import sqlite3
+
+        def adds(cursor):
+            try:
+                cursor.execute("insert into row values (1)")  # call
+            except sqlite3.IntegrityError:
+                cursor.execute("update row set id = 1")
+            except sqlite3.InternalError:
+                pass
+        """,
+    )
+
+    found = offered("sqlite3:Cursor.execute", ledger.adds)
+
+    assert found == ["raise(sqlite3:OperationalError, 'database is locked')", "raise(sqlite3:InternalError)"]
