@@ -103,8 +103,13 @@ EXPLORED = (
             "requests_cache",
             ("requests-mock", "responses", "rich", "itsdangerous", "pyyaml", "ujson", "cattrs"),
         ),
-        # The other integration tests need servers.
-        ("tests/unit", "tests/integration/test_memory.py", "tests/integration/test_filesystem.py"),
+        # The other integration tests, and some of these, need servers.
+        (
+            "tests/unit",
+            "tests/integration/test_memory.py::TestMemoryDict",
+            "tests/integration/test_filesystem.py::TestFileDict",
+            "tests/integration/test_sqlite.py::TestSQLiteDict",
+        ),
     ),
     Explored(
         projects.Project(

@@ -24,7 +24,8 @@ _DRAWN = re.compile(
     r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}"
 )
 # Who shows a traceback reads the source of its lines, and does without where there is none.
-_READERS_OF_SOURCE = ("linecache", "tokenize")
+_OF_NOBODY = ("linecache", "tokenize", "trio._core._wakeup_socketpair")
+_WAKING_A_LOOP = ("_write_to_self", "_read_from_self")  # of asyncio's loops, and of those that derive from them
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
@@ -66,24 +67,15 @@ class Dependencies:
             return self._of_local(address.port, caller)
         return address.text
 
-    def leads_out(self, point: str, call: SeenCall, frame: FrameType | None) -> bool:
-        """Tell whether a call goes out of the process, on behalf of the program.
-
-        A file that is open already is found, and the lines that a traceback shows are nobody's business.
+    def leads_out(self, point: str, call: SeenCall) -> bool:
+        """Tell whether a call goes out of the process; a file that is open already is found.
 
         Args:
             point: The injection point.
             call: The call.
-            frame: The frame that makes it, of whoever it is.
         """
         boundary = self._catalogue.at(point)
-        if boundary is None or not boundary.dependency.path:
-            return True
-        while frame is not None and "__name__" not in frame.f_globals:  # one of a stand-in
-            frame = frame.f_back
-        if frame is not None and frame.f_globals["__name__"] in _READERS_OF_SOURCE:
-            return False
-        return not goes_by_number(boundary, call)
+        return boundary is None or not boundary.dependency.path or not goes_by_number(boundary, call)
 
     def _of_path(self, path: str) -> str:
         if path[:1] in (":", "@"):
@@ -104,6 +96,21 @@ class Dependencies:
                 number = self._users[user]
                 known = self._local[port] = user if number == 1 else f"{user}/{number}"
             return known
+
+
+def is_nobodys(frame: FrameType | None) -> bool:
+    """Tell whether a call is made on behalf of nobody: it reads the lines that a traceback shows, or wakes a loop.
+
+    How often that is done depends on what is remembered, and on whether the loop sleeps.
+
+    Args:
+        frame: The frame that makes the call, of whoever it is.
+    """
+    while frame is not None and "__name__" not in frame.f_globals:  # one of a stand-in
+        frame = frame.f_back
+    if frame is None:
+        return False
+    return frame.f_globals["__name__"] in _OF_NOBODY or frame.f_code.co_name in _WAKING_A_LOOP
 
 
 def _is_here(host: str) -> bool:

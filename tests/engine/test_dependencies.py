@@ -15,7 +15,7 @@ import pytest
 
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reading import Addresses
-from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.dependencies import Dependencies, is_nobodys
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
@@ -207,13 +207,25 @@ def test_call_of_which_nothing_tells_has_no_dependency(
 def test_file_that_is_open_already_is_not_gone_out_for(
     names: Dependencies, point: str, file: object, expected: bool
 ) -> None:
-    assert names.leads_out(point, Made({"file": file}), None) is expected
+    assert names.leads_out(point, Made({"file": file})) is expected
 
 
-@pytest.mark.parametrize(("module", "expected"), [("linecache", False), ("tokenize", False), ("shop", True)])
-def test_source_that_a_traceback_shows_is_none_of_the_programs_files(
-    names: Dependencies, module: str, expected: bool
+@pytest.mark.parametrize(
+    ("module", "function", "expected"),
+    [
+        ("linecache", "updatecache", True),
+        ("tokenize", "open", True),
+        ("asyncio.selector_events", "_write_to_self", True),
+        ("asyncio.selector_events", "_read_from_self", True),
+        ("trio._core._wakeup_socketpair", "wakeup_thread_and_signal_safe", True),
+        ("asyncio.selector_events", "send", False),
+        ("shop", "open", False),
+    ],
+)
+def test_call_that_reads_lines_for_a_traceback_or_wakes_a_loop_is_nobodys(
+    module: str, function: str, expected: bool
 ) -> None:
-    frame = eval("__import__('sys')._getframe()", {"__name__": module})  # a frame of a module of that name
+    names: dict[str, Any] = {"__name__": module}
+    exec(f"import sys\ndef {function}(): return sys._getframe()", names)
 
-    assert names.leads_out("builtins:open", Made({"file": "shop.py"}), frame) is expected
+    assert is_nobodys(names[function]()) is expected
