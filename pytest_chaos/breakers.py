@@ -34,7 +34,8 @@ class Breakers:
         if self._known is None:
             self._known = [weakref.ref(one) for one in live(_PYBREAKER, _CIRCUITBREAKER)]
         breakers = [one for known in self._known if (one := known()) is not None]
-        return any([let_open_time_pass(one) for one in breakers])  # noqa: C419  # of all of them
+        were_open = [let_open_time_pass(one) for one in breakers]
+        return any(were_open)
 
 
 def let_open_time_pass(breaker: Any) -> bool:

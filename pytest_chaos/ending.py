@@ -36,6 +36,7 @@ def failure_from(
         is_assertion=_is_assertion(error, provenance),
         is_in_test=_is_in_test(error, provenance),
         is_release=any(isinstance(part, HangReleased) for part in parts),
+        is_timeout=all(isinstance(part, TimeoutError) for part in parts),
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
     )
 

@@ -482,6 +482,10 @@ class Tally:
             else:
                 setattr(self, name, mine + value)
 
+    def expect(self, seconds: float) -> None:
+        """Add how long a test is about to take."""
+        self.estimated_s += seconds
+
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}

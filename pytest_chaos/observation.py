@@ -47,7 +47,7 @@ class RuleSeen:
         fired: Calls on which a fault acted.
         is_sure: Whether it had to fire once enough calls were made.
         points: Names of the injection points it stood on.
-        target: Text of its target.
+        target: Text of its target, with what it is limited to.
         fault: Text of its faults and triggers.
         filtered: Calls that its filters refused.
         shadowed: Calls on which it wanted to act, and another rule did.
@@ -90,6 +90,7 @@ class Failure:
         is_assertion: It is the test's own assertion.
         is_in_test: The test's own code raised it, over an answer that it did not expect.
         is_release: It is the end of an injected hang that we released.
+        is_timeout: It is a ``TimeoutError``, as limits around a call raise it.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
     """
@@ -104,6 +105,7 @@ class Failure:
     is_release: bool = False
     is_injected_interrupt: bool = False
     message: str = field(default="", kw_only=True)
+    is_timeout: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -167,6 +169,11 @@ class ParkedSeen:
     still_at: tuple[Place, ...] | None = None
     was_closing: bool = False
     ended_by: str = ""
+
+    @property
+    def was_given_up(self) -> bool:
+        """Whether the system cancelled it, as a limit around the call does when it is over."""
+        return self.outcome == "left" and self.ended_by == "CancelledError"
 
     @property
     def was_released(self) -> bool:

@@ -93,7 +93,7 @@ class Offers:
         point, way, named = called.point, called.way, called.named
         boundary = self._catalogue.at(point.text)
         if boundary is not None:
-            if way.outer and named in ("by its package", "by nobody"):
+            if named in ("by its package", "by nobody") and (way.outer or _leads_nowhere(boundary, way)):
                 return []  # the library above it fails as a whole
             faults = self._of_boundary(boundary, way)
             # What a double was given limits nothing.
@@ -193,6 +193,11 @@ class Offers:
                 boundary = self._catalogue.called(_name_of(scope.value(node.func)))
                 if boundary is not None:
                     yield boundary
+
+
+def _leads_nowhere(boundary: Boundary, way: Way) -> bool:
+    """Tell whether a socket is one of a pair, by which a program or its event loop wakes itself: it has no address."""
+    return not way.dependency and boundary.dependency.address == ("self.getpeername()",)
 
 
 def may_raise(point: Point) -> bool:

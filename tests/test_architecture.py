@@ -29,6 +29,7 @@ ORDER = (
     "roots",
     "provenance",
     "clauses",
+    "clocks",
     "exception_events",
     "absorption",
     "custody",

@@ -6,6 +6,7 @@ What cannot be read, for whatever reason, is not told.
 
 from __future__ import annotations
 
+import functools
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +107,7 @@ def limit_of(boundary: Boundary, call: SeenCall) -> Limit | None:
                 return Limit(path, seconds)
     except Exception:  # noqa: BLE001  # of a call or a number that the user made
         return None
-    return Limit("", boundary.own_limit_s)
+    return None if seen.is_unreadable else Limit("", boundary.own_limit_s)
 
 
 def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> Address | None:
@@ -159,11 +160,31 @@ def goes_by_number(boundary: Boundary, call: SeenCall) -> bool:
 
 
 class _Seen:
-    """The call's own values, asked for once."""
+    """The call's own values, each asked for once, where a path begins with it: to find names takes a signature."""
 
     def __init__(self, call: SeenCall) -> None:
-        self.receiver = call.receiver
-        self.args, self.named = call.told()
+        self._call = call
+        self.is_unreadable = False
+
+    @functools.cached_property
+    def receiver(self) -> Any:
+        return self._call.receiver
+
+    @functools.cached_property
+    def _told(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        try:
+            return self._call.told()
+        except Exception:
+            self.is_unreadable = True
+            raise
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        return self._told[0]
+
+    @property
+    def named(self) -> Mapping[str, Any]:
+        return self._told[1]
 
 
 def _led_to(paths: Sequence[str], seen: _Seen) -> Iterator[tuple[str, Any]]:

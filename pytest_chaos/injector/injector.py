@@ -194,6 +194,10 @@ class Injection:
             if made in self.refused or len(self.refused) < MOST_CALLERS:
                 self.refused[made] += 1
 
+    def note_endless(self, point: str, caller: FrameType) -> None:
+        """Note a line that calls again and again, and looks at no clock that could end it."""
+        self.endless.add((point, caller.f_code, caller.f_lineno))
+
     def note_parameters(self, names: Iterable[str]) -> None:
         """Note the names under which arguments of a refused call were looked for."""
         self.parameters.update(dict.fromkeys(names))
@@ -1379,7 +1383,7 @@ class Injector:
             and is_known
             and not reads_clock((code, names) for code, names, _ in stack)
         ):
-            injection.endless.add((point.text, caller.f_code, caller.f_lineno))
+            injection.note_endless(point.text, caller)
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
         return not self._caller_of(frame)[1]

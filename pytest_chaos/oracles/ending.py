@@ -49,6 +49,8 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.ESCAPED, "declared-error"
     if failure.is_assertion:
         return Verdict.CHANGED, "assertion"
+    if failure.is_timeout and any(parked.was_given_up for parked in seen.parked):
+        return Verdict.ESCAPED, "own-limit"
     if failure.is_declared:
         return Verdict.WRONG_ERROR, "lost-cause"
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"

@@ -35,7 +35,7 @@ _DROPPED_WITH_VALUE = (
     *("--junitxml", "--junit-xml", "--junitprefix", "--junit-prefix", "--cov", "--cov-report", "--cov-config"),
     *("--html", "--report-log", "--json-report-file", "--lfnf", "--last-failed-no-failures", "-r", "--count"),
     *("--reruns", "--flake-runs", "--max-worker-restart"),
-    *("--chaos-target", "--chaos-rule", "--chaos-suite", "--chaos-fault", "--chaos-runs", "--chaos-only"),
+    *("--chaos-target", "--chaos-rule", "--chaos-fault", "--chaos-runs", "--chaos-only"),
     *("--chaos-budget", "--chaos-max", "--chaos-scope", "--chaos-replay", "--chaos-report", "--chaos-seed"),
 )
 _DROPPED = (

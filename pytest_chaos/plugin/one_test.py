@@ -144,9 +144,12 @@ class OneTest:
         Args:
             left_s: For how long exploring may go on, in seconds.
         """
-        plain, self.waits = self._plain, False
-        self._left_s = left_s
-        return plain is not None and self._begin(plain)
+        self.waits, self._left_s = False, left_s
+        plan = self._planner.current(self.item)
+        if plan is not None and plan is not self._plan:
+            self._plan, self._plain = plan, None
+            self._plain = self._plain_anew()
+        return self._plain is not None and self._begin(self._plain)
 
     @property
     def estimated_s(self) -> float:
@@ -155,6 +158,14 @@ class OneTest:
             return 0.0
         begun = 0.0 if self._first is None else self.seconds
         return begun + estimate_s(self._explorer, self.seconds, self._settings.hang_budget_s)
+
+    def _plain_anew(self) -> Plain | None:
+        """Run the test plainly once more, where a library was imported only meanwhile, and its calls were not seen."""
+        clone = clone_of(self.item, "probe", is_silent=True)
+        run = self._new_run(clone, None, "session")
+        self._run(clone, None, run, is_silent=True)
+        self.explored.tally.checks["plain run"] += 1
+        return _plain_of(run) if run.passed and all(report.passed for report in run.reports) else None
 
     def begin_later(self) -> bool:
         """Tell whether there is still something to run of what was planned; the first of it is this process's then."""
@@ -266,7 +277,7 @@ class OneTest:
         if self._settings.plans:
             explored.tally.add(explorer)
             if explorer.waiting:
-                explored.tally.estimated_s += self.estimated_s
+                explored.tally.expect(self.estimated_s)
                 explored.plan_lines += plan_lines(self._test, explorer, self.estimated_s)
             return False
         if not explorer.waiting:

@@ -428,8 +428,6 @@ class Planner:
             point = self._point_of(way.point) if is_swept(way) else None
             if point is None:
                 return []
-            if _is_within(way) and named[way.point] in ("by nobody", "by its package"):
-                return []
             if chosen is not None:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
             function = function_behind(point.raw)
@@ -514,11 +512,6 @@ class Planner:
             return not only or any(_may_be_meant(label, glob) for glob in only)
 
         return wanted
-
-
-def _is_within(way: Way) -> bool:
-    """Tell whether a socket leads nowhere: one of a pair, by which a program or its event loop wakes itself."""
-    return way.point.startswith("socket:socket.") and not way.dependency
 
 
 def _how_named(target: Target) -> Named:

@@ -277,7 +277,7 @@ Sentence = Callable[[Any], str]
 
 _ENDED = (
     *("allowed-answer", "injected-error", "declared-error", "assertion", "test-error"),
-    *("error-in-handler", "lost-cause", "no-cause", "other-error"),
+    *("error-in-handler", "lost-cause", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")
 

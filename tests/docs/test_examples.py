@@ -22,7 +22,7 @@ _VARIABLE = [
     (re.compile(r"\bin \d+\.\d+s\b"), "in <duration>"),
     (re.compile(r"\[[0-9a-f]{6}\]"), "[<token>]"),
     (re.compile(r"\bTask-\d+"), "Task-<number>"),
-    (re.compile(r"\b(?:less than|about) \d+\.\d s$"), "<estimate>"),
+    (re.compile(r"\b(?:less than|about) \d+(?:\.\d)? s(?=$|;)"), "<estimate>"),
     (re.compile(r"\bc1:[\w-]+"), "c1:<scenario>"),  # packed, which not every zlib does alike
     (re.compile(r"([=_-])\1{2,}"), r"\1\1\1"),
     (re.compile(r" {2,}(?=\[ *\d+%\]$)"), " "),

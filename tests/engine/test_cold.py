@@ -20,7 +20,7 @@ from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.trace import Sites, Trace
 
 PROVENANCE = Provenance(Path(__file__).parent)
-LINE = Place("shop.py", 8, "pay")
+LINE, OTHER = Place("shop.py", 8, "pay"), Place("shop.py", 18, "refund")
 STEADY = Steady(
     {"m:f": 2},
     (Leftover("lock", "lock 'x'", "lock shop.py:8 in pay", is_note=True),),
@@ -30,7 +30,16 @@ STEADY = Steady(
 PLAIN = Plain(STEADY, Trace.of({("m:f", LINE): 2}), None, Sites(PROVENANCE, lambda frame: (None, False)))
 SCENARIO = Scenario("m:f hang all", tuple(parse("m:f = hang")), "all", key_of_rule(""))
 RULE = RuleSeen("m:f = hang", "exploration", 0, 0, True, ("m:f",), "m:f", "hang")
-SEEN = Observation("test_it", "explored", 0, "m:f = hang", Contract(), rules=(RULE,), steady=STEADY)
+SEEN = Observation(
+    "test_it",
+    "explored",
+    0,
+    "m:f = hang",
+    Contract(),
+    rules=(RULE,),
+    steady=STEADY,
+    spots=(SpotSeen("m:f", LINE, 0, 2),),
+)
 
 
 def test_a_plain_run_is_the_same_in_another_process() -> None:
@@ -42,18 +51,28 @@ def test_a_plain_run_is_the_same_in_another_process() -> None:
     assert there.trace.count("m:f") == 2
 
 
-def test_a_scenario_is_cold_whose_call_only_the_plain_run_made() -> None:
-    less = SpotSeen("m:f", LINE, 0, 2)
-
-    assert is_cold(SCENARIO, SEEN, PLAIN)
-    assert is_cold(replace(SCENARIO, shape="rule"), replace(SEEN, spots=(less,)), PLAIN)
+def spot(calls: int, place: Place = LINE) -> SpotSeen:
+    return SpotSeen("m:f", place, calls, 2)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"rules": (replace(RULE, calls=1),)}, id="called, and not on the call that was to fail"),
-        pytest.param({"rules": (replace(RULE, filtered=1),)}, id="called, by somebody who was not meant"),
+        pytest.param({}, id="not called at all"),
+        pytest.param({"rules": (replace(RULE, calls=2),), "spots": (spot(0), spot(2, OTHER))}, id="called by others"),
+        pytest.param({"rules": (replace(RULE, filtered=2),), "spots": (spot(1),)}, id="called for another dependency"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["all", "rule"])
+def test_a_scenario_is_cold_whose_call_only_the_plain_run_made(changes: dict[str, Any], shape: Any) -> None:
+    assert is_cold(replace(SCENARIO, shape=shape), replace(SEEN, **changes), PLAIN)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"rules": (replace(RULE, calls=2),), "spots": (spot(2),)}, id="called, and not picked"),
+        pytest.param({"rules": (replace(RULE, filtered=2),), "spots": (spot(2),)}, id="called, and not meant"),
         pytest.param({"rules": (RULE, replace(RULE, calls=1, fired=1))}, id="another rule has acted"),
         pytest.param({"rules": (replace(RULE, points=("m:g",)),)}, id="not called by the plain run either"),
         pytest.param({"children": (17,)}, id="maybe called in a child"),
@@ -62,6 +81,15 @@ def test_a_scenario_is_cold_whose_call_only_the_plain_run_made() -> None:
 )
 def test_a_scenario_is_not_cold_that_did_not_fire_for_another_reason(changes: dict[str, Any]) -> None:
     assert not is_cold(SCENARIO, replace(SEEN, **changes), PLAIN)
+
+
+def test_calls_of_the_test_itself_are_remembered_too_where_they_are_explored() -> None:
+    assert is_cold(replace(SCENARIO, spares_driver=False), replace(SEEN, spots=()), PLAIN)
+    assert not is_cold(SCENARIO, replace(SEEN, spots=()), PLAIN)
+
+
+def test_a_rule_that_draws_its_calls_is_not_cold() -> None:
+    assert not is_cold(replace(SCENARIO, rules=tuple(parse("m:f = 20%hang"))), SEEN, PLAIN)
 
 
 def test_a_scenario_that_follows_another_one_is_not_cold() -> None:

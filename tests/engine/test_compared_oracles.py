@@ -185,6 +185,30 @@ def test_declared_error_needs_a_cause_where_each_fault_that_acted_raises(faults:
     assert [expected] == said(judge_ending, seen)
 
 
+@pytest.mark.parametrize(
+    ("parked", "failure", "expected"),
+    [
+        (("left", "CancelledError"), Failure("TimeoutError", is_timeout=True), [("escaped", "own-limit", False)]),
+        (("left", ""), Failure("TimeoutError", is_timeout=True), [("wrong error", "no-cause", True)]),
+        (("left", "CancelledError"), Failure("KeyError"), [("wrong error", "no-cause", True)]),
+    ],
+)
+def test_limit_around_a_call_that_hangs_ends_it_in_a_way_of_its_own(
+    parked: tuple[str, str], failure: Failure, expected: Any
+) -> None:
+    outcome, ended_by = parked
+    hang = replace(ACTIVATION, fault=Hang())
+    seen = explored(
+        activations=(hang,),
+        absorptions=(),
+        injected_errors=0,
+        failure=failure,
+        parked=(ParkedSeen(hang, "MainThread", outcome, ended_by=ended_by),),
+    )
+
+    assert said(judge_ending, seen) == expected
+
+
 def test_ending_of_a_recovery_run_is_the_recovery_oracles() -> None:
     assert [] == said(judge_ending, recovered(failure=Failure("Error: x"), teardown_error="Error: y"))
 

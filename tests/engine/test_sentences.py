@@ -132,6 +132,13 @@ TOLD: list[tuple[str, Observation, str]] = [
         "the test ended with E",
     ),
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
+    (
+        "ending own-limit",
+        seen(
+            failure=Failure("E", is_timeout=True), parked=(replace(PARKED, outcome="left", ended_by="CancelledError"),)
+        ),
+        "the test ended with E",
+    ),
     ("ending assertion", seen(failure=Failure("E", is_assertion=True)), "the test ended with E"),
     ("ending no-cause", compared(failure=Failure("E")), "the test ended with E"),
     ("ending test-error", compared(failure=Failure("E", is_in_test=True)), "the test ended with E"),

@@ -129,6 +129,38 @@ def test_a_cold_run_takes_a_rule_by_its_text(inner):
     assert sources == {"--chaos-rule number 1", "--chaos-rule number 2"}
 
 
+def test_a_call_is_remembered_while_another_line_calls_the_same_function_each_time(inner):
+    """The rule of the second line begins at the second call; later runs make one only, by the first line."""
+    inner.write("bank.py", "def rate():\n    return 2\n")
+    shop = remembering('rates["EUR"] = None').replace("if price()", "if look() and price()")
+    inner.write("shop.py", f"{shop}\n    def look():\n        return bank.rate()\n")
+    inner.write("test_it.py", TEST)
+    done = inner.run_apart("--chaos-target=bank:rate", "--chaos-fault=raise(ConnectionError)")
+
+    verdicts = {result["scenario"]: result["verdict"] for result in done.by_id.values() if result["scenario"]}
+    assert verdicts["bank:rate = #2.. raise(ConnectionError)"] == "not recovered"
+    assert verdicts["bank:rate = raise(ConnectionError)"] == "escaped"
+
+
+def test_a_cold_run_is_judged_by_the_contract_of_the_suite(inner):
+    """A declared error is no wrong one there either."""
+    inner.write(
+        "pyproject.toml",
+        """
+        [tool.pytest_chaos.suites.sale]
+        targets = ["bank:rate"]
+        faults = ["raise(ConnectionError)"]
+        contract = {errors = ["LookupError"]}
+        """,
+    )
+    inner.write("bank.py", "def rate():\n    return 2\n")
+    inner.write("shop.py", remembering('raise LookupError("no rate")'))
+    inner.write("test_it.py", TEST)
+    done = inner.run_apart("--chaos-suite=sale")
+
+    assert (done.scenarios, done.code) == ({COLD: "escaped", RECOVERY: "resilient"}, 0)
+
+
 def test_a_budget_that_is_used_up_begins_no_fresh_process(inner):
     """What was left out is said, as of any scenario."""
     inner.write("bank.py", "def rate():\n    return 2\n")
@@ -138,8 +170,9 @@ def test_a_budget_that_is_used_up_begins_no_fresh_process(inner):
         "--chaos-target=bank:rate", "--chaos-fault=raise(ConnectionError)", "--chaos-fault=null", "--chaos-budget=1ms"
     )
 
-    assert done.code == 0
-    assert "cold" not in "\n".join(done.section("chaos"))
+    section = "\n".join(done.section("chaos"))
+    assert ("cold" in section, done.code) == (False, 0)
+    assert "left out 2: the budget was used up (2)" in section
 
 
 @pytest.mark.parametrize(

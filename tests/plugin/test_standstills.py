@@ -163,7 +163,7 @@ def test_a_pool_that_a_held_lock_blocks_freezes_neither_the_probe_nor_its_teardo
             assert system.work() == 1
         """,
     )
-    done = inner.run_apart("--chaos-target=system:fetch", "--chaos-fault=raise(OSError)")
+    done = inner.run_apart("--chaos-target=system:fetch", "--chaos-fault=raise(OSError)", "--chaos-scope=test")
 
     assert set(done.scenarios.values()) == {"leaked", "not recovered"}
     told = {result["verdict"]: str(result["evidence"]) for result in done.document["results"]}

@@ -343,7 +343,7 @@ def test_pytest_itself_is_outside(shop):
 
 
 def test_what_monkeypatch_puts_back_is_the_original(shop):
-    """A body that patches a disturbed name hands ours back after the window: it is taken away all the same."""
+    """A body that patches a name never finds ours there, and the fault acts in front of what it puts there."""
     done = shop("""
         from unittest import mock
         from originals import untouched
@@ -354,7 +354,7 @@ def test_what_monkeypatch_puts_back_is_the_original(shop):
             assert (shop.pay(), shop.Branch().charge()) == (None, None)
             monkeypatch.setattr(shop, "charge", lambda: "fake")
             monkeypatch.setattr(shop.Branch, "charge", lambda self: "fake")
-            assert (shop.pay(), shop.Branch().charge()) == ("fake", "fake")
+            assert (shop.pay(), shop.Branch().charge()) == (None, None)
 
         def test_after_marker():
             assert untouched()
@@ -372,10 +372,11 @@ def test_what_monkeypatch_puts_back_is_the_original(shop):
 
         def test_mock(chaos):
             with chaos.inject("shop:charge", Null) as outage:
-                with mock.patch("shop.charge", return_value="mocked"):
-                    assert shop.pay() == "mocked"
+                with mock.patch("shop.charge", return_value="mocked") as charge:
+                    assert shop.pay() is None
+                    assert not charge.called
                 assert shop.pay() is None
-            assert outage.fired == 1
+            assert outage.fired == 2
 
         def test_after_mock():
             assert untouched()
