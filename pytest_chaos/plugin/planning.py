@@ -479,8 +479,9 @@ class Planner:
     def _beneath(self, function: FunctionKey) -> list[Way]:
         known = self._known_beneath.get(function)
         if known is None:
-            found = dict.fromkeys(way for reach in self._reaches for way in reach.beneath(function))
-            known = self._known_beneath[function] = list(found)
+            ways = (way for reach in self._reaches for way in reach.beneath(function))
+            found = {(way.point, way.site, way.steps, way.dependency, way.outer, way.limits): way for way in ways}
+            known = self._known_beneath[function] = list(found.values())
         return known
 
     def _point_of(self, text: str) -> Point | None:
