@@ -41,7 +41,7 @@ def break_connection(error: BaseException, call: FaultyCall) -> None:
         error: What is raised.
         call: The call that raises it.
     """
-    if not _says_so(error) or call.point.rpartition(".")[2] not in _ON_ONE:
+    if not _says_so(error) or getattr(call.function, "__name__", "") not in _ON_ONE:
         return
     receiver = call.receiver
     if isinstance(receiver, _OF_C) and receiver.type == socket.SOCK_STREAM:
