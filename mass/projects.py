@@ -84,22 +84,37 @@ class CannotRunError(Exception):
 
 def prepare(python: str, project: Project, folder: Path) -> tuple[str, Path]:
     """Download and install a project; return the interpreter of its environment, and the folder of its sources."""
-    requirement = f"{project.name}=={project.version}"
     sources = folder / "sources"
-    _call(python, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", "-d", str(folder), requirement)
-    archive = next(folder.glob("*.tar.gz"))
-    with tarfile.open(archive) as packed:
-        packed.extractall(sources, filter="data")
-    _call(python, "-m", "venv", str(folder / "environment"))
+    archive = download(python, project, folder)
+    unpack(archive, sources)
+    call(python, "-m", "venv", str(folder / "environment"))
     own = str(folder / "environment" / "bin" / "python")
-    _call(own, "-m", "pip", "install", "-q", str(archive), str(ROOT), *project.needs)
+    call(own, "-m", "pip", "install", "-q", str(archive), str(ROOT), *project.needs)
     # Alone in its folder: next to it lies another copy of pytest-chaos, and a package named tests.
     (folder / "plugin").mkdir()
     shutil.copy(ROOT / "mass" / "arming.py", folder / "plugin")
     return own, next(sources.iterdir())
 
 
-def _call(*command: str) -> None:
+def download(python: str, project: Project, folder: Path) -> Path:
+    """Download the source distribution of a project, and return the archive."""
+    requirement = f"{project.name}=={project.version}"
+    call(python, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", "-d", str(folder), requirement)
+    return next(folder.glob("*.tar.gz"))
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a folder."""
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+
+
+def call(*command: str) -> None:
+    """Run a command to its end.
+
+    Raises:
+        CannotRunError: It fails, or takes too long.
+    """
     try:
         done = subprocess.run(
             command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT

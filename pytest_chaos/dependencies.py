@@ -11,17 +11,22 @@ import os
 import re
 import tempfile
 from collections import Counter
+from types import FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of, goes_by_number
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
-# What a name has that is another one in the next run: letters that tempfile draws, digests, process ids, times.
+# What a name has that is another one in the next run: letters that tempfile draws, digests, process ids, times. And
+# numbers, for files that are numbered are many of one kind: a cache with a file for each key is one dependency.
 _DRAWN = re.compile(
-    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}|\d+$"
+    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d+"
 )
+# Who shows a traceback reads the source of its lines, and does without where there is none.
+_OF_NOBODY = ("linecache", "tokenize", "trio._core._wakeup_socketpair")
+_WAKING_A_LOOP = ("_write_to_self", "_read_from_self")  # of asyncio's loops, and of those that derive from them
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
@@ -63,6 +68,16 @@ class Dependencies:
             return self._of_local(address.port, caller)
         return address.text
 
+    def leads_out(self, point: str, call: SeenCall) -> bool:
+        """Tell whether a call goes out of the process; a file that is open already is found.
+
+        Args:
+            point: The injection point.
+            call: The call.
+        """
+        boundary = self._catalogue.at(point)
+        return boundary is None or not boundary.dependency.path or not goes_by_number(boundary, call)
+
     def _of_path(self, path: str) -> str:
         if path[:1] in (":", "@"):
             return path
@@ -82,6 +97,21 @@ class Dependencies:
                 number = self._users[user]
                 known = self._local[port] = user if number == 1 else f"{user}/{number}"
             return known
+
+
+def is_nobodys(frame: FrameType | None) -> bool:
+    """Tell whether a call is made on behalf of nobody: it reads the lines that a traceback shows, or wakes a loop.
+
+    How often that is done depends on what is remembered, and on whether the loop sleeps.
+
+    Args:
+        frame: The frame that makes the call, of whoever it is.
+    """
+    while frame is not None and "__name__" not in frame.f_globals:  # one of a stand-in
+        frame = frame.f_back
+    if frame is None:
+        return False
+    return frame.f_globals["__name__"] in _OF_NOBODY or frame.f_code.co_name in _WAKING_A_LOOP
 
 
 def _is_here(host: str) -> bool:

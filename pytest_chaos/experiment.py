@@ -28,7 +28,7 @@ from pytest_chaos.catalogue.reading import Addresses, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
-from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.dependencies import Dependencies, is_nobodys
 from pytest_chaos.doubles import double_at
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
@@ -410,13 +410,19 @@ class Experiment:
         )
 
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
-            trace.note(point, frame, actor, call)
-            reach.note(point, frame, actor, call)
+            if not is_nobodys(frame):
+                trace.note(point, frame, actor, call)
+                if self._dependencies.leads_out(point, call):
+                    reach.note(point, frame, actor, call)
+
+        def note_reach(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+            if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
+                reach.note(point, frame, actor, call)
 
         self.injector.watch_all(watched, note)
         if self.plan.plain is None:
             for target, points in reaching.beneath:
-                self.injector.watch(target, reach.note, points)
+                self.injector.watch(target, note_reach, points)
 
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))

@@ -12,7 +12,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_chaos import compat
 from pytest_chaos.hang import Ward
@@ -56,6 +56,19 @@ class Limits:
     quiet_s: float | None = None
     late_s: float | None = None
     with_setup: bool = True
+
+    def once_more(self, ends: Iterable[End]) -> Limits:
+        """Return the limits of a run that confirms another one: what was waited for long enough is soon done.
+
+        Args:
+            ends: How parts of that one were ended.
+        """
+        quiet_s, late_s, ended = self.quiet_s, self.late_s, set(ends)
+        if late_s is not None and quiet_s is not None and "late" in ended:
+            late_s -= max(0.0, quiet_s - CONFIRMED_S)
+        if quiet_s is not None and ended & {"quiet", "late"}:
+            quiet_s = min(quiet_s, CONFIRMED_S)
+        return replace(self, quiet_s=quiet_s, late_s=late_s)
 
 
 class _Part:

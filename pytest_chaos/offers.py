@@ -39,6 +39,9 @@ _USUAL: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 # Signals to the interpreter, marks of unfinished code, and bases that stand for "anything": no dependency raises them.
 _NEVER = (AssertionError, NotImplementedError, StopIteration, StopAsyncIteration, Warning, MemoryError, RecursionError)
 _ANYTHING = (BaseException, Exception, BaseExceptionGroup, ExceptionGroup)
+# What a statement or its data are to blame for, by the names that PEP 249 gives databases: no outage, and whoever asks
+# for it looks next at the row that is there already, or at the one that is not.
+_OF_DATA = frozenset({"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"})
 # Functions of these modules work on local files: what they meet is known, and they answer.
 _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil", "glob", "tempfile", "pathlib")
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
@@ -219,7 +222,11 @@ def _class_of(fault: Fault) -> type[BaseException] | None:
 
 
 def _can_raise(boundary: Boundary, cls: type[BaseException], known: Iterable[type[BaseException] | None]) -> bool:
-    """Tell whether a boundary can raise an error that its callers ask for: one of its library's, or kin of its own."""
+    """Tell whether a boundary can raise an error that its callers ask for, whatever it is given: one of its library's,
+    or kin of its own.
+    """
+    if cls.__name__ in _OF_DATA and any(one is not None and one.__module__ == cls.__module__ for one in known):
+        return False
     home = cls.__module__.partition(".")[0]
     if home != "builtins":
         return home in (boundary.library, boundary.module.partition(".")[0])

@@ -241,6 +241,8 @@ class Reach:
         self._is_double = is_double
         self._replaced = replaced
         self._passed: set[str] = set()
+        self._by_function: dict[FunctionKey, list[tuple[_Stack, str]]] = {}
+        self._indexed = 0
         self._stacks: dict[tuple[object, ...], _Stack] = {}
         self._cells: dict[tuple[str, str, str], list[int]] = {}
         self._lock = compat.new_lock()
@@ -312,15 +314,24 @@ class Reach:
 
     def beneath(self, function: FunctionKey) -> Iterator[Way]:
         """Yield the calls that were made on behalf of a function, with the lines from there up to its own."""
-        for stack in self._stacks.values():
-            codes = [function_key(code) for code, _, _ in stack.frames]
+        if self._indexed != len(self._stacks):
+            self._index()
+        for stack, name in self._by_function.get(function, ()):
             steps = stack.steps()
-            if function in codes:
-                names = [step.name for step in steps]
-                steps = steps[: names.index(stack.names[codes.index(function)]) + 1]
-            elif stack.starter is None or function_key(stack.starter) != function:
-                continue
+            if name:
+                steps = steps[: [step.name for step in steps].index(name) + 1]
             yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits))
+
+    def _index(self) -> None:
+        """Find for each function the calls on its behalf, with its name where it is a caller and no starter."""
+        self._by_function.clear()
+        for stack in self._stacks.values():
+            found = {} if stack.starter is None else {function_key(stack.starter): ""}
+            for (code, _, _), name in zip(reversed(stack.frames), reversed(stack.names), strict=True):
+                found[function_key(code)] = name
+            for function, name in found.items():
+                self._by_function.setdefault(function, []).append((stack, name))
+        self._indexed = len(self._stacks)
 
     def _walk(self, frame: FrameType | None) -> _Walked:
         found: list[_Frame] = []

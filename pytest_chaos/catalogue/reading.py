@@ -142,6 +142,20 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     return None
 
 
+def goes_by_number(boundary: Boundary, call: SeenCall) -> bool:
+    """Tell whether a call is given the number of a file that is open already, where others are given a path.
+
+    Args:
+        boundary: What is known of what is called.
+        call: The call.
+    """
+    try:
+        seen = _Seen(call)
+        return any(isinstance(value, int) for _, value in _led_to(boundary.dependency.path, seen))
+    except Exception:  # noqa: BLE001  # of a call that the user made
+        return False
+
+
 # --- following paths
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from pytest_chaos.faults.base import FaultyCall
+from pytest_chaos.faults.connections import break_connection
 from pytest_chaos.faults.instances import MARK, RaisingFault
 
 
@@ -35,6 +36,7 @@ class Raise(RaisingFault):
         error = self.error_for(call)
         if error is None:
             return call.proceed()
+        break_connection(error, call)
         try:
             raise call.injected(error)
         finally:
@@ -52,6 +54,7 @@ class Raise(RaisingFault):
         error = self.error_for(call)
         if error is None:
             return await call.proceed_async()
+        break_connection(error, call)
         try:
             raise call.injected(error)
         finally:

@@ -20,6 +20,7 @@ from pytest_chaos import compat
 from pytest_chaos.clocks import UNCAPPED, reads_clock
 from pytest_chaos.doubles import Double, double_at
 from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.connections import MODULES as CONNECTIONS
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.attribute import Covered, is_ours, uncovered
 from pytest_chaos.injector.bytecode import ask
@@ -1200,7 +1201,8 @@ class Injector:
             if strike is None or entries is None or strike.kind not in PLAIN:
                 return strike
             activation = strike.activation
-            error = strike.fault.error_at_once(activation.label) if strike.fault.raises_at_once else None
+            is_at_once = _is_at_once(strike.fault, activation.point)
+            error = strike.fault.error_at_once(activation.label) if is_at_once else None
             return strike if error is None else strike.injected(error)
         finally:
             GUARD.inside = False
@@ -1256,7 +1258,7 @@ class Injector:
                 if not is_counted:  # calls have passed through other gates of the rule, and nobody knows of them yet
                     number += gates.passed
                     index += gates.passed_of(actor)
-                is_at_once = fault.raises_at_once and point.kind in PLAIN
+                is_at_once = point.kind in PLAIN and _is_at_once(fault, point.text)
                 row = self._row(injection, fault, point, actor, elapsed_s, number, index, term)
                 activation = None if is_at_once else Activation(*row)
                 injection.recorded.append(activation or row)
@@ -1517,6 +1519,11 @@ def _arguments_match(
     found: dict[str | int, Any] = dict(enumerate(args))
     found.update(named)
     return all(name in found and bool(found[name] == value) for name, value in wanted)
+
+
+def _is_at_once(fault: Fault, point: str) -> bool:
+    """Tell whether an error of a fault may be all there is to it; that of a connection may end one."""
+    return fault.raises_at_once and point.partition(":")[0] not in CONNECTIONS
 
 
 def _has_filter(rule: Rule) -> bool:

@@ -16,7 +16,7 @@ from pytest_chaos.experiment import Experiment, judge
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
-from pytest_chaos.guard import CONFIRMED_S, QUIET_S, Limits
+from pytest_chaos.guard import QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
 from pytest_chaos.oracles.exercised import Cold, Unstable
@@ -542,10 +542,8 @@ class OneTest:
         if kind == "session" or self._plain is None:
             return Limits() if self._context.running.disturbed_last else None
         quiet_s = self._plan.mark.limit_s or QUIET_S + self._plain.steady.duration_s
-        late_s = quiet_s + self._patience_s
-        if first is not None and any(one.end == "quiet" for one in first.standstills):
-            quiet_s = min(quiet_s, CONFIRMED_S)  # it was waited for long enough
-        return Limits(quiet_s, late_s)
+        limits = Limits(quiet_s, quiet_s + self._patience_s)
+        return limits if first is None else limits.once_more(one.end for one in first.standstills)
 
     @property
     def _patience_s(self) -> float:

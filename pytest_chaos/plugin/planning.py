@@ -153,6 +153,7 @@ class Planner:
         self._taken: set[Key] = set()
         self._offers = Offers(sources, settings.catalogue)
         self._reaches: list[Reach] = []
+        self._known_beneath: dict[FunctionKey, list[Way]] = {}
         self._waits = [Target(*text.split(":")) for text in WAITS]
 
     # --- which tests
@@ -469,13 +470,19 @@ class Planner:
         """Take in what a plain run says of what is beneath functions, for all tests."""
         if plain.reach is not None and plain.reach not in self._reaches:
             self._reaches.append(plain.reach)
+            self._known_beneath.clear()
 
     def is_guarded(self, step: Step) -> bool:
         """Tell whether something around a line could take, change or outlive an error."""
         return self._offers.handling.is_guarded(step)
 
     def _beneath(self, function: FunctionKey) -> list[Way]:
-        return [way for reach in self._reaches for way in reach.beneath(function)]
+        known = self._known_beneath.get(function)
+        if known is None:
+            ways = (way for reach in self._reaches for way in reach.beneath(function))
+            found = {(way.point, way.site, way.steps, way.dependency, way.outer, way.limits): way for way in ways}
+            known = self._known_beneath[function] = list(found.values())
+        return known
 
     def _point_of(self, text: str) -> Point | None:
         point = self._by_text.get(text)

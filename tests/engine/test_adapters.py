@@ -693,6 +693,39 @@ def test_socket_call_meets_the_fault(lab: Any, echo: Any, name: str, spelling: s
             SOCKET_CALLS[name](echo)
 
 
+@pytest.mark.parametrize("name", ["recv", "send", "sendall"])
+@pytest.mark.parametrize("fault", ["#1 raise(BrokenPipeError)", "#1 raise(ConnectionResetError, 104, 'reset')"])
+def test_connection_of_which_an_error_says_that_it_is_gone_is_gone(lab: Any, name: str, fault: str) -> None:
+    """Who reads on regardless comes to its end, and does not wait for what nobody sends."""
+    here, there = socket.socketpair()
+    here.settimeout(5)  # where it is not gone
+    there.settimeout(5)
+    with here, there, lab.window(f"socket:socket.{name} = {fault}"):
+        with pytest.raises(ConnectionError):
+            getattr(here, name)(1 if name == "recv" else b"x")
+        assert here.recv(1) == b""
+        assert there.recv(1) == b""
+
+
+@pytest.mark.parametrize("error", ["TimeoutError", "OSError"])
+def test_connection_outlives_an_error_that_says_nothing_of_its_end(lab: Any, error: str) -> None:
+    here, there = socket.socketpair()
+    with here, there, lab.window(f"socket:socket.send = #1 raise({error})"):
+        with pytest.raises(OSError, match="injected"):
+            here.send(b"x")
+        here.send(b"y")
+        assert there.recv(10) == b"y"
+
+
+def test_who_waits_for_connections_goes_on_when_one_is_gone(lab: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with lab.window("socket:socket.accept = #1 raise(ConnectionError)"):
+            with pytest.raises(ConnectionError), socket.create_connection(server.getsockname()):
+                server.accept()
+            with socket.create_connection(server.getsockname()):
+                server.accept()[0].close()
+
+
 def test_socket_of_c_is_the_same_point_as_its_subclass() -> None:
     (one,), (two,) = (resolve(parse_target(f"{name}.recv")) for name in ("_socket:socket", "socket:socket"))
     assert one.identity == two.identity

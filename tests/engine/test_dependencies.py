@@ -15,7 +15,7 @@ import pytest
 
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reading import Address, Addresses
-from pytest_chaos.dependencies import Dependencies
+from pytest_chaos.dependencies import Dependencies, is_nobodys
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
@@ -119,7 +119,8 @@ def test_file_of_the_project_is_named_from_its_root() -> None:
         ("tmpa1b2c3d4.json", "<tmp>/tmp*.json"),
         ("tmp_x9_abcd", "<tmp>/tmp*"),
         ("export-123456.csv", "<tmp>/export-*.csv"),
-        ("export-12.csv", "<tmp>/export-12.csv"),
+        ("export-12.csv", "<tmp>/export-*.csv"),
+        ("key_0.json", "<tmp>/key_*.json"),
         ("de0bb3e2a4f14a7b.cache", "<tmp>/*.cache"),
         ("6b1f9c1e-1d4a-4c1b-9d5e-0f1e2d3c4b5a", "<tmp>/*"),
         ("defaced.txt", "<tmp>/defaced.txt"),
@@ -186,3 +187,44 @@ def test_call_of_which_nothing_tells_has_no_dependency(
     names: Dependencies, point: str, named: Mapping[str, Any]
 ) -> None:
     assert names.name(point, Made(named), site()) == ""
+
+
+# --- what leads nowhere
+
+
+@pytest.mark.parametrize(
+    ("point", "file", "expected"),
+    [
+        ("builtins:open", 3, False),
+        ("builtins:open", True, False),
+        ("builtins:open", "orders.txt", True),
+        ("builtins:open", Path("orders.txt"), True),
+        ("builtins:open", b"orders.txt", True),
+        ("shop:charge", 3, True),
+    ],
+)
+def test_file_that_is_open_already_is_not_gone_out_for(
+    names: Dependencies, point: str, file: object, expected: bool
+) -> None:
+    assert names.leads_out(point, Made({"file": file})) is expected
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "expected"),
+    [
+        ("linecache", "updatecache", True),
+        ("tokenize", "open", True),
+        ("asyncio.selector_events", "_write_to_self", True),
+        ("asyncio.selector_events", "_read_from_self", True),
+        ("trio._core._wakeup_socketpair", "wakeup_thread_and_signal_safe", True),
+        ("asyncio.selector_events", "send", False),
+        ("shop", "open", False),
+    ],
+)
+def test_call_that_reads_lines_for_a_traceback_or_wakes_a_loop_is_nobodys(
+    module: str, function: str, expected: bool
+) -> None:
+    names: dict[str, Any] = {"__name__": module}
+    exec(f"import sys\ndef {function}(): return sys._getframe()", names)
+
+    assert is_nobodys(names[function]()) is expected

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat
-from pytest_chaos.guard import Limits, Patrol, WaitEnded, _Part
+from pytest_chaos.guard import CONFIRMED_S, Limits, Patrol, WaitEnded, _Part
 from pytest_chaos.resources.standstill import Standstill, StandstillSeen
 
 FOR_EVER = Limits(late_s=30.0)
@@ -529,3 +529,22 @@ def test_frames_of_the_system_are_not_kept_after_a_part(lab: Any) -> None:
 def test_file_of_this_test_is_test_code(lab: Any) -> None:
     """Else none of the above shows what it says."""
     assert "test" == lab.laboratory.provenance.of_file(str(Path(__file__)))
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ([], Limits(30.0, 40.0)),
+        (["proved"], Limits(30.0, 40.0)),
+        (["quiet"], Limits(CONFIRMED_S, 40.0)),
+        (["late"], Limits(CONFIRMED_S, 10.0 + CONFIRMED_S)),
+        (["proved", "late"], Limits(CONFIRMED_S, 10.0 + CONFIRMED_S)),
+    ],
+)
+def test_run_that_confirms_another_does_not_wait_as_long_again(ends: Any, expected: Limits) -> None:
+    assert Limits(30.0, 40.0).once_more(ends) == expected
+
+
+def test_limits_that_are_shorter_already_or_missing_stay_when_a_run_is_confirmed() -> None:
+    assert Limits(1.0, 3.0).once_more(["late"]) == Limits(1.0, 3.0)
+    assert Limits(None, None).once_more(["quiet", "late"]) == Limits(None, None)

@@ -440,3 +440,28 @@ def test_socket_without_an_address_is_not_swept(shop: Any) -> None:
 
 def test_functions_on_local_files_meet_the_errors_of_files_and_do_not_hang(shop: Any) -> None:
     assert offered("os:remove", shop.plain_caller) == ["raise(FileNotFoundError)", "raise(PermissionError)"]
+
+
+# --- databases
+
+
+def test_what_a_statement_is_to_blame_for_is_no_fault_of_its_database(lab: Any) -> None:
+    """Whoever takes it for a row that is there already would look for that row next."""
+    ledger = lab.module(
+        "ledger",
+        """
+        import sqlite3
+
+        def adds(cursor):
+            try:
+                cursor.execute("insert into row values (1)")  # call
+            except sqlite3.IntegrityError:
+                cursor.execute("update row set id = 1")
+            except sqlite3.InternalError:
+                pass
+        """,
+    )
+
+    found = offered("sqlite3:Cursor.execute", ledger.adds)
+
+    assert found == ["raise(sqlite3:OperationalError, 'database is locked')", "raise(sqlite3:InternalError)"]

@@ -399,3 +399,31 @@ def test_catalogue_tells_nothing_of_functions_of_the_project(shop: Any, reached:
     (way,) = ways(reached(shop.pay))
 
     assert (way.dependency, Catalogue().at(way.point)) == ("", None)
+
+
+def test_descriptors_and_source_for_tracebacks_are_not_reached_files(lab: Any, tmp_path: Any) -> None:
+    till = lab.module(
+        "till",
+        """
+        import linecache, os
+
+        def reads(path):
+            with open(path): pass
+        def reads_again(path):
+            with os.fdopen(os.open(path, os.O_RDONLY)): pass
+        def shows(path): return linecache.updatecache(path)
+        """,
+    )
+    path = tmp_path / "orders.py"
+    path.write_text("1\n")
+    target = parse_target("builtins:open")
+    reaching = Reaching(("builtins:open",), {})
+    experiment = lab.experiment(kind="session", watched=[(target, resolve(target))], reaching=reaching)
+    try:
+        with experiment.body():
+            for function in (till.reads, till.reads_again, till.shows):
+                function(str(path))
+    finally:
+        experiment.close()
+
+    assert [functions(way) for way in ways(experiment.reach)] == [["reads"]]
