@@ -511,7 +511,7 @@ class OneTest:
         if scenario is not None:
             assert self._plain is not None, "scenarios follow a plain run"
             calls = sum(self._plain.steady.calls.values())
-            patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._patience_s)
+            patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._lasts_s)
             rules = tuple(
                 PlannedRule(rule, spares_driver=scenario.spares_driver, patience=patience) for rule in scenario.rules
             )
@@ -544,6 +544,11 @@ class OneTest:
         quiet_s = self._plan.mark.limit_s or QUIET_S + self._plain.steady.duration_s
         limits = Limits(quiet_s, quiet_s + self._patience_s)
         return limits if first is None else limits.once_more(one.end for one in first.standstills)
+
+    @property
+    def _lasts_s(self) -> float:
+        """How long a fault without an end acts, in seconds: where there is a budget, not for most of it."""
+        return self._patience_s if self._left_s is None else min(self._patience_s, max(_PATIENCE_S, self._left_s))
 
     @property
     def _patience_s(self) -> float:
