@@ -409,10 +409,12 @@ class Experiment:
             self.injector.replaced,
         )
 
+        is_asked = bool(reaching.points)  # else only rules act, and nobody reads the catalogue for them
+
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
             if not is_nobodys(frame):
                 trace.note(point, frame, actor, call)
-                if self._dependencies.leads_out(point, call):
+                if is_asked and self._dependencies.leads_out(point, call):
                     reach.note(point, frame, actor, call)
 
         def note_reach(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:

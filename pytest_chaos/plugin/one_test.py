@@ -92,6 +92,7 @@ class OneTest:
         self.item = item
         self._plan = plan
         self._left_s: float | None = None
+        self._began = 0.0
         self._polluted = polluted
         self._candidates = candidates
         self._is_run_by_another = is_run_by_another
@@ -288,13 +289,13 @@ class OneTest:
         explorer, scenario = self._explorer, self._first
         assert explorer is not None, "it was begun"
         self._say_how_long(explorer)
-        began = self._began = time.monotonic()
+        self._began = time.monotonic()
         try:
             while scenario is not None and not self._is_stopping():
                 if not self._run_scenario(explorer, scenario):
                     self._leave_out("the process is polluted", explorer)
                     break
-                if self._is_over_after(time.monotonic() - began):
+                if self._is_spent:
                     self._leave_out("the budget was used up", explorer)
                     break
                 if self._settings.most is not None and len(self._ran) >= self._settings.most:
@@ -304,7 +305,7 @@ class OneTest:
             if not self._is_stopping():
                 self._recover(nextitem)
         finally:
-            self.explored.spent_s = time.monotonic() - began
+            self.explored.spent_s = time.monotonic() - self._began
             self.explored.tally.add(explorer)
 
     def _say_how_long(self, explorer: Explorer) -> None:
@@ -318,6 +319,11 @@ class OneTest:
 
     def _is_stopping(self) -> bool:
         return bool(self.item.session.shouldfail or self.item.session.shouldstop)
+
+    @property
+    def _is_spent(self) -> bool:
+        """Whether the budget is used up by now."""
+        return self._is_over_after(time.monotonic() - self._began)
 
     def _is_over_after(self, seconds: float) -> bool:
         """Tell whether the budget is used up, once these seconds are spent."""
@@ -487,7 +493,9 @@ class OneTest:
             trouble = recovery_trouble(seen)
             if trouble is not None:
                 is_known = (trouble.kind in COSTS) in self._answers
-                is_steady = is_known or trouble.kind not in COSTS or self._trouble_without_faults() is not None
+                # What a call costs is looked at again only while there is time for it.
+                is_sure = is_known or trouble.kind not in COSTS
+                is_steady = is_sure or (not self._is_spent and self._trouble_without_faults() is not None)
                 answer = self._answer_about(trouble.kind) if is_steady else Answer("unsteady", None)
                 by = "" if answer.polluter is None else self._ran[answer.polluter].label
                 seen = replace(seen, fresh=answer.plain, polluter=by)
