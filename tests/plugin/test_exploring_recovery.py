@@ -627,3 +627,26 @@ def test_a_rule_that_did_not_fire_lets_the_process_be_probed_only_if_a_fault_has
 
     assert f"runs: {runs}\n" in done.text
     assert ("1 probe" in done.text) == (runs > 3)
+
+
+@pytest.mark.parametrize("options", [["--chaos-target=shop:charge"], []], ids=["swept", "by itself"])
+def test_tests_that_a_stopped_session_does_not_explore_are_told(inner, options):
+    """They wait for the end of all plain runs, and with -x that does not come."""
+    inner.write("shop.py", "def charge(path):\n    return open(path).close()\n")
+    inner.write(
+        "test_it.py",
+        """
+        import shop
+
+        def test_it():
+            shop.charge(__file__)
+
+        def test_fails():
+            assert False
+        """,
+    )
+    inner.sweeps = not options
+    done = inner.run_apart("-x", *options)
+
+    assert "left out 1: tests not explored: the session was stopped (1)" in done.lines
+    assert done.code == 1
