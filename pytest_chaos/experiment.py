@@ -426,6 +426,10 @@ class Experiment:
             for target, points in reaching.beneath:
                 self.injector.watch(target, note_reach, points)
 
+    def _is_in_pieces(self, point: str) -> bool:
+        boundary = self.laboratory.catalogue.at(point)
+        return boundary is not None and boundary.in_pieces
+
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
 
@@ -617,7 +621,9 @@ class Experiment:
             steady=None if plan.plain is None else plan.plain.steady,
             spots=()
             if self.trace is None
-            else spots_of(self.trace, plan.plain, set().union(*(one.endless for one in injections))),
+            else spots_of(
+                self.trace, plan.plain, set().union(*(one.endless for one in injections)), self._is_in_pieces
+            ),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
@@ -639,7 +645,10 @@ def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None
 
 
 def spots_of(
-    trace: Trace, plain: Plain | None, endless: Container[tuple[str, CodeType, int]] = ()
+    trace: Trace,
+    plain: Plain | None,
+    endless: Container[tuple[str, CodeType, int]] = (),
+    is_in_pieces: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     before = {} if plain is None else plain.trace.shape()
@@ -656,8 +665,10 @@ def spots_of(
         plain_calls = before.pop((point, site.place), 0)
         gap_s = statistics.median(gaps) if gaps else None
         is_endless = site.code is not None and (point, site.code, site.line) in endless
-        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, is_endless))
-    missed = [SpotSeen(point, place, 0, calls) for (point, place), calls in before.items()]
+        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, is_endless, is_in_pieces(point)))
+    missed = [
+        SpotSeen(point, place, 0, calls, in_pieces=is_in_pieces(point)) for (point, place), calls in before.items()
+    ]
     return (*found, *missed)
 
 

@@ -192,6 +192,7 @@ class SpotSeen:
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         is_endless: Whether it has called so often that it has no cap, and looks at no clock.
+        in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
     """
 
     point: str
@@ -200,6 +201,7 @@ class SpotSeen:
     plain_calls: int
     gap_s: float | None = None
     is_endless: bool = False
+    in_pieces: bool = False
 
     @property
     def more(self) -> int:

@@ -59,6 +59,7 @@ class Boundary:
             ``None`` for no limit. Where none does, the limit is the library's own.
         own_limit_s: The limit of a call that is told none, in seconds; ``None``, if that waits for ever.
         dependency: Where it is read what is called; empty, if nothing tells.
+        in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
         releases: The releases of the library that this holds for, as a version specifier; empty for all.
     """
 
@@ -73,6 +74,7 @@ class Boundary:
     own_limit_s: float | None = None
     dependency: Dependency = Dependency()
     releases: str = ""
+    in_pieces: bool = False
 
     @property
     def module(self) -> str:

@@ -137,9 +137,9 @@ class _Table:
             remedy = "Write for instance 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
             self.refuse(key, f"{path!r} is no path to a value", remedy)
 
-    def truth(self, key: str) -> bool:
-        """Return whether a key that must be there says yes."""
-        return bool(self._get(key, True, "true or false", bool))
+    def truth(self, key: str, *, wanted: bool = False) -> bool:
+        """Return whether a key says yes; a missing one does not."""
+        return bool(self._get(key, wanted, "true or false", bool))
 
     def seconds(self, key: str) -> float | None:
         """Return a duration, or ``None`` where the key is missing."""
@@ -190,7 +190,7 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
     for key, texts in (("faults", faults), ("late", late)):
         for text in texts:
             _check_fault(entry, key, target, text)
-    waits, limit, own_limit_s = entry.truth("waits"), entry.paths("limit"), entry.seconds("own_limit_s")
+    waits, limit, own_limit_s = entry.truth("waits", wanted=True), entry.paths("limit"), entry.seconds("own_limit_s")
     if not faults and not waits:
         entry.refuse("faults", "what meets no errors and cannot wait for ever is no boundary")
     if limit and not waits:
@@ -214,6 +214,7 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
         own_limit_s,
         _dependency(entry.table("dependency")),
         _releases(entry),
+        entry.truth("in_pieces"),
     )
 
 

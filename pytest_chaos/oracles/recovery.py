@@ -92,8 +92,12 @@ def recovery_trouble(seen: Observation) -> Trouble | None:
         return Trouble("fails", seen.failure)
     if seen.teardown_error:
         return Trouble("teardown", seen.teardown_error)
-    more = next((spot for spot in seen.spots if spot.more), None)
+    # In how many pieces the bytes of a stream arrive tells nothing of the system; that none are asked for does.
+    now = {spot.point for spot in seen.spots if spot.in_pieces and spot.calls}
+    before = {spot.point for spot in seen.spots if spot.in_pieces and spot.plain_calls}
+    steady = [spot for spot in seen.spots if spot.point not in now & before]
+    more = next((spot for spot in steady if spot.more), None)
     if more is not None:
         return Trouble("costs-more", more)
-    less = next((spot for spot in seen.spots if spot.calls < spot.plain_calls), None)
+    less = next((spot for spot in steady if spot.calls < spot.plain_calls), None)
     return None if less is None else Trouble("costs-less", less)

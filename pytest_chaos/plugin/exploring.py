@@ -126,25 +126,27 @@ class Exploring:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Once all plain runs are over, explore each call and fault on the quickest test that makes the call."""
-        result = yield
-        self._is_later = True
         try:
+            result = yield
+            self._is_later = True
             self._explore_waiting()
         finally:
             self._planner.shared.runs("")
+            for _ in self._waiting:  # a failure that ends the session, or Ctrl-C, came before their turn
+                self._ledger.leave_out("tests not explored: the session was stopped")
         if session.shouldstop and not hasattr(session.config, "workerinput"):
             raise session.Interrupted(session.shouldstop)  # as pytest does after each test
         return result
 
     def _explore_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = list(self._waiting)
         planned: set[OneTest] = set()
         for one in sorted(waiting, key=lambda one: (one.seconds, one.item.nodeid)):
             began = time.monotonic()
             if one.plan_later(self._left_s):
                 planned.add(one)
             else:
-                self._ledger.add(compat.plain_id(one.item), one.explored)
+                self._is_done_with(one)
             self._ledger.spend(time.monotonic() - began)
         # In the order of collection, for so fixtures of wider scope are set up the fewest times.
         order = deque(one for one in waiting if one in planned)
@@ -159,7 +161,7 @@ class Exploring:
             try:
                 current.explore_later(None if following is None else following.item, share_s)
             finally:
-                self._ledger.add(compat.plain_id(current.item), current.explored)
+                self._is_done_with(current)
             session = current.item.session
             if session.shouldfail or session.shouldstop:
                 break
@@ -171,8 +173,12 @@ class Exploring:
             one = order.popleft()
             if one.begin_later():
                 return one
-            self._ledger.add(compat.plain_id(one.item), one.explored)
+            self._is_done_with(one)
         return None
+
+    def _is_done_with(self, one: OneTest) -> None:
+        self._waiting.remove(one)
+        self._ledger.add(compat.plain_id(one.item), one.explored)
 
     def _share_s(self, waiting: list[OneTest]) -> float | None:
         """Return for how long the first of some tests may be explored, so that each one gets its share."""

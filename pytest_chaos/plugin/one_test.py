@@ -636,11 +636,6 @@ class OneTest:
         scenario: Scenario | None,
         cold: Record | None = None,
     ) -> None:
-        is_shown = run.body is None or judgement.fails or bool(judgement.evidence)
-        replay = ""
-        if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
-            replay = self._context.again.scenario(self.item, seen, scenario)
-        record = record_of(seen, judgement, replay)
         record = cold or record_of(seen, judgement, "")
         is_shown = run.body is None or record["fails"] or bool(record["evidence"])
         if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it

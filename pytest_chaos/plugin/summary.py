@@ -56,7 +56,7 @@ def write(
         is_first_run = not (records or leaks_judged) and any(tally.unreached for tally in ledger.tallies)
         own = lines.all_made_by_tests(ledger.tallies)
         named = ledger.candidates.lines(settings.catalogue.libraries, is_reached=bool(own))
-        explored = [*own, *named] if is_first_run else []
+        explored = [*own, *named] if is_first_run else explored if ledger.tally.left_out else []
     elif ledger.candidates is not None:
         explored.append(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "

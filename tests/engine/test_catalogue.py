@@ -966,6 +966,7 @@ GOOD = """
     waits = true
     limit = ["timeout", "self.client.timeout", "bank.settings:default().seconds", "0.limits.1"]
     own_limit_s = 5
+    in_pieces = true
     dependency.host = ["self.host"]
     dependency.port = ["self.port"]
     dependency.own_port = 8443
@@ -995,6 +996,7 @@ def test_entry_says_what_is_known_of_a_boundary() -> None:
             own_limit_s=5.0,
             dependency=Dependency(host=("self.host",), port=("self.port",), own_port=8443),
             releases=">=3,<5",
+            in_pieces=True,
         ),
     )
 

@@ -442,6 +442,25 @@ def test_recovery_run_does_what_the_plain_run_did(changes: dict[str, Any], kind:
 
 
 @pytest.mark.parametrize(
+    ("calls", "plain_calls", "kind"), [(1, 2, None), (2, 1, None), (0, 1, "costs-less"), (1, 0, "costs-more")]
+)
+def test_in_how_many_pieces_a_stream_is_read_is_no_cost(calls: int, plain_calls: int, kind: str | None) -> None:
+    """How its bytes arrive is chance; whether it is read at all is not."""
+    spot = SpotSeen("m:f", PLACE, calls, plain_calls, in_pieces=True)
+
+    trouble = recovery_trouble(recovered(spots=(spot,)))
+
+    assert (None if trouble is None else trouble.kind) == kind
+
+
+def test_which_line_reads_the_pieces_of_a_stream_is_no_cost() -> None:
+    first = SpotSeen("m:f", PLACE, 1, 1, in_pieces=True)
+    more = SpotSeen("m:f", Place("shop.py", 8, "pay"), 0, 1, in_pieces=True)
+
+    assert recovery_trouble(recovered(spots=(first, more))) is None
+
+
+@pytest.mark.parametrize(
     ("fresh", "kind", "expected"),
     [
         ("fails", "fails", ("inconclusive", "unstable", False)),

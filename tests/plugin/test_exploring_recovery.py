@@ -334,6 +334,54 @@ def test_calls_whose_number_varies_by_itself_are_no_trouble_of_the_faults(inner)
     assert "calls shop:read once instead of 2, and not so when it was run once more" in evidence(done, RECOVERY)
 
 
+def test_answer_that_arrives_in_fewer_pieces_later_is_as_it_was(inner):
+    """How often a socket is read is chance, in the plain run as in any other."""
+    inner.write(
+        "shop.py",
+        """
+        import socket
+
+        def ask(bank, more):
+            answer = bank.recv(4)
+            while len(answer) < 4:
+                more()
+                answer += bank.recv(4)
+            return answer
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        """
+        import itertools
+        import socket
+
+        import pytest
+        import shop
+
+        whole, halved = [b"paid"], [b"pa", b"id"]
+        answers = itertools.cycle([halved, halved, whole, halved])
+
+        @pytest.fixture
+        def line():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                with socket.create_connection(server.getsockname(), timeout=5) as bank:
+                    peer, _ = server.accept()
+                    with peer:
+                        yield bank, peer
+
+        def test_it(line):
+            bank, peer = line
+            pieces = iter(next(answers))
+            peer.sendall(next(pieces))
+            assert shop.ask(bank, lambda: peer.sendall(next(pieces))) == b"paid"
+        """,
+    )
+    done = inner.run_apart("--chaos-target=socket:socket.recv", "--chaos-max=1")
+
+    assert (done.scenarios[RECOVERY], len(done.scenarios)) == ("resilient", 2)
+    assert done.code == 0
+
+
 def test_a_failure_that_does_not_come_again_is_inconclusive(inner):
     """Every failing verdict is confirmed by the same faults once more."""
     inner.write(
@@ -579,3 +627,26 @@ def test_a_rule_that_did_not_fire_lets_the_process_be_probed_only_if_a_fault_has
 
     assert f"runs: {runs}\n" in done.text
     assert ("1 probe" in done.text) == (runs > 3)
+
+
+@pytest.mark.parametrize("options", [["--chaos-target=shop:charge"], []], ids=["swept", "by itself"])
+def test_tests_that_a_stopped_session_does_not_explore_are_told(inner, options):
+    """They wait for the end of all plain runs, and with -x that does not come."""
+    inner.write("shop.py", "def charge(path):\n    return open(path).close()\n")
+    inner.write(
+        "test_it.py",
+        """
+        import shop
+
+        def test_it():
+            shop.charge(__file__)
+
+        def test_fails():
+            assert False
+        """,
+    )
+    inner.sweeps = not options
+    done = inner.run_apart("-x", *options)
+
+    assert "left out 1: tests not explored: the session was stopped (1)" in done.lines
+    assert done.code == 1
