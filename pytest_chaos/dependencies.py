@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from types import FrameType
 
 from pytest_chaos import compat
@@ -30,6 +31,14 @@ _WAKING_A_LOOP = ("_write_to_self", "_read_from_self")  # of asyncio's loops, an
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
+_LOCAL = "localhost/"
+
+
+def is_named_by_user(dependency: str) -> bool:
+    """Tell whether a service is named by who goes there first, so that all calls to services must be seen for it."""
+    return dependency.startswith(_LOCAL)
+
+
 class Dependencies:
     """The names of what the calls of one run go to.
 
@@ -37,15 +46,20 @@ class Dependencies:
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         provenance: Tells how files are named.
+        temporary: Folders of temporary files beside the system's own.
     """
 
-    def __init__(self, catalogue: Catalogue, addresses: Addresses, provenance: Provenance) -> None:
+    def __init__(
+        self, catalogue: Catalogue, addresses: Addresses, provenance: Provenance, temporary: Iterable[str] = ()
+    ) -> None:
         self._catalogue = catalogue
         self._addresses = addresses
         self._provenance = provenance
         self._local: dict[int, str] = {}
         self._users: Counter[str] = Counter()
-        self._temporary = os.path.realpath(tempfile.gettempdir()) + os.sep
+        self._temporary = tuple(
+            os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), *temporary)
+        )
         self._lock = compat.new_lock()
 
     def name(self, point: str, call: SeenCall, caller: CallSite) -> str:
@@ -81,7 +95,10 @@ class Dependencies:
     def _of_path(self, path: str) -> str:
         if path[:1] in (":", "@"):
             return path
-        real = os.path.realpath(path)
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):  # of a folder that is gone, or with a character that no path has
+            return path
         if real.startswith(self._temporary):
             return f"<tmp>/{_DRAWN.sub('*', os.path.basename(real))}"
         return self._provenance.shorten(real)
@@ -90,7 +107,7 @@ class Dependencies:
         with self._lock:
             known = self._local.get(port)
             if known is None:
-                user = f"localhost/{caller.module.get('__name__', '')}:{caller.function}"
+                user = f"{_LOCAL}{caller.module.get('__name__', '')}:{caller.function}"
                 if caller.is_driver:
                     return user  # of the test, which goes there in a way of its own
                 self._users[user] += 1

@@ -28,7 +28,7 @@ from pytest_chaos.catalogue.reading import Addresses, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
-from pytest_chaos.dependencies import Dependencies, is_nobodys
+from pytest_chaos.dependencies import Dependencies, is_named_by_user, is_nobodys
 from pytest_chaos.doubles import double_at
 from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
@@ -89,6 +89,7 @@ class Laboratory:
         guard: Ends parts of disturbed runs that never end by themselves.
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
+        temporary: Folders of temporary files beside the system's own.
         kept_watches: The watches that one run of an explored test leaves to the next one.
     """
 
@@ -102,6 +103,7 @@ class Laboratory:
     guard: Guard = field(default_factory=lambda: Guard(bystanders()))
     catalogue: Catalogue = field(default_factory=Catalogue)
     addresses: Addresses = field(default_factory=Addresses)
+    temporary: tuple[str, ...] = ()
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
 
 
@@ -313,7 +315,9 @@ class Experiment:
         self._callers = Callers(laboratory.provenance, census.births)
         known = None if plan.plain is None else plan.plain.sites
         self.sites = Sites(laboratory.provenance, self._callers.caller_of, known)
-        self._dependencies = Dependencies(laboratory.catalogue, laboratory.addresses, laboratory.provenance)
+        self._dependencies = Dependencies(
+            laboratory.catalogue, laboratory.addresses, laboratory.provenance, laboratory.temporary
+        )
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -425,6 +429,12 @@ class Experiment:
         if self.plan.plain is None:
             for target, points in reaching.beneath:
                 self.injector.watch(target, note_reach, points)
+        elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
+            for target, points in reaching.beneath:  # as in the plain run, or another one may seem to be the first
+                self.injector.watch(target, self._name, points)
+
+    def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
+        self._dependency_of(point, call, frame)
 
     def _is_in_pieces(self, point: str) -> bool:
         boundary = self.laboratory.catalogue.at(point)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -392,3 +393,9 @@ def is_program() -> bool:
     """Tell whether pytest is the program of this process, and not called by another one."""
     file = str(getattr(sys.modules.get("__main__"), "__file__", None) or "").replace("\\", "/")
     return file.endswith(("/pytest/__main__.py", "/pytest", "/py.test"))
+
+
+def temporary_folders(config: pytest.Config) -> tuple[str, ...]:
+    """Return where ``tmp_path`` may be, other than in the system's temporary folder."""
+    told = (config.getoption("basetemp", None), os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    return tuple(str(folder) for folder in told if folder)

@@ -14,6 +14,7 @@ import pytest
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract
+from pytest_chaos.dependencies import is_named_by_user
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.explorer import Explorer, Key, Scenario, is_random, key_of_rule, rule_label, seeds_of, unique_label
 from pytest_chaos.faults.base import Fault
@@ -235,7 +236,10 @@ class Planner:
             own = [(checked_target(target, place, settings.catalogue), place) for target, place in mark.targets]
             targets = [target for target, _ in own] or targets
         is_unnamed = self.is_sweep or (mark is not None and not targets and not settings.replay)
-        boundaries = self._boundaries() if is_unnamed or targets else []  # rules alone do without the catalogue
+        rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
+        names_users = any(is_named_by_user(rule.dependency) for rule in rules)
+        # Other rules do without the catalogue.
+        boundaries = self._boundaries() if is_unnamed or targets or names_users else []
         if is_unnamed:
             named = dict.fromkeys(boundaries, "by nobody")
         named.update((target, _how_named(target)) for target in targets)
@@ -246,11 +250,11 @@ class Planner:
         if looks_beneath and "by its package" in named.values():
             for boundary in boundaries:
                 named.setdefault(boundary, "by its package")
-        rules = [rule for rules in (*scenarios, *(one.rules for one in replays)) for rule in rules]
         places = dict((*settings.targets, *own))
         places.update((rule.target, rule.source) for rule in rules)
         watching = dict.fromkeys([*named, *(rule.target for rule in rules)])
-        beneath = [one for one in (*boundaries, *self._waits) if one not in watching] if looks_beneath else []
+        looks_on = bool(named) or names_users
+        beneath = [one for one in (*boundaries, *self._waits) if looks_on and one not in watching]
         everything = self.watched_of([*watching, *beneath], places)
         watched = everything[: len(watching)]
         points = {point.text: (point, named[target]) for target, found in watched if target in named for point in found}

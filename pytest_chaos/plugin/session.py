@@ -60,6 +60,7 @@ def start(config: pytest.Config) -> ChaosSession:
         filters=Filters(settings.filters),
         guard=Guard(bystanders()),
         catalogue=settings.catalogue,
+        temporary=compat.temporary_folders(config),
     )
     running, results, progress = Running(), Results(), Progress(config)
     owners = Owners(laboratory.census, running)

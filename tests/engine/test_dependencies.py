@@ -133,6 +133,26 @@ def test_what_was_drawn_of_the_name_of_a_temporary_file_is_left_out(
     assert opened(names, os.path.join(tempfile.gettempdir(), "pytest-of-me", name)) == expected
 
 
+def test_folder_that_tests_were_given_for_temporary_files_is_one(tmp_path: Path) -> None:
+    """As by ``--basetemp``: each run of a test has another folder in it."""
+    names = Dependencies(CATALOGUE, Addresses(), Provenance(tmp_path), ["/srv/scratch"])
+
+    assert {opened(names, f"/srv/scratch/test_it{number}/orders.db") for number in range(2)} == {"<tmp>/orders.db"}
+
+
+def test_path_that_cannot_be_looked_up_is_named_as_it_was_written(
+    names: Dependencies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call says what is wrong with it."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    assert opened(names, "orders.db") == "orders.db"
+    assert opened(names, "a\0b") == "a\0b"
+
+
 def test_drawn_names_of_tempfile_are_one(names: Dependencies) -> None:
     """Whatever letters it takes."""
     files = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 
 import pytest
 
@@ -306,3 +307,65 @@ def test_a_library_that_a_fixture_imports_is_a_boundary_also_for_the_first_test(
     assert set(targets(done)) == {"httpx:Client.send[localhost/shop:ask]"}
     assert "1 plain run" in done.text
     assert done.shown[0] == ("test_it", "PASSED") != done.shown[1]
+
+
+def test_service_has_the_name_of_its_first_user_whatever_is_swept(project):
+    """Also where that is called by a boundary that nobody swept, and where one scenario alone is run again."""
+    project.write(
+        "shop.py",
+        """
+        import socket, urllib.request
+
+        def is_up(port):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+        def ask(port):
+            is_up(port)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                return answer.status
+        """,
+    )
+    project.write(
+        "tests/test_it.py",
+        """
+        import shop
+
+        def test_it(bank):
+            assert shop.ask(bank) == 204
+        """,
+    )
+    done = project.run("--chaos-target", "urllib.request:urlopen", "--chaos-fault", "raise(ConnectionError)")
+    (found,) = [one for one in done.by_id.values() if one["kind"] == "explored"]
+    again = project.again(found["replay"])
+    (same,) = [one for one in again.by_id.values() if one["kind"] == "explored"]
+
+    assert found["scenario"].startswith("urllib.request:urlopen[localhost/shop:is_up]")
+    assert [(one["scenario"], one["verdict"]) for one in (found, same)] == [(found["scenario"], "escaped")] * 2
+
+
+def test_file_is_the_same_dependency_wherever_the_temporary_folder_is(project, monkeypatch):
+    """Each run of a test is given another folder."""
+    project.write(
+        "shop.py",
+        """
+        import sqlite3
+
+        def keep(path):
+            sqlite3.connect(path).close()
+        """,
+    )
+    project.write(
+        "tests/test_it.py",
+        """
+        import shop
+
+        def test_it(tmp_path):
+            shop.keep(tmp_path / "orders.db")
+        """,
+    )
+    (project.path / "elsewhere").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(project.path / "elsewhere"))
+    done = project.run("--basetemp=scratch")
+
+    assert {one["verdict"] for one in done.by_id.values() if one["kind"] == "explored"} == {"escaped"}
+    assert set(targets(done)) == {"sqlite3:connect[<tmp>/orders.db]"}
