@@ -40,9 +40,10 @@ def _reads(code: CodeType, module: dict[str, Any], seen: set[CodeType], depth: i
     if not attributes.isdisjoint(_READING):
         return True
     for value in (module.get(name) for name in names):
-        if isinstance(value, BuiltinFunctionType) and value in _FUNCTIONS:
+        # type(value), for proxies answer for what they wrap, and may make that first.
+        if type(value) is BuiltinFunctionType and value in _FUNCTIONS:
             return True
-        if isinstance(value, FunctionType) and _reads(value.__code__, value.__globals__, seen, depth + 1):
+        if type(value) is FunctionType and _reads(value.__code__, value.__globals__, seen, depth + 1):
             return True
     return any(
         _reads(method.__code__, module, seen, depth + 1) for name in attributes for method in _methods(module, name)
@@ -52,7 +53,7 @@ def _reads(code: CodeType, module: dict[str, Any], seen: set[CodeType], depth: i
 def _methods(module: dict[str, Any], name: str) -> Iterator[FunctionType]:
     """Yield the methods of a name that classes of a module have: which one is called is not known."""
     for value in list(module.values()):
-        if isinstance(value, type) and value.__module__ == module.get("__name__"):
+        if issubclass(type(value), type) and value.__module__ == module.get("__name__"):
             method = vars(value).get(name)
             if isinstance(method, FunctionType):
                 yield method

@@ -242,15 +242,16 @@ def _function_of(raw: Any) -> types.FunctionType | None:
 
 
 def _name_of(value: Any) -> str:
+    # type(value), for proxies answer for what they wrap, and may make that first.
     module, qualname = (inspect.getattr_static(value, name, None) for name in ("__module__", "__qualname__"))
-    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
+    if issubclass(type(value), types.FunctionType | types.BuiltinFunctionType | type):
         module, qualname = value.__module__, value.__qualname__
     return f"{module}:{qualname}" if isinstance(module, str) and isinstance(qualname, str) else ""
 
 
 def _offerable(values: Iterable[Any]) -> Iterator[type[Exception]]:
     for value in values:
-        if not isinstance(value, type) or not issubclass(value, Exception):
+        if not issubclass(type(value), type) or not issubclass(value, Exception):
             continue
         if value in _ANYTHING or issubclass(value, _NEVER):
             continue
