@@ -717,7 +717,7 @@ def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:
         outcome=parked.outcome,
         blocks_loop=parked.blocks_loop,
         waits=parked.waits,
-        limit=None if parked.limit is None else replace(parked.limit, code=None),  # which does not travel
+        limit=parked.limit,
         without=parked.without,
         budget_s=budget_s,
         meaning=parked.meaning,

@@ -319,14 +319,15 @@ class Explorer:
             label = unique_label(f"{name} {word} {shape}{at}", self._labels)
             return Scenario(label, (rule,), shape, key, spares_driver=not self._with_driver)
 
-        numbers = list({number.all: number for number in way.numbers}.values())
-        first = numbers[0].all
+        first = way.numbers[0].all
         if not self._add(scenario("all", ALWAYS if first == 1 else Trigger(hits=Hits(first=first)))):
             return
         below = "" if is_alone else way.outermost
         shapes: tuple[Shape, ...] = ("first", "second")
+        # The examples of a property test all begin with 1.
+        numbers = dict.fromkeys(number.below[below] if below else number.all for number in way.numbers)
         single = [
-            scenario(shape, Trigger(hits=Hits.listed([number.below[below] if below else number.all])), below)
+            scenario(shape, Trigger(hits=Hits.listed([number])), below)
             for shape, number in zip(shapes, numbers, strict=False)
         ]
         self._followers[key] = (single[:1], single[1:])

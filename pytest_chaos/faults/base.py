@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, ClassVar, Literal, Protocol
 
 from pytest_chaos.errors import SpecificationError
@@ -33,12 +32,10 @@ class Limit:
     Attributes:
         parameter: Name of the parameter that says so.
         seconds: How long; ``None`` if the call could have been given a limit, and was not.
-        code: The code of the function that takes it, where it has one.
     """
 
     parameter: str
     seconds: float | None
-    code: CodeType | None = None
 
 
 class FaultyCall(Protocol):

@@ -73,7 +73,6 @@ def limit_in(call: Called, named: Mapping[str, Any]) -> Limit | None:
     if not any(_MARK in name for name in named):
         return None  # as most
     function = call.function
-    code = getattr(function, "__code__", None)
     found = [
         (name, seconds)
         for name, value in named.items()
@@ -83,9 +82,9 @@ def limit_in(call: Called, named: Mapping[str, Any]) -> Limit | None:
         return None
     for switch in ("block", "blocking"):  # beside a timeout, as queues have it: whoever will not wait does not wait
         if named.get(switch) is False:
-            return Limit(switch, 0.0, code)
+            return Limit(switch, 0.0)
     name, seconds = min(found, key=lambda one: math.inf if one[1] is None else one[1])
-    return Limit(name, seconds, code)
+    return Limit(name, seconds)
 
 
 def answer_after(call: FaultyCall, seconds: float) -> Answer:
