@@ -31,7 +31,6 @@ BOTH_PLAIN = "both calls are made without faults too; pairs are tried only where
 MISSES = {
     "handler_averages_nothing": LATER,
     "leak_of_a_second_reader": LATER,
-    "lost_when_there_is_much": LATER,
     "pair_cache_and_source": BOTH_PLAIN,
 }
 """What exploration is known to miss, each with its reason; nothing else may be missed."""

@@ -405,6 +405,22 @@ def test_single_calls_of_one_of_several_ways_are_told_by_the_function_that_it_le
     ]
 
 
+def test_second_call_of_a_way_is_another_one_than_its_first_in_all_examples_of_a_property_test() -> None:
+    """Each example begins with 1, and the way may come after another one in some of them only."""
+    ran = explore_ways(
+        way(
+            [Number(1, {"shop:pay": 1}), Number(2, {"shop:pay": 1}), Number(3, {"shop:pay": 2})], "shop:get", "shop:pay"
+        ),
+        way([Number(4, {"shop:show": 1})], "shop:get", "shop:show"),
+    )
+
+    assert [text for label, text in ran if "first" in label or "second" in label] == [
+        "shop:charge@shop:pay = #1 raise(TimeoutError)",
+        "shop:charge@shop:pay = #2 raise(TimeoutError)",
+        "shop:charge@shop:show = #1 raise(TimeoutError)",
+    ]
+
+
 def test_line_that_waits_hangs_once_whoever_calls_it() -> None:
     """An error may be taken by one caller and not by the other; a wait that nothing limits is the same wait."""
     spots = {spot(): made(1, 2)}
