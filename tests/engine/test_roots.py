@@ -50,10 +50,10 @@ def grounds(root: Path) -> list[str]:
         (["shop/.git/"], "shop/.cache/other", None),
         (["shop/.git/"], "shop/tmp/pytest-of-me/pytest-0/test_it0", None),
         (["shop/.git/", "shop/.trees/other/.git"], "shop/.trees/other/one", "shop/.trees/other"),
-        (["home/.git/"], "home/work/shop", None),
-        ([".git/"], "home/work/shop", None),
+        (["home/.git/"], "home/desk/shop", None),
+        ([".git/"], "home/desk/shop", None),
         (["home/pyproject.toml"], "home", None),
-        (["home/work/.git/"], "home/work/shop", "home/work"),
+        (["home/desk/.git/"], "home/desk/shop", "home/desk"),
     ],
 )
 def test_repository_is_the_nearest_folder_with_a_mark_that_is_nobody_elses(
