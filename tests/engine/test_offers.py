@@ -162,8 +162,8 @@ SHOP = """
             pass
 """
 
-NEVER_TOLD = Limit("timeout", None, None)
-TWO_SECONDS = Limit("timeout", 2.0, None)
+NEVER_TOLD = Limit("timeout", None)
+TWO_SECONDS = Limit("timeout", 2.0)
 
 
 @pytest.fixture
