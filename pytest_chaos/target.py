@@ -750,6 +750,15 @@ def function_behind(raw: Any) -> types.FunctionType | None:
     return raw if type(raw) is types.FunctionType else None
 
 
+def undecorated(function: types.FunctionType) -> types.FunctionType:
+    """Return what a function wraps, by the last of its decorators: all that one decorator has made share its code."""
+    seen = {id(function)}
+    while type(inner := vars(function).get("__wrapped__")) is types.FunctionType and id(inner) not in seen:
+        seen.add(id(inner))
+        function = inner
+    return function
+
+
 def _out_of_reach(target: Target) -> TargetError:
     """Return the refusal of an object that has neither a name nor code of its own."""
     obj = target.obj

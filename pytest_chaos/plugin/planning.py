@@ -30,7 +30,7 @@ from pytest_chaos.provenance import Provenance
 from pytest_chaos.reach import FunctionKey, Reach, Step, Way, function_key
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import stream
-from pytest_chaos.target import Globs, Point, Target, function_behind, may_name
+from pytest_chaos.target import Globs, Point, Target, function_behind, may_name, undecorated
 from pytest_chaos.target import resolve as resolve_target
 
 WAITS = (
@@ -295,7 +295,7 @@ class Planner:
             for point in self._points_now(target):
                 function = function_behind(point.raw)
                 if function is not None:
-                    found[function_key(function.__code__)] = point.text
+                    found[function_key(undecorated(function).__code__)] = point.text
         return found
 
     def current(self, item: pytest.Item) -> TestPlan | None:
@@ -435,7 +435,7 @@ class Planner:
             if chosen is not None:
                 return [fault for fault in chosen if not fault.refusal(point.kind)]
             function = function_behind(point.raw)
-            beneath = [] if function is None else self._beneath(function_key(function.__code__))
+            beneath = [] if function is None else self._beneath(function_key(undecorated(function).__code__))
             return self._offers.of(Called(point, way, named[way.point], beneath))
 
         ways = [way for way in plain.reach.ways(self._offers.handling.is_guarded) if is_swept(way)]

@@ -172,4 +172,4 @@ def test_library_is_found_in_a_program_that_uses_it(inner, library):
 
     first = Catalogue().library(library).boundaries[0]
     assert done.code == 0, done.text
-    assert re.search(rf"{re.escape(first.target)}(\[\S+\])? raise ", done.text)
+    assert re.search(rf"{re.escape(first.target)}(\[\S+\])? = raise\(", done.text)

@@ -369,3 +369,35 @@ def test_file_is_the_same_dependency_wherever_the_temporary_folder_is(project, m
 
     assert {one["verdict"] for one in done.by_id.values() if one["kind"] == "explored"} == {"escaped"}
     assert set(targets(done)) == {"sqlite3:connect[<tmp>/orders.db]"}
+
+
+def test_functions_of_one_decorator_are_told_apart(project):
+    """All that a decorator has made share its code, and yet one of them opens a file and the other does not."""
+    project.write(
+        "store.py",
+        """
+        import functools
+
+        def checked(function):
+            @functools.wraps(function)
+            def inner(*args):
+                return function(*args)
+            return inner
+
+        @checked
+        def text():
+            with open(__file__) as file:
+                return file.read()
+
+        @checked
+        def one():
+            return 1
+        """,
+    )
+    project.write("app.py", "import store\n\ndef size():\n    return len(store.text()) + store.one()\n")
+    project.write("tests/test_it.py", "import app\n\ndef test_it():\n    assert app.size()\n")
+    done = project.run("--chaos-target=store:*")
+
+    met = {one["scenario"] for one in done.by_id.values() if one["kind"] == "explored"}
+    assert {"store:text = raise(FileNotFoundError)", "store:one = raise(ConnectionError)"} <= met
+    assert "store:one = raise(FileNotFoundError)" not in met
