@@ -417,7 +417,7 @@ class Ward:
             ident=threading.get_ident() if blocks_thread else 0,
             release=release,
             limit=limit,
-            without=self._place_without(limit, code),
+            without=None,
             position=self._progress.position(loops),
             is_settled=not self._progress.is_starting_thread(),
         )
@@ -434,6 +434,8 @@ class Ward:
                     self._wake = threading.Event()
                     self._watchdog = threading.Thread(target=self._watch, name="pytest-chaos watchdog", daemon=True)
                     self._watchdog.start()
+            # Not before it is known as parked: who lifts its rule meanwhile must find it.
+            parked.without = self._place_without(limit, code)
         except BaseException as error:  # Ctrl-C may come here too
             self._leave(parked, error)
             raise

@@ -59,7 +59,7 @@ class Beside:
 
     def explore(self, *options: str, plugins: tuple[str, ...] = ()) -> Any:
         """Explore the project's tests, in a process of its own."""
-        sweep = ("--chaos-target=shop:charge", "--chaos-fault=raise(TimeoutError)", "-v")
+        sweep = ("--chaos-target=shop:charge", "--chaos-fault=raise(TimeoutError)", "--chaos-scope=test", "-v")
         done = self._inner.run_apart(*sweep, *options, plugins=plugins)
         assert "INTERNALERROR" not in done.text
         return done
