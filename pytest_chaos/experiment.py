@@ -106,7 +106,7 @@ class Laboratory:
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
-    fail_on: FailOn = FailOn()
+    fail_on: FailOn = field(default_factory=FailOn)
 
     def judge(self, seen: Observation, oracles: Iterable[Oracle] | None = None) -> Judgement:
         """Return what all oracles together say of a run.

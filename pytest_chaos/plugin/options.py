@@ -102,7 +102,7 @@ class Settings:
     filters: list[Filter] = field(default_factory=list)
     ignores_current: bool = False
     catalogue: Catalogue = field(default_factory=Catalogue)
-    fail_on: FailOn = FailOn()
+    fail_on: FailOn = field(default_factory=FailOn)
     baseline: Baseline = field(default_factory=Baseline)
     new_baseline: Path | None = None
     clones_fail: bool = False
