@@ -234,6 +234,8 @@ class Descriptors:
         opened = self._opener(one)
         if opened is not None:
             return not self._is_own(opened)
+        if _target(one.number).startswith("pipe:") and compat.foreign_loop_class() is not None:
+            return True  # a loop made in C has pipes of its own, one of them for each loop that is told of signals
         path = _path(one.number)
         if path.endswith(_BESIDE_DATABASES):
             return True  # the database's own descriptor tells
