@@ -91,6 +91,16 @@ class Catalogue:
         self._read_for(point)
         return self._by_target.get(point)
 
+    def name_of(self, point: str, dependency: str) -> str:
+        """Return how people call what fails at an injection point: the library, and what is called by it.
+
+        Args:
+            point: The injection point.
+            dependency: What is called; empty where nothing tells.
+        """
+        boundary = self.at(point)
+        return " ".join(filter(None, (point if boundary is None else boundary.library, dependency)))
+
     def called(self, name: str) -> Boundary | None:
         """Return the boundary that is called under a name, ``module:Qual.name``, its own or an alias; or ``None``."""
         self._read_for(name)
