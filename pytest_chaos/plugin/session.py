@@ -310,7 +310,8 @@ def _plugin_files(config: pytest.Config) -> list[str]:
         plugin if isinstance(plugin, ModuleType) else sys.modules.get(getattr(plugin, "__name__", ""))
         for plugin in config.pluginmanager.get_plugins()
     ]
-    return _files_of(modules)
+    # The script that is started as ``pytest`` is in no package.
+    return _files_of([*modules, sys.modules.get("__main__") if compat.is_program() else None])
 
 
 def _fixture_files(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

@@ -735,4 +735,7 @@ def test_the_way_back_from_another_folder(inner, monkeypatch):
     monkeypatch.chdir(inner.path / "tests")
     result = inner.pytester.runpytest_inprocess("-p", "chaos", "--chaos")
 
-    assert "run again: pytest --chaos --chaos-seed=0 unit/test_it.py::test_it  # shop:charge = null" in result.outlines
+    assert (
+        "run again: pytest -p chaos --chaos --chaos-seed=0 unit/test_it.py::test_it  # shop:charge = null"
+        in result.outlines
+    )
