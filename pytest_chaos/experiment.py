@@ -35,7 +35,7 @@ from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
-from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
+from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
@@ -269,15 +269,17 @@ class _Listener:
     Args:
         injector: Gives each thread and task random draws of its own.
         ward: Releases what is parked on a loop that closes.
+        journal: Tells in which threads faults acted, and which errors are injected ones.
 
     Attributes:
         children: Process ids of the children that were started.
     """
 
-    def __init__(self, injector: Injector, ward: Ward) -> None:
+    def __init__(self, injector: Injector, ward: Ward, journal: Journal) -> None:
         self.children: list[int] = []
         self._injector = injector
         self._ward = ward
+        self._journal = journal
 
     def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
         """A thread or a task was made."""
@@ -297,6 +299,13 @@ class _Listener:
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """An event loop is about to be closed, and waits for its workers."""
         self._ward.release_workers_of(loop)
+
+    def is_by_fault(self, error: BaseException) -> bool:
+        """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
+        if ending.is_caused_by_ours(error, self._journal):
+            return True
+        actor = self._injector.actors.current()
+        return any(activation.actor == actor for activation in self._journal.activations)
 
 
 class Experiment:
@@ -356,7 +365,7 @@ class Experiment:
             self._dependency_of,
             laboratory.kept_watches,
         )
-        self._listener = _Listener(self.injector, self.ward)
+        self._listener = _Listener(self.injector, self.ward, self.journal)
         self.patrol = (
             None
             if plan.limits is None
@@ -639,7 +648,7 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
-            leftovers=tuple(leftovers),
+            leftovers=tuple(replace(one, is_in_hang=not IN_HANG.isdisjoint(one.stack)) for one in leftovers),
             recovery=self._recovery,
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
