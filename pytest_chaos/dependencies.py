@@ -56,6 +56,7 @@ class Dependencies:
         self._addresses = addresses
         self._provenance = provenance
         self._local: dict[int, str] = {}
+        self._files: dict[str, str] = {}
         self._users: Counter[str] = Counter()
         self._temporary = tuple(
             os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), *temporary)
@@ -95,6 +96,14 @@ class Dependencies:
     def _of_path(self, path: str) -> str:
         if path[:1] in (":", "@"):
             return path
+        known = self._files.get(path)
+        if known is None:
+            known = self._of_file(path)
+            if path[:1] == "/":  # any other one depends on the working folder
+                self._files[path] = known
+        return known
+
+    def _of_file(self, path: str) -> str:
         try:
             real = os.path.realpath(path)
         except (OSError, ValueError):  # of a folder that is gone, or with a character that no path has

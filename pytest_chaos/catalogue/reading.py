@@ -6,12 +6,13 @@ What cannot be read, for whatever reason, is not told.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -76,6 +77,22 @@ class Addresses:
             self._known[answer] = address
         except TypeError:
             return
+
+    def learn(self, boundary: Boundary, call: SeenCall, answer: Any) -> None:
+        """Remember where the answer of a call leads: where the call went.
+
+        Args:
+            boundary: What is known of what was called.
+            call: The call.
+            answer: What it has returned.
+        """
+        address = dependency_of(boundary, call, self)
+        if address is None:
+            return
+        if address.path[:1] not in ("", "/", ":", "@"):  # the working folder may be another one when it is asked for
+            with contextlib.suppress(OSError):  # or gone already
+                address = replace(address, path=str(Path.cwd() / address.path))
+        self.remember(answer, address)
 
     def of(self, answer: Any) -> Address | None:
         """Return the address that was remembered for an answer, or ``None``."""
