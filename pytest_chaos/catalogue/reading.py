@@ -25,7 +25,8 @@ from pytest_chaos.faults.timeouts import UNTOLD, seconds_of
 _MISSING: Any = object()
 # Of the web, whose URLs leave them out: a service is called the same with and without.
 _WEB_PORTS = (80, 443)
-_IN_MEMORY = ":memory:"
+IN_MEMORY = ":memory:"
+"""Name of a database that is gone with its connection."""
 
 
 class SeenCall(Protocol):
@@ -301,7 +302,7 @@ def _of_path(value: Any) -> Address | None:
         path = "" if "mode=memory" in query.split("&") else path
     if path.startswith("\0"):  # a socket in the abstract namespace of Linux
         path = f"@{path[1:]}"
-    return Address(path=path or _IN_MEMORY)  # a database without a name goes with its connection, too
+    return Address(path=path or IN_MEMORY)  # a database without a name goes with its connection, too
 
 
 def _of_program(value: Any) -> Address | None:

@@ -228,6 +228,7 @@ def test_connections_and_cursors_go_where_connect_was_called_for(
         for connection, name in ((one, str(tmp_path / "notes.db")), (other, ":memory:")):
             for target, use in USES_OF_A_CONNECTION:
                 assert look(target, lambda use=use, made=connection: use(made)) == ("never waits", name)
+            assert look("sqlite3:Connection.commit", lambda made=connection: made.__exit__(None, None, None))[1] == name
             assert look("sqlite3:Cursor.execute", lambda made=connection: made.execute("select 1"))[1] == name
 
 
