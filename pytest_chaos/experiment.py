@@ -69,7 +69,7 @@ from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import home_of
 from pytest_chaos.trace import AskedCall, Sites, Trace
-from pytest_chaos.verdict import Judgement
+from pytest_chaos.verdict import FailOn, Judgement
 
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
@@ -91,6 +91,7 @@ class Laboratory:
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
         kept_watches: The watches that one run of an explored test leaves to the next one.
+        fail_on: Which verdicts fail.
     """
 
     provenance: Provenance
@@ -105,6 +106,22 @@ class Laboratory:
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
+    fail_on: FailOn = field(default_factory=FailOn)
+
+    def judge(self, seen: Observation, oracles: Iterable[Oracle] | None = None) -> Judgement:
+        """Return what all oracles together say of a run.
+
+        Args:
+            seen: What was seen of it.
+            oracles: Those that are asked; by default all.
+        """
+        asked = self.oracles if oracles is None else oracles
+        found = [finding for oracle in asked for finding in oracle(seen)]
+        # How the body of a fault test ends is judged by its author.
+        return Judgement.of(
+            one if one.evidence.oracle == "ending" and not seen.is_compared else self.fail_on.applied(one)
+            for one in found
+        )
 
     def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
         """Remember where an object leads that a factory has handed out, such as a connection to a database.
@@ -251,7 +268,7 @@ class Watch:
             leftovers=tuple(self.inventory.left(with_tests=with_tests)),
             duration_s=self._duration_s,
         )
-        return seen, judge(seen, LEAK_ORACLES)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES)
 
     def close(self) -> None:
         """Let go, whatever happened; harmless when done twice."""
@@ -599,7 +616,7 @@ class Experiment:
         leftovers = self.inventory.left() if looks or self.leaks != "off" else []
         self.close()
         seen = self._observation(leftovers)
-        return seen, judge(seen, LEAK_ORACLES if self.is_plain else self.laboratory.oracles)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
@@ -717,11 +734,6 @@ def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
 LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
 
 
-def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
-    """Return what all oracles together say of a run."""
-    return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
-
-
 def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:
     return ParkedSeen(
         activation=parked.activation,
@@ -762,6 +774,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),
         wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
         parameters=tuple(injection.parameters),
+        dependency=injection.rule.dependency,
     )
 
 

@@ -57,6 +57,7 @@ class RuleSeen:
         caller: The glob that it holds against the module of the caller; empty for none.
         wanted: The parameters that it asks for by name.
         parameters: Those that the calls had which were refused for their arguments.
+        dependency: The one dependency whose calls it means; empty for all.
     """
 
     text: str
@@ -75,6 +76,7 @@ class RuleSeen:
     caller: str = ""
     wanted: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    dependency: str = ""
 
 
 @dataclass(frozen=True)

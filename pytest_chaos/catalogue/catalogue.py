@@ -104,6 +104,16 @@ class Catalogue:
             self._makers[point] = boundary if any(other.dependency.maker for other in others) else None
         return self._makers[point]
 
+    def name_of(self, point: str, dependency: str) -> str:
+        """Return how people call what fails at an injection point: the library, and what is called by it.
+
+        Args:
+            point: The injection point.
+            dependency: What is called; empty where nothing tells.
+        """
+        boundary = self.at(point)
+        return " ".join(filter(None, (point if boundary is None else boundary.library, dependency)))
+
     def called(self, name: str) -> Boundary | None:
         """Return the boundary that is called under a name, ``module:Qual.name``, its own or an alias; or ``None``."""
         self._read_for(name)

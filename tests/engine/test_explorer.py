@@ -30,7 +30,7 @@ from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.provenance import Place
 from pytest_chaos.reach import Number, Step, Way
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
-from pytest_chaos.verdict import Judgement
+from pytest_chaos.verdict import Evidence, Finding, Judgement
 
 LATE, BROKEN = Raise(TimeoutError), Raise(OSError)
 
@@ -186,7 +186,12 @@ def test_fault_that_has_the_effect_of_another_has_no_other_shapes() -> None:
 def effect_of(fault: Fault = LATE, failure: Failure | None = None) -> tuple[object, ...]:
     activation = Activation("a rule", "shop:charge", fault, 1, "main", 1, 0.0, "MainThread", "abc")
     seen = Observation("t.py::test", "explored", 0, "", Contract(), activations=(activation,), failure=failure)
-    return Outcome.of(seen, Judgement(Verdict.CHANGED, False, ()), plain({spot(): made(1)}), tuple).effect
+    return Outcome.of(
+        seen,
+        Judgement((Finding(Verdict.CHANGED, Evidence("ending", "assertion"), fails=False),)),
+        plain({spot(): made(1)}),
+        tuple,
+    ).effect
 
 
 HERE, THERE = Place("test_shop.py", 3, "test_sale"), Place("test_shop.py", 4, "test_sale")
