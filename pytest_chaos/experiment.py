@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -122,6 +122,18 @@ class Laboratory:
             one if one.evidence.oracle == "ending" and not seen.is_compared else self.fail_on.applied(one)
             for one in found
         )
+
+    def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
+        """Remember where an object leads that a factory has handed out, such as a connection to a database.
+
+        Args:
+            factory: Who has made it, ``module:name``.
+            call: The call.
+            made: The object.
+        """
+        boundary = self.catalogue.maker(factory)
+        if boundary is not None:
+            self.addresses.learn(boundary, call, made)
 
 
 _NOTHING = contextlib.nullcontext()
