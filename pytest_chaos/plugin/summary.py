@@ -11,6 +11,7 @@ import pytest
 from pytest_chaos.baseline import baseline_text
 from pytest_chaos.explorer import Tally
 from pytest_chaos.notation import format_rule
+from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.report import lines
@@ -82,12 +83,14 @@ def write(
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
         terminal.write_line(line)
-    found = screen(results.findings, records, gone, is_verbose=is_verbose, rest=_rest(settings))
+    found = screen(results.findings, records, gone, is_verbose=is_verbose, rest=_rest(settings, terminal.config))
     for text, tone in found:
         terminal.write_line(text, **_TONES[tone])
     rates, others = lines.with_seeds(records)
     rows = lines.table(others)
     is_short = len(rows) <= _MOST_ROWS
+    if found and rows and (is_short or is_verbose):
+        terminal.write_line("")
     for line, verdict in (*(rows if is_short or is_verbose else ()), *_at_most(lines.seeds(rates), is_verbose)):
         terminal.write_line(line, **_colour(verdict))
     disturbed = [record for record in records if record["kind"] != "session"]
@@ -116,10 +119,10 @@ def write(
         terminal.write_line(line, red=True)
 
 
-def _rest(settings: Settings) -> str:
+def _rest(settings: Settings, config: pytest.Config) -> str:
     """Return where all findings are."""
     if settings.reports:
-        return f"all of them are in {settings.reports[0].name}"
+        return f"all of them are in {compat.cwd_relative_path(config, settings.reports[0])}"
     return "--chaos-report FILE.json lists all of them"
 
 

@@ -60,13 +60,12 @@ def screen(
             lines += _block(number, one, "fails", is_full=True)
         lines += _left(failing[MOST_FINDINGS:], "fail", rest)
     room = MOST_FINDINGS - len(shown)
-    if reported:
-        more = "more " if failing else ""
+    if reported and room:
         do = "does not fail" if len(reported) == 1 else "do not fail"
-        lines.append(Line(f"{_many(len(reported), f'{more}finding')} worth a look, which {do}:", "head"))
+        lines.append(Line(f"{_many(len(reported), 'finding')} worth a look, which {do}:", "head"))
         for number, one in enumerate(reported[:room], start=len(shown) + 1):
             lines += _block(number, one, "reported", is_full=is_verbose)
-        lines += _left(reported[room:], "do not fail", rest)
+    lines += _left(reported[room:], "not fail", rest)
     lines += _unhandled_lines(unhandled, records)
     lines += _accepted([one for one in findings if one["accepted"]], is_verbose=is_verbose)
     lines += _gone(gone)
@@ -89,7 +88,7 @@ def _block(number: int, one: Record, tone: Tone, *, is_full: bool) -> list[Line]
         Line(f"      {label:<11} {text}")
         for label, text in (
             ("when:", _when(one)),
-            ("where:", _where(one)),
+            ("where:" if one["place"] else "seen:", _where(one)),
             ("what to do:", one["advice"]),
             ("run again:", one["replay"]),
         )
@@ -122,11 +121,22 @@ def _where(one: Record) -> str:
     text = one["text"] if one["text"] not in one["title"] else ""
     if len(text) > _LONGEST_TEXT:
         text = f"{text[: _LONGEST_TEXT - 3].rstrip()}..."
-    return ": ".join(filter(None, (one["place"], text))) or "no line of the project is known"
+    return ": ".join(filter(None, (one["place"], text))) or "nothing more is known"
 
 
-def _left(left: Sequence[Record], do: str, rest: str) -> list[Line]:
-    return [Line(f"    {len(left)} more {do}: {_by_verdict(left)}; {rest}")] if left else []
+def _left(left: Sequence[Record], deed: str, rest: str) -> list[Line]:
+    """Return a line that counts the findings for which there is no room.
+
+    Args:
+        left: The findings.
+        deed: What they do: ``fail``, or ``not fail``.
+        rest: Where all findings are.
+    """
+    if not left:
+        return []
+    is_one = len(left) == 1
+    does = f"{'does' if is_one else 'do'} {deed}" if deed.startswith("not") else f"{deed}s" if is_one else deed
+    return [Line(f"{len(left)} more {does}: {_by_verdict(left)}; {rest}")]
 
 
 def _by_verdict(findings: Iterable[Record]) -> str:
