@@ -19,7 +19,7 @@ def finding(number: int = 1, **changes: Any) -> Record:
         "kind": "hang",
         "oracle": "hang",
         "title": f"pay{number} waits for bank example without a limit",
-        "text": f"bank:charge, call 1: nothing ended it",
+        "text": "bank:charge, call 1: nothing ended it",
         "place": f"shop.py:{number} pay",
         "dependency": "bank example",
         "points": ["bank:charge"],
