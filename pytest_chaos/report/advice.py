@@ -18,7 +18,7 @@ def advice(verdict: str, kind: str, oracle: str) -> str:
 
 
 _LIMIT = "Give this call a time limit, and handle the error it raises when the limit is over."
-_SAVE_FIRST = "Guard against what the fault left behind: check for None, or set the name before the call can fail."
+_SAVE_FIRST = "Guard against what the fault left behind: check for None, or give the variable a value before the call."
 _CAUSE = "Chain the error to its cause (raise ... from error), so that whoever debugs it sees what failed first."
 _CLOSE = "in a finally clause, or use a with statement."
 
