@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Literal, NamedTuple
 
@@ -61,6 +61,7 @@ class Absorption:
         clause: Head of the clause that took it; with all candidates where that is in doubt.
         is_sure: Whether ``clause`` is not in doubt.
         times: How many errors went this way.
+        reached: The outermost line of the project that it came to, from within.
     """
 
     point: str
@@ -70,6 +71,7 @@ class Absorption:
     clause: str = ""
     is_sure: bool = True
     times: int = 1
+    reached: Place | None = None
 
     @property
     def caught(self) -> Place | None:
@@ -195,7 +197,7 @@ class Tracer:
             self._latest = _Told(known[0], error, point, flight, has_escaped)
             return known[0]
         steps = _steps(error.__traceback__)
-        told = self._tell(error, point, steps, flight, has_escaped)
+        told = replace(self._tell(error, point, steps, flight, has_escaped), reached=self._reached(steps))
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
             codes = _codes(error.__traceback__)
             self._told[key] = told, codes if handled_in is None else [*codes, handled_in]
@@ -287,6 +289,10 @@ class Tracer:
         if not others and last.scope.code.co_flags & _ASYNC:
             texts.append("stored in task")
         return Absorption(point, passed, first.kind, self._place(last, last.line), ", or ".join(texts), is_sure=False)
+
+    def _reached(self, steps: list[_Step]) -> Place | None:
+        outermost = next((step for step in steps if self._origin(step) == "project"), None)
+        return None if outermost is None else self._place(outermost, outermost.line)
 
     def _passed(self, steps: list[_Step], point: str) -> tuple[str, ...]:
         """Return the names of the functions in between, innermost first, without the target's own."""

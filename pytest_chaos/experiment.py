@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -70,7 +70,7 @@ from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import home_of
 from pytest_chaos.trace import AskedCall, Sites, Trace
-from pytest_chaos.verdict import Judgement
+from pytest_chaos.verdict import FailOn, Judgement
 
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
@@ -92,6 +92,7 @@ class Laboratory:
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
         kept_watches: The watches that one run of an explored test leaves to the next one.
+        fail_on: Which verdicts fail.
     """
 
     provenance: Provenance
@@ -106,6 +107,34 @@ class Laboratory:
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
+    fail_on: FailOn = field(default_factory=FailOn)
+
+    def judge(self, seen: Observation, oracles: Iterable[Oracle] | None = None) -> Judgement:
+        """Return what all oracles together say of a run.
+
+        Args:
+            seen: What was seen of it.
+            oracles: Those that are asked; by default all.
+        """
+        asked = self.oracles if oracles is None else oracles
+        found = [finding for oracle in asked for finding in oracle(seen)]
+        # How the body of a fault test ends is judged by its author.
+        return Judgement.of(
+            one if one.evidence.oracle == "ending" and not seen.is_compared else self.fail_on.applied(one)
+            for one in found
+        )
+
+    def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
+        """Remember where an object leads that a factory has handed out, such as a connection to a database.
+
+        Args:
+            factory: Who has made it, ``module:name``.
+            call: The call.
+            made: The object.
+        """
+        boundary = self.catalogue.maker(factory)
+        if boundary is not None:
+            self.addresses.learn(boundary, call, made)
 
 
 _NOTHING = contextlib.nullcontext()
@@ -240,7 +269,7 @@ class Watch:
             leftovers=tuple(self.inventory.left(with_tests=with_tests)),
             duration_s=self._duration_s,
         )
-        return seen, judge(seen, LEAK_ORACLES)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES)
 
     def close(self) -> None:
         """Let go, whatever happened; harmless when done twice."""
@@ -602,7 +631,7 @@ class Experiment:
         ends = self.laboratory.census.ends.take(lambda code: self.laboratory.sources.tree(code, {}))
         self.close()
         seen = self._observation(leftovers, ends)
-        return seen, judge(seen, LEAK_ORACLES if self.is_plain else self.laboratory.oracles)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
@@ -730,11 +759,6 @@ def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
 LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
 
 
-def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
-    """Return what all oracles together say of a run."""
-    return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
-
-
 def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:
     return ParkedSeen(
         activation=parked.activation,
@@ -775,6 +799,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),
         wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
         parameters=tuple(injection.parameters),
+        dependency=injection.rule.dependency,
     )
 
 

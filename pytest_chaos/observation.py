@@ -59,6 +59,7 @@ class RuleSeen:
         caller: The glob that it holds against the module of the caller; empty for none.
         wanted: The parameters that it asks for by name.
         parameters: Those that the calls had which were refused for their arguments.
+        dependency: The one dependency whose calls it means; empty for all.
     """
 
     text: str
@@ -77,6 +78,7 @@ class RuleSeen:
     caller: str = ""
     wanted: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    dependency: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,17 @@ class Failure:
         is_injected: It is an error of ours, or a group of nothing else.
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
+        is_meant: Somebody wrote that it be raised: it comes from a ``raise`` of the project, or is of a class of the
+            project, or a library made it of an injected error. What the interpreter raises and a failed ``assert``
+            are not meant, nor is what a library refuses. Of a group all parts are, beside those of ours.
         is_assertion: It is the test's own assertion.
-        is_in_test: The test's own code raised it, over an answer that it did not expect.
+        is_in_test: The test's own code raised it, or a library that it called, over an answer that neither expected.
         is_release: It is the end of an injected hang that we released.
         is_timeout: It is a ``TimeoutError``, as limits around a call raise it.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
         entry: The test's call that raised it; ``None`` if that is not known.
+        left: Outermost frame of the project that it left; ``None`` if it left none.
     """
 
     error: str
@@ -110,6 +116,8 @@ class Failure:
     message: str = field(default="", kw_only=True)
     is_timeout: bool = field(default=False, kw_only=True)
     entry: Entry | None = field(default=None, kw_only=True)
+    is_meant: bool = field(default=False, kw_only=True)
+    left: Place | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:

@@ -135,6 +135,7 @@ class Provenance:
         self._swept: set[str] = set()
         self._by_file: dict[str, Origin] = {}
         self._short: dict[str, str] = {}
+        self._whole: dict[str, str] = {}
         self._known_lie: _Lie | None = None
 
     def learn(
@@ -173,10 +174,16 @@ class Provenance:
 
     def of_frame(self, frame: FrameType) -> Origin:
         """Return the origin of a running frame."""
-        return self._of(frame.f_code, frame.f_globals.get("__name__", ""))
+        return self._of(frame.f_code.co_filename, frame.f_globals.get("__name__", ""))
 
-    def _of(self, code: CodeType, module: str) -> Origin:
-        origin = self.of_file(code.co_filename)
+    def of_class(self, kind: type) -> Origin | None:
+        """Return the origin of a class, or ``None`` where its module is not known."""
+        name = kind.__module__
+        filename = getattr(sys.modules.get(name), "__file__", None)
+        return self._of(filename, name) if isinstance(filename, str) else None
+
+    def _of(self, filename: str, module: str) -> Origin:
+        origin = self.of_file(filename)
         if self._packages and origin in ("project", "installed"):
             inside = any(module == name or module.startswith(name + ".") for name in self._packages)
             return "project" if inside else "installed"
@@ -260,7 +267,12 @@ class Provenance:
         known = self._short.get(filename)
         if known is None:
             known = self._short[filename] = self._shortened(filename)
+            self._whole.setdefault(known, filename)
         return known
+
+    def whole(self, path: str) -> str:
+        """Return the file name of a path that :meth:`shorten` returned, or the path itself if it did not."""
+        return self._whole.get(path, path)
 
     def place(self, code: CodeType, line: int | None) -> Place:
         """Return a line of a function, or where it begins if the line is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import functools
 import inspect
@@ -162,6 +163,12 @@ def plain_id(item: pytest.Item) -> str:
         return item.nodeid
     group = mark.args[0] if mark.args else mark.kwargs.get("name", "default")
     return item.nodeid.removesuffix(f"@{group}")
+
+
+def known_options(config: pytest.Config) -> dict[str, argparse.Action]:
+    """Return the options of the command line, those of plugins and conftests too, by each of their names."""
+    parser: argparse.ArgumentParser = config._parser.optparser
+    return dict(parser._option_string_actions)
 
 
 def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:

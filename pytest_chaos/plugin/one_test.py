@@ -12,13 +12,14 @@ from typing import Literal
 import pytest
 
 from pytest_chaos.breakers import Breakers
-from pytest_chaos.experiment import Experiment, judge
+from pytest_chaos.experiment import Experiment
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.guard import QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
+from pytest_chaos.oracles.base import note
 from pytest_chaos.oracles.exercised import Cold, Unstable
 from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
@@ -32,8 +33,8 @@ from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Explored
 from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.plugin.planning import RECOVERY, Planner, TestPlan
-from pytest_chaos.report.record import Record, record_of
-from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
+from pytest_chaos.report.record import Record
+from pytest_chaos.verdict import Evidence, Judgement, Verdict
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
@@ -226,12 +227,12 @@ class OneTest:
             return Answer("unknown", None)
         if seen.fired:
             points = tuple(dict.fromkeys(point for rule in seen.rules for point in rule.points))
-            note = Evidence("exercised", "cold", about=Cold(points))
-            judgement = judgement.beside(Judgement(Verdict.RESILIENT, False, (note,)))
+            about_it = note(Evidence("exercised", "cold", about=Cold(points)))
+            judgement = judgement.beside(Judgement.of([about_it]))
             after = self._after_first(scenario)
             if after is not None:
                 judgement = judgement.beside(after)
-        return Answer("unknown", None, record_of(seen, judgement, ""))
+        return Answer("unknown", None, self._context.record_of(seen, judgement))
 
     def _after_first(self, scenario: Scenario) -> Judgement | None:
         """Return what is to say of the plain test after a scenario that it met first; calls are fewer by nature."""
@@ -240,7 +241,7 @@ class OneTest:
         seen = self._run_silently(None, "recovery").seen
         if seen is None:
             return None
-        judgement = judge(after_it(seen, scenario.label), self._context.laboratory.oracles)
+        judgement = self._context.laboratory.judge(after_it(seen, scenario.label))
         return judgement if judgement.fails else None
 
     def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
@@ -389,7 +390,7 @@ class OneTest:
         if again is None or again["fails"]:
             return judgement, record
         about = Unstable(Verdict.from_word(record["verdict"]))
-        return _doubted(judgement, "exercised", "unstable", about), None
+        return judgement.doubted(Evidence("exercised", "unstable", about=about)), None
 
     def _ask_cold(self, scenario: Scenario) -> Record | None:
         assert self._plain is not None, "scenarios follow a plain run"
@@ -418,12 +419,15 @@ class OneTest:
         """Run a scenario that fails once more; what does not come again is unstable, and what does is shown."""
         if judgement.verdict is Verdict.LEAKED and judgement.evidence[0].kind in _LASTING:
             return judgement
+        causes = self._context.causes.of(seen, judgement)
+        if self._context.outcomes.are_known({one.cause.id for one in causes if one.finding.fails}):
+            return judgement  # another scenario has proved it
         again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
             telling.show_failure(run.reports, again.reports)
             return judgement
-        return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
+        return judgement.doubted(Evidence("exercised", "unstable", about=Unstable(judgement.verdict)))
 
     def _probe(self) -> Answer | None:
         """Return ``None`` if the test still does what its plain run did; else a fresh process says since when."""
@@ -473,11 +477,11 @@ class OneTest:
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
         if answer.plain == "fails":
-            return _doubted(judgement, "exercised", "unstable", Unstable())
+            return judgement.doubted(Evidence("exercised", "unstable", about=Unstable()))
         if answer.plain == "varies":
             return judgement  # it does the same without faults: what it remembers is no pollution
         if answer.polluter is not None and self._ran[answer.polluter] is not scenario:
-            return _doubted(judgement, "recovery", "polluted", Polluted(self._ran[answer.polluter].label))
+            return judgement.doubted(Evidence("recovery", "polluted", about=Polluted(self._ran[answer.polluter].label)))
         return judgement
 
     def _recover(self, nextitem: pytest.Item | None) -> None:
@@ -499,7 +503,7 @@ class OneTest:
                 answer = self._answer_about(trouble.kind) if is_steady else Answer("unsteady", None)
                 by = "" if answer.polluter is None else self._ran[answer.polluter].label
                 seen = replace(seen, fresh=answer.plain, polluter=by)
-                judgement = judge(seen, self._context.laboratory.oracles)
+                judgement = self._context.laboratory.judge(seen)
                 self.explored.has_recovered = not judgement.fails
             self._tell(clone, run, seen, judgement, None)
         self._log(clone, run)
@@ -636,7 +640,7 @@ class OneTest:
         scenario: Scenario | None,
         cold: Record | None = None,
     ) -> None:
-        record = cold or record_of(seen, judgement, "")
+        record = cold or self._context.record_of(seen, judgement)
         is_shown = run.body is None or record["fails"] or bool(record["evidence"])
         if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
             record["replay"] = self._context.again.scenario(self.item, seen, scenario)
@@ -645,6 +649,7 @@ class OneTest:
         if seen.standstills or any(parked.was_released for parked in seen.parked):
             telling.excuse_teardown(run.reports)
         is_authors = seen.failure is not None and not seen.failure.is_release
+        self._context.outcomes.settle(record, is_clone=True)
         telling.put_verdict_of_scenario(run.reports, record, is_shown=is_shown, is_authors=is_authors)
 
 
@@ -653,12 +658,6 @@ def _plain_of(run: OneRun[Experiment]) -> Plain | None:
     if run.seen is None or subject.trace is None or subject.reach is None:
         return None
     return Plain.of(run.seen, subject.trace, subject.reach, subject.sites)
-
-
-def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Polluted) -> Judgement:
-    """Return a judgement that proves nothing any more; its evidence stays."""
-    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, about=about), fails=False)
-    return Judgement(Verdict.INCONCLUSIVE, False, (doubt.evidence, *judgement.evidence))
 
 
 def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from pytest_chaos.baseline import baseline_text
 from pytest_chaos.explorer import Tally
 from pytest_chaos.notation import format_rule
 from pytest_chaos.plugin.options import Settings
@@ -89,14 +91,23 @@ def write_reports(session: pytest.Session, settings: Settings, results: Results)
     explored = total.as_record() if total.tests or total.unreached else {}
     for path in settings.reports:
         document = json.dumps(document_of(results.records, settings.seed, explored), indent=2, ensure_ascii=False)
-        try:
-            path.write_text(document + "\n", encoding="utf-8")
-        except OSError as error:
-            terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-            if terminal is not None:
-                terminal.write_line(f"ERROR: --chaos-report: cannot write {str(path)!r}: {error}", red=True)
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        _write(session, path, document + "\n", "--chaos-report")
+    if settings.new_baseline is not None:
+        # What was accepted and had no chance to occur stays accepted.
+        seen = {one["id"] for one in results.findings}
+        kept = [] if results.is_whole else settings.baseline.gone(seen)
+        _write(session, settings.new_baseline, baseline_text(results.findings, kept), "--chaos-write-baseline")
+
+
+def _write(session: pytest.Session, path: Path, text: str, option: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"ERROR: {option}: cannot write {str(path)!r}: {error}", red=True)
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _colour(verdict: str) -> dict[str, bool]:

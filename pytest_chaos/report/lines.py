@@ -36,8 +36,17 @@ def verdict_text(record: Record) -> str:
     if len(record["ways"]) > _MOST_WAYS:
         left = len(record["ways"]) - _MOST_WAYS
         lines.append(f"  raised: {left} more {'way' if left == 1 else 'ways'}, see --chaos-report")
+    lines.extend(f"  finding: {_finding(cause, record)}" for cause in record["causes"])
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
+
+
+def _finding(cause: Record, record: Record) -> str:
+    if cause["accepted"]:
+        return f"{cause['id']}, which the baseline accepts"
+    if record.get("outcome") == "known" and cause["fails"]:
+        return f"{cause['id']}, which another run has failed for already"
+    return str(cause["id"])
 
 
 def table(records: Iterable[Record]) -> list[tuple[str, str]]:

@@ -166,6 +166,10 @@ def _ended(about: Failure) -> str:
     return f"the test ended with {_with_place(about)}"
 
 
+def _without_cause(about: Failure) -> str:
+    return f"{_ended(about)}; the fault is not in its chain of causes"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -283,8 +287,8 @@ Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
 _ENDED = (
-    *("allowed-answer", "injected-error", "declared-error", "assertion", "test-error"),
-    *("error-in-handler", "lost-cause", "no-cause", "other-error", "own-limit"),
+    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error"),
+    *("error-in-handler", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")
 
@@ -301,6 +305,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("hang", "loop-blocked"): _blocked_loop,
         ("error codes", "status"): _status,
         **{("ending", kind): _ended for kind in _ENDED},
+        ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

@@ -1,0 +1,73 @@
+"""The title of a finding: what breaks, in one line, from its cause and its evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_chaos.findings import Caused
+from pytest_chaos.observation import Failure
+from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.recovery import NotAsBefore
+from pytest_chaos.report.advice import advice
+from pytest_chaos.report.sentences import told
+from pytest_chaos.verdict import Verdict
+
+_LONGEST_TEXT = 300  # characters
+
+
+def title(caused: Caused) -> str:
+    """Return what breaks, in one line."""
+    verdict, evidence = caused.finding.verdict, caused.finding.evidence
+    about = evidence.about
+    who = caused.place.function if caused.place is not None else "the system"
+    what = caused.dependency or "a dependency"
+    match verdict:
+        case Verdict.HUNG:
+            return f"{who} waits for {what} without a limit"
+        case Verdict.LEAKED:
+            return f"{who} leaves a {_noun(evidence.kind)} behind when {what} fails"
+        case Verdict.LOST if evidence.kind == "swallowed":
+            return f"{who} hides that {what} failed"
+        case Verdict.LOST:
+            return f"a {_noun(evidence.kind)} started by {who} dies unseen when {what} fails"
+        case Verdict.STORM:
+            return f"{who} calls {what} again and again"
+        case Verdict.NOT_RECOVERED:
+            after = about.polluter if isinstance(about, NotAsBefore) else ""
+            return f"the system does not recover after {after or f'{what} has failed'}"
+        case Verdict.WRONG_ERROR:
+            error = f" with {about.error}" if isinstance(about, Failure) else ""
+            return f"{who} breaks{error} when {what} fails"
+        case Verdict.ESCAPED if evidence.kind.startswith("translated"):
+            error = about.error if isinstance(about, Failure) else "an error of its own"
+            return f"{who} raises {error} when {what} fails"
+        case Verdict.ESCAPED:
+            return f"{who} lets the error of {what} through"
+        case Verdict.CHANGED:
+            return f"the test sees another answer when {what} fails"
+    if isinstance(about, NeverFired):
+        return f"rule never fired: {about.rule.text}"
+    return told(evidence).partition("\n")[0]
+
+
+def cause_record(caused: Caused) -> dict[str, Any]:
+    """Return a cause in plain values, as a result of the report file holds it."""
+    finding = caused.finding
+    evidence, verdict = finding.evidence, finding.verdict.value
+    return {
+        "id": caused.cause.id,
+        "verdict": verdict,
+        "fails": finding.fails,
+        "accepted": False,
+        "kind": evidence.kind,
+        "oracle": evidence.oracle,
+        "title": title(caused),
+        "text": told(evidence).partition("\n")[0][:_LONGEST_TEXT],
+        "place": "" if caused.place is None else str(caused.place),
+        "dependency": caused.dependency,
+        "advice": advice(verdict, evidence.kind, evidence.oracle),
+    }
+
+
+def _noun(kind: str) -> str:
+    return {"task-error": "task", "thread-error": "thread"}.get(kind, kind.replace("-", " "))
