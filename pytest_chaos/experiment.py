@@ -116,13 +116,7 @@ class Laboratory:
             seen: What was seen of it.
             oracles: Those that are asked; by default all.
         """
-        asked = self.oracles if oracles is None else oracles
-        found = [finding for oracle in asked for finding in oracle(seen)]
-        # How the body of a fault test ends is judged by its author.
-        return Judgement.of(
-            one if one.evidence.oracle == "ending" and not seen.is_compared else self.fail_on.applied(one)
-            for one in found
-        )
+        return judge(seen, self.oracles if oracles is None else oracles, self.fail_on)
 
     def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
         """Remember where an object leads that a factory has handed out, such as a connection to a database.
@@ -757,6 +751,23 @@ def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
 
 # What can be said of a run in which no fault acted.
 LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
+
+
+def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES, fail_on: FailOn | None = None) -> Judgement:
+    """Return what oracles say of a run together.
+
+    Args:
+        seen: What was seen of it.
+        oracles: Those that are asked.
+        fail_on: Which verdicts fail; by default those that do by themselves.
+    """
+    found = [finding for oracle in oracles for finding in oracle(seen)]
+    if fail_on is None:
+        return Judgement.of(found)
+    # How the body of a fault test ends is judged by its author.
+    return Judgement.of(
+        one if one.evidence.oracle == "ending" and not seen.is_compared else fail_on.applied(one) for one in found
+    )
 
 
 def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:

@@ -64,7 +64,8 @@ def write(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
             "--chaos-target none"
         )
-    if not (records or leaks_judged or unused_filters or explored or planned or complaints or interrupted or idle):
+    told = (records, leaks_judged, unused_filters, explored, planned, complaints, interrupted, idle, results.gone)
+    if not any(told):
         return
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
@@ -80,6 +81,8 @@ def write(
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)
     for line in explored:
+        terminal.write_line(line)
+    for line in lines.gone(results.gone):
         terminal.write_line(line)
     for line in (*complaints, *interrupted):
         terminal.write_line(line, red=True)

@@ -159,6 +159,7 @@ def test_a_report_without_results(shop):
         "version": 1,
         "seed": 0,
         "results": [],
+        "findings": [],
         "rules": [],
         "summary": {},
         "exploration": {},
