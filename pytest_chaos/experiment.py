@@ -434,7 +434,7 @@ class Experiment:
         self.trace = trace = Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
-            self.injector.watch_all(watched, trace.note)
+            self.injector.watch_all((watched, trace.note))
             return
         self.reach = reach = Reach(
             self.laboratory.provenance,
@@ -462,13 +462,13 @@ class Experiment:
             if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
                 reach.note(point, frame, actor, call)
 
-        self.injector.watch_all(watched, note)
         if self.plan.plain is None:
-            for target, points in reaching.beneath:
-                self.injector.watch(target, note_reach, points)
+            self.injector.watch_all((watched, note), (reaching.beneath, note_reach))
         elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
-            for target, points in reaching.beneath:  # as in the plain run, or another one may seem to be the first
-                self.injector.watch(target, self._name, points)
+            # As in the plain run, or another one may seem to be the first.
+            self.injector.watch_all((watched, note), (reaching.beneath, self._name))
+        else:
+            self.injector.watch_all((watched, note))
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
