@@ -81,7 +81,9 @@ def write(
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
         terminal.write_line(line)
-    found = screen(results.findings, records, gone, is_verbose=is_verbose, rest=_rest(settings, terminal.config))
+    found = screen(
+        results.findings, records, results.gone, is_verbose=is_verbose, rest=_rest(settings, terminal.config)
+    )
     for text, tone in found:
         terminal.write_line(text, **_TONES[tone])
     rates, others = lines.with_seeds(records)

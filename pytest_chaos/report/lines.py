@@ -11,7 +11,6 @@ from pytest_chaos.report.record import IN_COUNTS, Record, rules_of, sorted_recor
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
 _MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
-_MOST_GONE = 3  # accepted findings that did not occur
 _MOST_WAYS = 3  # lines that tell what became of injected errors
 _MADE_BY_TESTS = "not made by the system"  # for which the explorer leaves a call out
 _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
@@ -40,16 +39,6 @@ def verdict_text(record: Record) -> str:
     lines.extend(f"  finding: {_finding(cause, record)}" for cause in record["causes"])
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
-
-
-def gone(entries: Collection[Mapping[str, str]]) -> list[str]:
-    """Return lines that tell which findings a baseline accepts though they did not occur."""
-    if not entries:
-        return []
-    head = f"{_many(len(entries), 'accepted finding')} did not occur; --chaos-write-baseline writes a baseline without"
-    shown = [f"  {entry['id']} {entry['title']}" for entry in list(entries)[:_MOST_GONE]]
-    left = len(entries) - len(shown)
-    return [head, *shown, *([f"  and {left} more"] if left else [])]
 
 
 def _finding(cause: Record, record: Record) -> str:
