@@ -43,18 +43,20 @@ class Explored:
     Attributes:
         verdicts: Every verdict that was given.
         failing: Those that failed.
+        kinds: Every kind of evidence.
         runs: Runs under faults, without confirmations, probes and pairs.
         pairs: Runs under two faults.
     """
 
     verdicts: list[str] = field(default_factory=list)
     failing: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
     runs: int = 0
     pairs: int = 0
 
-    def finds(self, verdict: str) -> bool:
-        """Tell whether a weakness was found: by its verdict, or by another one that fails."""
-        return verdict in self.verdicts or bool(self.failing)
+    def finds(self, verdict: str, evidence: str = "") -> bool:
+        """Tell whether a weakness was found: by its evidence, else its verdict, or by another verdict that fails."""
+        return (evidence in self.kinds if evidence else verdict in self.verdicts) or bool(self.failing)
 
 
 def run_session(folder: Path, *options: str, python_path: str = "") -> dict[str, Any]:
@@ -131,6 +133,7 @@ def _by_specimen(results: Iterable[Mapping[str, Any]], modules: Mapping[str, str
     for result in results:
         one = found[names[result["test"].partition("::")[0]]]
         one.verdicts.append(result["verdict"])
+        one.kinds.update(evidence["kind"] for evidence in result["evidence"])
         if result["fails"]:
             one.failing.append(result["verdict"])
         if result["kind"] == "explored":
@@ -182,7 +185,11 @@ class Measured:
 
     def misses(self) -> list[str]:
         """Return what exploration does not find."""
-        return [name for name, one in self.specimens.items() if not self.ours["broken"][name].finds(one.verdict)]
+        return [name for name in self.specimens if not self.is_found_by(self.ours["broken"], name)]
+
+    def is_found_by(self, way: Mapping[str, Explored], name: str) -> bool:
+        """Tell whether one way of looking finds the weakness of a specimen."""
+        return way[name].finds(self.specimens[name].verdict, self.specimens[name].evidence)
 
     def alarms(self) -> list[str]:
         """Return the right systems of which something is said that should not be."""
@@ -221,14 +228,14 @@ def tables(measured: Measured) -> str:
     alarms = measured.alarms()
     for kind in [*kinds, ""]:
         names = [name for name, one in measured.specimens.items() if kind in ("", one.kind)]
-        brute = sum(measured.brute[name].finds(measured.specimens[name].verdict) for name in names)
-        ours = sum(measured.ours["broken"][name].finds(measured.specimens[name].verdict) for name in names)
+        brute = sum(measured.is_found_by(measured.brute, name) for name in names)
+        ours = sum(measured.is_found_by(measured.ours["broken"], name) for name in names)
         wrong = sum(name in alarms for name in names)
         lines.append(f"| {kind or '**all**'} | {len(names)} | {brute} | {ours} | {wrong} |")
     lines += ["", "| what it takes to see it | pairs | found by exploration |", "|---|---|---|"]
     for needs in harness.NEEDS:
         names = [name for name, one in measured.specimens.items() if one.needs == needs]
-        ours = sum(measured.ours["broken"][name].finds(measured.specimens[name].verdict) for name in names)
+        ours = sum(measured.is_found_by(measured.ours["broken"], name) for name in names)
         lines.append(f"| {needs} | {len(names)} | {ours} |")
     lines += [
         "",

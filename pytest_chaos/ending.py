@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterator
+from types import TracebackType
 
 from pytest_chaos.absorption import entries
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal, token_in
 from pytest_chaos.observation import Failure
-from pytest_chaos.provenance import Place, Provenance
+from pytest_chaos.provenance import Origin, Place, Provenance
 
 _OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
 
@@ -26,15 +28,20 @@ def failure_from(
     """
     parts = list(leaves(error))
     name, message = _words(error)
+    nearest, origin = _nearest(error, provenance)
+    is_caused = is_caused_by_ours(error, journal)
     return Failure(
         error=name,
         message=message,
-        place=_place(error, provenance),
+        place=None if nearest is None else provenance.place(nearest.tb_frame.f_code, nearest.tb_lineno),
+        left=_left(error, provenance),
         is_injected=all(is_ours(part, journal) for part in parts),
-        is_caused_by_fault=is_caused_by_ours(error, journal),
+        is_caused_by_fault=is_caused,
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
-        is_assertion=_is_assertion(error, provenance),
-        is_in_test=_is_in_test(error, provenance),
+        is_meant=_is_meant(error, journal, provenance),
+        is_assertion=_is_assertion(error, origin),
+        # What a library that the test calls makes of an error of ours is the library's.
+        is_in_test=nearest is not None and origin == "test" and (nearest.tb_next is None or not is_caused),
         is_release=any(isinstance(part, HangReleased) for part in parts),
         is_timeout=all(isinstance(part, TimeoutError) for part in parts),
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
@@ -97,26 +104,68 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _place(error: BaseException, provenance: Provenance) -> Place | None:
+def _nearest(error: BaseException, provenance: Provenance) -> tuple[TracebackType | None, Origin | None]:
+    """Return the innermost entry of the test or the project in a traceback, and whose it is."""
     for entry in reversed([*entries(error.__traceback__)]):
-        if provenance.of_frame(entry.tb_frame) in ("project", "test"):
+        origin = provenance.of_frame(entry.tb_frame)
+        if origin in ("project", "test"):
+            return entry, origin
+    return None, None
+
+
+def _left(error: BaseException, provenance: Provenance) -> Place | None:
+    for entry in entries(error.__traceback__):
+        if provenance.of_frame(entry.tb_frame) == "project":
             return provenance.place(entry.tb_frame.f_code, entry.tb_lineno)
     return None
 
 
-def _is_in_test(error: BaseException, provenance: Provenance) -> bool:
-    """Tell whether the test's own line raised it, or C code that this line called."""
-    trace = [*entries(error.__traceback__)]
-    return bool(trace) and provenance.of_frame(trace[-1].tb_frame) == "test"
-
-
-def _is_assertion(error: BaseException, provenance: Provenance) -> bool:
+def _is_assertion(error: BaseException, origin: Origin | None) -> bool:
     if type(error).__name__ in _OWN_ASSERTIONS and type(error).__module__ in ("Failed", "_pytest.outcomes", "builtins"):
         return True
-    if not isinstance(error, AssertionError):
+    return isinstance(error, AssertionError) and origin == "test"
+
+
+# --- who meant it
+
+
+def _is_meant(error: BaseException, journal: Journal, provenance: Provenance) -> bool:
+    """Tell whether somebody decided that this error comes of the fault, see :class:`Failure`; of a group each part."""
+    if _is_written(error, journal, provenance):
+        return True
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return bool(parts) and all(is_ours(part, journal) or _is_meant(part, journal, provenance) for part in parts)
+
+
+def _is_written(error: BaseException, journal: Journal, provenance: Provenance) -> bool:
+    trace = [*entries(error.__traceback__)]
+    is_raised = bool(trace) and _raises(error, trace[-1])
+    origin = provenance.of_frame(trace[-1].tb_frame) if trace else None
+    if is_raised and origin in ("project", "test"):
+        return origin == "project"
+    if provenance.of_class(type(error)) == "project":
+        return True  # whoever hands it on, such as a future: the interpreter makes none of these
+    return is_raised and _is_translation(error, journal, provenance)
+
+
+def _raises(error: BaseException, entry: TracebackType) -> bool:
+    """Tell whether a statement at this entry raised an error: a ``raise``, or what ends the process; no ``assert``."""
+    if isinstance(error, SystemExit):
+        return True  # by a function in C: nobody exits by mistake
+    # A failed assert ends in the same instruction, and nobody else raises this class on purpose.
+    return not isinstance(error, AssertionError) and entry.tb_frame.f_code.co_code[entry.tb_lasti] == _RAISE
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
+
+def _is_translation(error: BaseException, journal: Journal, provenance: Provenance) -> bool:
+    """Tell whether a library made its error of an injected one: as the cause, or in a handler of the library's own."""
+    if error.__cause__ is not None and is_caused_by_ours(error.__cause__, journal):
+        return True
+    handled = error.__context__
+    if handled is None or not is_caused_by_ours(handled, journal):
         return False
-    for entry in reversed([*entries(error.__traceback__)]):
-        origin = provenance.of_frame(entry.tb_frame)
-        if origin in ("test", "project"):
-            return origin == "test"
-    return False
+    # A traceback begins where the error was taken. A handler of the project that calls what fails then hides the first.
+    taken_in = next(entries(handled.__traceback__), None)
+    return taken_in is None or provenance.of_frame(taken_in.tb_frame) != "project"

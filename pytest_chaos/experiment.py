@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -35,7 +35,7 @@ from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
-from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
+from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
@@ -115,13 +115,19 @@ class Laboratory:
             seen: What was seen of it.
             oracles: Those that are asked; by default all.
         """
-        asked = self.oracles if oracles is None else oracles
-        found = [finding for oracle in asked for finding in oracle(seen)]
-        # How the body of a fault test ends is judged by its author.
-        return Judgement.of(
-            one if one.evidence.oracle == "ending" and not seen.is_compared else self.fail_on.applied(one)
-            for one in found
-        )
+        return judge(seen, self.oracles if oracles is None else oracles, self.fail_on)
+
+    def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
+        """Remember where an object leads that a factory has handed out, such as a connection to a database.
+
+        Args:
+            factory: Who has made it, ``module:name``.
+            call: The call.
+            made: The object.
+        """
+        boundary = self.catalogue.maker(factory)
+        if boundary is not None:
+            self.addresses.learn(boundary, call, made)
 
 
 _NOTHING = contextlib.nullcontext()
@@ -269,15 +275,17 @@ class _Listener:
     Args:
         injector: Gives each thread and task random draws of its own.
         ward: Releases what is parked on a loop that closes.
+        journal: Tells in which threads faults acted, and which errors are injected ones.
 
     Attributes:
         children: Process ids of the children that were started.
     """
 
-    def __init__(self, injector: Injector, ward: Ward) -> None:
+    def __init__(self, injector: Injector, ward: Ward, journal: Journal) -> None:
         self.children: list[int] = []
         self._injector = injector
         self._ward = ward
+        self._journal = journal
 
     def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
         """A thread or a task was made."""
@@ -297,6 +305,13 @@ class _Listener:
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """An event loop is about to be closed, and waits for its workers."""
         self._ward.release_workers_of(loop)
+
+    def is_by_fault(self, error: BaseException) -> bool:
+        """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
+        if ending.is_caused_by_ours(error, self._journal):
+            return True
+        actor = self._injector.actors.current()
+        return any(activation.actor == actor for activation in self._journal.activations)
 
 
 class Experiment:
@@ -356,7 +371,7 @@ class Experiment:
             self._dependency_of,
             laboratory.kept_watches,
         )
-        self._listener = _Listener(self.injector, self.ward)
+        self._listener = _Listener(self.injector, self.ward, self.journal)
         self.patrol = (
             None
             if plan.limits is None
@@ -639,7 +654,7 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
-            leftovers=tuple(leftovers),
+            leftovers=tuple(replace(one, is_in_hang=not IN_HANG.isdisjoint(one.stack)) for one in leftovers),
             recovery=self._recovery,
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
@@ -720,6 +735,23 @@ def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
 
 # What can be said of a run in which no fault acted.
 LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
+
+
+def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES, fail_on: FailOn | None = None) -> Judgement:
+    """Return what oracles say of a run together.
+
+    Args:
+        seen: What was seen of it.
+        oracles: Those that are asked.
+        fail_on: Which verdicts fail; by default those that do by themselves.
+    """
+    found = [finding for oracle in oracles for finding in oracle(seen)]
+    if fail_on is None:
+        return Judgement.of(found)
+    # How the body of a fault test ends is judged by its author.
+    return Judgement.of(
+        one if one.evidence.oracle == "ending" and not seen.is_compared else fail_on.applied(one) for one in found
+    )
 
 
 def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:

@@ -104,8 +104,9 @@ class Causes:
             judgement: What was said of it.
         """
         found: dict[Cause, Caused] = {}
-        failed = self._failed(seen)
-        for finding in judgement.decisive:
+        decisive = judgement.decisive
+        failed = self._failed(seen) if decisive else ""  # what is known of libraries is not read for nothing
+        for finding in decisive:
             one = self._caused(finding, seen, failed)
             known = found.get(one.cause)
             if known is None or (finding.fails and not known.finding.fails):

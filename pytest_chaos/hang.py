@@ -613,6 +613,10 @@ class Ward:
             parked.release()
 
 
+IN_HANG = frozenset((Ward.park.__code__, Ward.park_async.__code__))
+"""The code of ours in which whoever hangs for ever stands."""
+
+
 def _no() -> bool:
     return False
 

@@ -89,12 +89,16 @@ class Failure:
         is_injected: It is an error of ours, or a group of nothing else.
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
+        is_meant: Somebody wrote that it be raised: it comes from a ``raise`` of the project, or is of a class of the
+            project, or a library made it of an injected error. What the interpreter raises and a failed ``assert``
+            are not meant, nor is what a library refuses. Of a group all parts are, beside those of ours.
         is_assertion: It is the test's own assertion.
-        is_in_test: The test's own code raised it, over an answer that it did not expect.
+        is_in_test: The test's own code raised it, or a library that it called, over an answer that neither expected.
         is_release: It is the end of an injected hang that we released.
         is_timeout: It is a ``TimeoutError``, as limits around a call raise it.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
+        left: Outermost frame of the project that it left; ``None`` if it left none.
     """
 
     error: str
@@ -108,6 +112,8 @@ class Failure:
     is_injected_interrupt: bool = False
     message: str = field(default="", kw_only=True)
     is_timeout: bool = field(default=False, kw_only=True)
+    is_meant: bool = field(default=False, kw_only=True)
+    left: Place | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:

@@ -174,10 +174,16 @@ class Provenance:
 
     def of_frame(self, frame: FrameType) -> Origin:
         """Return the origin of a running frame."""
-        return self._of(frame.f_code, frame.f_globals.get("__name__", ""))
+        return self._of(frame.f_code.co_filename, frame.f_globals.get("__name__", ""))
 
-    def _of(self, code: CodeType, module: str) -> Origin:
-        origin = self.of_file(code.co_filename)
+    def of_class(self, kind: type) -> Origin | None:
+        """Return the origin of a class, or ``None`` where its module is not known."""
+        name = kind.__module__
+        filename = getattr(sys.modules.get(name), "__file__", None)
+        return self._of(filename, name) if isinstance(filename, str) else None
+
+    def _of(self, filename: str, module: str) -> Origin:
+        origin = self.of_file(filename)
         if self._packages and origin in ("project", "installed"):
             inside = any(module == name or module.startswith(name + ".") for name in self._packages)
             return "project" if inside else "installed"

@@ -6,12 +6,13 @@ What cannot be read, for whatever reason, is not told.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +25,8 @@ from pytest_chaos.faults.timeouts import UNTOLD, seconds_of
 _MISSING: Any = object()
 # Of the web, whose URLs leave them out: a service is called the same with and without.
 _WEB_PORTS = (80, 443)
-_IN_MEMORY = ":memory:"
+IN_MEMORY = ":memory:"
+"""Name of a database that is gone with its connection."""
 
 
 class SeenCall(Protocol):
@@ -76,6 +78,22 @@ class Addresses:
             self._known[answer] = address
         except TypeError:
             return
+
+    def learn(self, boundary: Boundary, call: SeenCall, answer: Any) -> None:
+        """Remember where the answer of a call leads: where the call went.
+
+        Args:
+            boundary: What is known of what was called.
+            call: The call.
+            answer: What it has returned.
+        """
+        address = dependency_of(boundary, call, self)
+        if address is None:
+            return
+        if address.path[:1] not in ("", "/", ":", "@"):  # the working folder may be another one when it is asked for
+            with contextlib.suppress(OSError):  # or gone already
+                address = replace(address, path=str(Path.cwd() / address.path))
+        self.remember(answer, address)
 
     def of(self, answer: Any) -> Address | None:
         """Return the address that was remembered for an answer, or ``None``."""
@@ -284,7 +302,7 @@ def _of_path(value: Any) -> Address | None:
         path = "" if "mode=memory" in query.split("&") else path
     if path.startswith("\0"):  # a socket in the abstract namespace of Linux
         path = f"@{path[1:]}"
-    return Address(path=path or _IN_MEMORY)  # a database without a name goes with its connection, too
+    return Address(path=path or IN_MEMORY)  # a database without a name goes with its connection, too
 
 
 def _of_program(value: Any) -> Address | None:

@@ -43,28 +43,28 @@ def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:
 def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_injected:
         return Verdict.ESCAPED, "injected-error"
-    # A hang or a null raises nothing that could be named as the cause.
-    is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
-    if failure.is_declared and (failure.is_caused_by_fault or is_silent or not seen.injected_errors):
-        return Verdict.ESCAPED, "declared-error"
+    if failure.is_declared:
+        # A hang or a null raises nothing that could be named as the cause.
+        is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
+        has_cause = failure.is_caused_by_fault or is_silent or not seen.injected_errors
+        return Verdict.ESCAPED, "declared-error" if has_cause else "translated-cause-lost"
     if failure.is_assertion:
         return Verdict.CHANGED, "assertion"
     if failure.is_timeout and any(parked.was_given_up for parked in seen.parked):
         return Verdict.ESCAPED, "own-limit"
-    if failure.is_declared:
-        return Verdict.WRONG_ERROR, "lost-cause"
+    if failure.is_meant:
+        return Verdict.ESCAPED, "translated" if failure.is_caused_by_fault else "translated-cause-lost"
+    if failure.is_in_test:
+        return Verdict.CHANGED, "test-error"
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
 
 
 def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     """Classify by what the plain run did: an error answer that is allowed explains what the test made of it."""
     verdict, kind = _classified(failure, seen)
-    is_tests_reaction = verdict is Verdict.CHANGED or (kind == "other-error" and failure.is_in_test)
-    if not is_tests_reaction:
-        return verdict, "no-cause" if kind == "other-error" else kind
-    if has_allowed_error(seen):
+    if verdict is Verdict.CHANGED and has_allowed_error(seen):
         return Verdict.DEGRADED, "allowed-answer"
-    return Verdict.CHANGED, kind if verdict is Verdict.CHANGED else "test-error"
+    return verdict, "no-cause" if kind == "other-error" else kind
 
 
 def has_allowed_error(seen: Observation) -> bool:

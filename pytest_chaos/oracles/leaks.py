@@ -27,15 +27,32 @@ class PreExisting:
     leftover: Leftover
 
 
+@dataclass(frozen=True)
+class CutOff:
+    """A task that hung until its event loop was closed over it.
+
+    Attributes:
+        leftover: The task.
+    """
+
+    leftover: Leftover
+
+
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
-    """Find leftovers that the plain run does not leave; notes fail only where the contract is strict."""
+    """Find leftovers that the plain run does not leave; notes fail only where the contract is strict.
+
+    What the project's own loop cancels when it is closed is a note, but for a task in an injected hang: nobody had
+    given it up, and in a loop that goes on it would be there for ever.
+    """
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
-        if leftover.is_note and seen.contract.leaks != "strict":
+        if leftover.is_note and leftover.kind == "task" and leftover.is_in_hang:
+            yield failing(Verdict.LEAKED, _evidence(leftover, CutOff(leftover)))
+        elif leftover.is_note and seen.contract.leaks != "strict":
             yield note(_evidence(leftover, leftover))
         else:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
@@ -43,5 +60,5 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
         yield note(_evidence(leftover, PreExisting(leftover)))
 
 
-def _evidence(leftover: Leftover, about: Leftover | PreExisting) -> Evidence:
+def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff) -> Evidence:
     return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)

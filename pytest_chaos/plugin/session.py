@@ -139,7 +139,7 @@ class ChaosSession:
         self._running = running
         self._results = results
         self._owners = owners
-        self._adapters = Adapters(laboratory.armory.aliases, laboratory.provenance)
+        self._adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
         self._shared = xdist.shared_by(config)
         self._planner: Planner | None = None
         self._wanted: dict[str, set[str]] = {}

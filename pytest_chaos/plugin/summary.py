@@ -74,16 +74,16 @@ def write(
             "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
             "--chaos-target none"
         )
-    gone = results.gone
-    if not (
-        records or leaks_judged or unused_filters or explored or planned or complaints or interrupted or idle or gone
-    ):
+    told = (records, leaks_judged, unused_filters, explored, planned, complaints, interrupted, idle, results.gone)
+    if not any(told):
         return
     is_verbose = terminal.config.get_verbosity() > 0
     terminal.write_sep("=", "chaos")  # unlike section() it ends a line of progress first
     for line in planned:
         terminal.write_line(line)
-    found = screen(results.findings, records, gone, is_verbose=is_verbose, rest=_rest(settings, terminal.config))
+    found = screen(
+        results.findings, records, results.gone, is_verbose=is_verbose, rest=_rest(settings, terminal.config)
+    )
     for text, tone in found:
         terminal.write_line(text, **_TONES[tone])
     rates, others = lines.with_seeds(records)

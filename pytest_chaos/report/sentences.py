@@ -15,7 +15,7 @@ from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import PreExisting
+from pytest_chaos.oracles.leaks import CutOff, PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
@@ -166,6 +166,10 @@ def _ended(about: Failure) -> str:
     return f"the test ended with {_with_place(about)}"
 
 
+def _without_cause(about: Failure) -> str:
+    return f"{_ended(about)}; the fault is not in its chain of causes"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -268,16 +272,21 @@ def _times(count: int) -> str:
 # --- leaks
 
 
-def _left(about: Leftover | PreExisting) -> str:
-    return f"pre-existing: {about.leftover.text}" if isinstance(about, PreExisting) else about.text
+def _left(about: Leftover | PreExisting | CutOff) -> str:
+    match about:
+        case PreExisting(leftover):
+            return f"pre-existing: {leftover.text}"
+        case CutOff(leftover):
+            return f"{leftover.text}; nothing but the closing of its event loop ended the injected hang"
+    return about.text
 
 
 Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
 _ENDED = (
-    *("allowed-answer", "injected-error", "declared-error", "assertion", "test-error"),
-    *("error-in-handler", "lost-cause", "no-cause", "other-error", "own-limit"),
+    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error"),
+    *("error-in-handler", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")
 
@@ -294,6 +303,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("hang", "loop-blocked"): _blocked_loop,
         ("error codes", "status"): _status,
         **{("ending", kind): _ended for kind in _ENDED},
+        ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

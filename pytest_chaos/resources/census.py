@@ -87,6 +87,9 @@ class Listener(Protocol):
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """An event loop is about to be closed, and waits for its workers."""
 
+    def is_by_fault(self, error: BaseException) -> bool:
+        """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
+
 
 class Census:
     """Follows births while chaos is on. One per session.
@@ -104,7 +107,7 @@ class Census:
     def __init__(self, provenance: Provenance) -> None:
         self.births = Births(provenance)
         self.loops_in_use = Loops()
-        self._deaths = Deaths(self.births)
+        self._deaths = Deaths(self.births, self._is_by_fault)
         self._children = Children(self.births)
         self._async_generators = AsyncGenerators(self.births, self.loops_in_use)
         self._loop_timers = LoopTimers(self.births, self.loops_in_use)
@@ -206,6 +209,9 @@ class Census:
         if self._listener is not None:
             self._listener.child_started(pid)
         self._children.started(pid)
+
+    def _is_by_fault(self, error: BaseException) -> bool:
+        return self._listener is not None and self._listener.is_by_fault(error)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
         if not (is_fixture(before) or is_fixture(after)):

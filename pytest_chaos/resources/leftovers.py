@@ -48,6 +48,7 @@ class Leftover:
         stack: Where it stands, innermost first; empty for what runs no code.
         made_in: The frames that made it, innermost first.
         place: Where it was made, or ``None`` if nobody knows.
+        is_in_hang: Whether it stood in an injected hang.
     """
 
     kind: LeftKind
@@ -57,6 +58,7 @@ class Leftover:
     stack: tuple[CodeType, ...] = ()
     made_in: tuple[CodeType, ...] = ()
     place: Place | None = None
+    is_in_hang: bool = False
 
 
 def leftover(

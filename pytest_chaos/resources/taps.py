@@ -294,8 +294,14 @@ def hear_of_sockets(listener: Callable[[socket.socket], None]) -> Callable[[], N
 
 def hear_of_descriptors(listener: Callable[[int], None]) -> Callable[[], None]:
     """Tell ``listener`` each descriptor that is opened or doubled as a plain number; return what undoes it."""
+
+    def hear_of_both(ends: tuple[int, int], *args: object) -> None:
+        for number in ends:
+            listener(number)
+
     return tap.all_of(
-        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup"))
+        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup")),
+        *(tap.after(os, name, hear_of_both) for name in ("pipe", "pipe2") if hasattr(os, name)),
     )
 
 

@@ -36,6 +36,7 @@ class Specimen:
         needs: One of :data:`NEEDS`: which shape that scenario has.
         verdict: The worst verdict of the broken system.
         twin: The worst verdict of the right system.
+        evidence: The kind of evidence that tells the weakness, where the verdict is that of the twin; else empty.
         faults: Texts of faults in place of the offered ones; empty for those.
         contract: Keys of ``chaos_contract``.
         source: Folder of the systems below ``tests``.
@@ -49,6 +50,7 @@ class Specimen:
     needs: str
     verdict: str
     twin: str = "resilient"
+    evidence: str = ""
     faults: tuple[str, ...] = ()
     contract: Mapping[str, Any] = field(default_factory=dict)
     source: str = "corpus"

@@ -71,7 +71,10 @@ def test_what_is_said_of_a_specimen_makes_sense(specimen):
     assert specimen.needs in harness.NEEDS
     assert Verdict.RESILIENT < Verdict.from_word(specimen.verdict)
     assert specimen.twin in harness.TWINS
-    assert Verdict.from_word(specimen.twin) < Verdict.from_word(specimen.verdict)
+    if specimen.evidence:
+        assert specimen.twin == specimen.verdict
+    else:
+        assert Verdict.from_word(specimen.twin) < Verdict.from_word(specimen.verdict)
     assert specimen.system("broken") != specimen.system("right")
     assert "import system\n" in specimen.drive()
     assert "chaos" not in specimen.drive()

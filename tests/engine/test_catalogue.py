@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, Limit
 from pytest_chaos.faults.raising import Raise
+from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.notation import parse_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
@@ -189,6 +190,14 @@ class Connection(sqlite3.Connection):
     """One to which there are weak references."""
 
 
+USES_OF_A_CONNECTION: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
+    ("sqlite3:Cursor.executemany", lambda connection: connection.cursor().executemany("insert", [])),
+    ("sqlite3:Cursor.executescript", lambda connection: connection.cursor().executescript("")),
+    ("sqlite3:Connection.commit", lambda connection: connection.commit()),
+)
+
+
 def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses: Addresses) -> None:
     assert look("sqlite3:connect", lambda: sqlite3.connect(":memory:")) == ("never waits", ":memory:")
     assert look("sqlite3:connect", lambda: sqlite3.connect(database="notes.db")) == ("never waits", "notes.db")
@@ -198,13 +207,41 @@ def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses:
             addresses.remember(connection, Address(path="notes.db"))
             use(connection)
 
-    for target, use in (
-        ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
-        ("sqlite3:Cursor.executemany", lambda connection: connection.cursor().executemany("insert", [])),
-        ("sqlite3:Cursor.executescript", lambda connection: connection.cursor().executescript("")),
-        ("sqlite3:Connection.commit", lambda connection: connection.commit()),
-    ):
+    for target, use in USES_OF_A_CONNECTION:
         assert look(target, lambda use=use: body(use)) == ("never waits", "notes.db")
+
+
+def test_connections_and_cursors_go_where_connect_was_called_for(
+    look: Any, lab: Any, addresses: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes the connection, outside of any window; and wherever the process works by then."""
+    laboratory = replace(lab.laboratory, catalogue=SHIPPED, addresses=addresses)
+    monkeypatch.chdir(tmp_path)
+    adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
+    adapters.prepare(parse("sqlite3:Cursor.execute = null"))
+    try:
+        one, other = sqlite3.connect("notes.db"), sqlite3.connect(":memory:", factory=Connection)
+    finally:
+        adapters.close()
+    monkeypatch.chdir("/")
+    with contextlib.closing(one), contextlib.closing(other):
+        for connection, name in ((one, str(tmp_path / "notes.db")), (other, ":memory:")):
+            for target, use in USES_OF_A_CONNECTION:
+                assert look(target, lambda use=use, made=connection: use(made)) == ("never waits", name)
+            assert look("sqlite3:Connection.commit", lambda made=connection: made.__exit__(None, None, None))[1] == name
+            assert look("sqlite3:Cursor.execute", lambda made=connection: made.execute("select 1"))[1] == name
+
+
+def test_only_what_others_of_a_library_go_through_is_remembered(lab: Any, addresses: Addresses, tmp_path: Path) -> None:
+    """Which file is open is told by the call that opens it, and the calls of a file are no boundaries."""
+    laboratory = replace(lab.laboratory, catalogue=SHIPPED, addresses=addresses)
+    adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
+    adapters.prepare(parse("io:TextIOWrapper.write = null"))
+    with contextlib.closing(adapters), open(tmp_path / "notes", "w") as file:
+        assert addresses.of(file) is None
+    assert SHIPPED.maker("sqlite3:connect") is SHIPPED.at("sqlite3:connect")
+    assert SHIPPED.maker("builtins:open") is None
+    assert SHIPPED.maker("psycopg2:connect") is None
 
 
 def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:

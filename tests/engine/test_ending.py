@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from pytest_chaos.ending import chain, describe, is_caused_by_ours
 from pytest_chaos.journal import token_in
 
 SHOP = """
+import asyncio, queue, sys, threading
+
 class BankDown(Exception): ...
 class Unrelated(Exception): ...
 def pay(): return "paid"
@@ -52,6 +56,55 @@ def unrelated():
     try: pay()
     except OSError: pass
     raise Unrelated("late")
+def late_assertion():
+    try: pay()
+    except OSError: pass
+    assert False, "of the project"
+def from_none():
+    try: return pay()
+    except OSError: raise BankDown from None
+def in_finally():
+    try: pay()
+    finally: {}["key"]
+class Door:
+    def __enter__(self): return self
+    def __exit__(self, *of): self.no_such_name
+def leaving():
+    with Door(): pay()
+def unbound():
+    try: receipt = pay()
+    except OSError: pass
+    return receipt
+def over_a_thread():
+    answers = queue.Queue()
+    def work():
+        try: answers.put(pay())
+        except OSError: answers.put(None)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if answers.get() is None: raise BankDown
+def over_a_future():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        try: pay()
+        except OSError: pass
+        future.set_exception(BankDown())
+        await future
+    asyncio.run(main())
+def exits():
+    try: pay()
+    except OSError as error: sys.exit(f"no bank: {error}")
+async def charge(then):
+    try: pay()
+    except OSError as error: then(error)
+async def both(then):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(charge(tell))
+        group.create_task(charge(then))
+def tell(error): raise BankDown from error
+def in_a_task_group(): asyncio.run(both(tell))
+def beside_a_mistake(): asyncio.run(both(lambda error: error.no_such_name))
 def before():
     raise Unrelated("early")
 def interrupted():
@@ -75,16 +128,26 @@ DECLARED = Contract(errors=("shop:BankDown",))
         ("reraised", Contract(), "escaped", "injected-error"),
         ("copied", Contract(), "escaped", "injected-error"),
         ("grouped", Contract(), "escaped", "injected-error"),
-        ("wrapped", Contract(), "wrong error", "error-in-handler"),
+        ("wrapped", Contract(), "escaped", "translated"),
         ("wrapped", DECLARED, "escaped", "declared-error"),
-        ("hidden", Contract(), "wrong error", "other-error"),
-        ("hidden", DECLARED, "wrong error", "lost-cause"),
+        ("hidden", Contract(), "escaped", "translated-cause-lost"),
+        ("hidden", DECLARED, "escaped", "translated-cause-lost"),
         ("in_handler", Contract(), "wrong error", "error-in-handler"),
         ("in_handler", DECLARED, "wrong error", "error-in-handler"),
-        ("grouped_with_another", Contract(), "wrong error", "error-in-handler"),
-        ("group_caused", Contract(), "wrong error", "error-in-handler"),
+        ("grouped_with_another", Contract(), "escaped", "translated"),
+        ("group_caused", Contract(), "escaped", "translated"),
         ("own_assertion", Contract(), "wrong error", "error-in-handler"),
-        ("unrelated", Contract(), "wrong error", "other-error"),
+        ("late_assertion", Contract(), "wrong error", "other-error"),
+        ("unrelated", Contract(), "escaped", "translated-cause-lost"),
+        ("from_none", Contract(), "escaped", "translated"),
+        ("in_finally", Contract(), "wrong error", "error-in-handler"),
+        ("leaving", Contract(), "wrong error", "error-in-handler"),
+        ("unbound", Contract(), "wrong error", "other-error"),
+        ("over_a_thread", Contract(), "escaped", "translated-cause-lost"),
+        ("over_a_future", Contract(), "escaped", "translated-cause-lost"),
+        ("exits", Contract(), "escaped", "translated"),
+        ("in_a_task_group", Contract(), "escaped", "translated"),
+        ("beside_a_mistake", Contract(), "wrong error", "error-in-handler"),
         ("before", Contract(), "inconclusive", "unrelated"),
         ("interrupted", Contract(), "inconclusive", "unrelated"),
     ],
@@ -94,6 +157,94 @@ def test_ending_is_classified(shop: Any, lab: Any, name: str, contract: Contract
     seen = lab.run(lambda: getattr(shop, name)(), rule, contract=contract)
 
     assert (verdict, True, True) == (seen.verdict, seen.fails, kind in seen.kinds)
+
+
+LIBRARY = """
+class PoolError(Exception): ...
+def raise_from(work):
+    try: work()
+    except OSError as error: raise PoolError from error
+def raise_in_handler(work):
+    try: work()
+    except OSError: raise PoolError
+def raise_after(work):
+    try: work()
+    except OSError: pass
+    raise PoolError
+def stumble_in_handler(work):
+    try: work()
+    except OSError: {}["key"]
+def refuse(answer=None):
+    if answer is None: raise TypeError("an answer, please")
+"""
+CLIENT = """
+import library
+def pay(): return "paid"
+def through(how): getattr(library, how)(lambda: pay())
+def in_own_handler():
+    try: pay()
+    except OSError: library.refuse()
+def after_own_handler():
+    try: answer = pay()
+    except OSError: answer = None
+    library.refuse(answer)
+"""
+
+
+@pytest.fixture
+def client(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the project that calls an installed library."""
+    lab.write("site-packages.library", LIBRARY)
+    monkeypatch.syspath_prepend(str(lab.root / "site-packages"))
+    lab.written.add("library")
+    return lab.module("client", CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (lambda client: client.through("raise_from"), ("escaped", ["translated"])),
+        (lambda client: client.through("raise_in_handler"), ("escaped", ["translated"])),
+        (lambda client: client.through("raise_after"), ("wrong error", ["other-error"])),
+        (lambda client: client.through("stumble_in_handler"), ("wrong error", ["error-in-handler"])),
+        (lambda client: client.in_own_handler(), ("wrong error", ["error-in-handler"])),
+        (lambda client: client.after_own_handler(), ("wrong error", ["other-error"])),
+    ],
+)
+def test_error_of_a_library_is_meant_where_it_makes_it_of_the_injected_one(
+    client: Any, lab: Any, body: Any, expected: Any
+) -> None:
+    """What it refuses while a handler of the project runs hides the first error."""
+    seen = lab.run(lambda: body(client), "client:pay = raise(OSError)")
+
+    assert (seen.verdict, seen.kinds) == expected
+
+
+def test_answer_that_the_test_cannot_read_is_a_change(client: Any, lab: Any) -> None:
+    """Whether its own line stumbles over it, or a library that it calls."""
+
+    def subscript() -> None:
+        assert client.pay()[0] == "p"
+
+    def read() -> None:
+        assert json.loads(client.pay() or "no json") == "paid"
+
+    for body in (subscript, read):
+        seen = lab.run(body, "client:pay = null")
+        assert (seen.verdict, seen.fails, seen.kinds) == ("changed", True, ["test-error"])
+
+
+def test_library_that_the_test_calls_may_have_a_handler_that_stumbles(client: Any, lab: Any) -> None:
+    library = sys.modules["library"]
+    seen = lab.run(lambda: library.stumble_in_handler(client.pay), "client:pay = raise(OSError)")
+
+    assert (seen.verdict, seen.kinds) == ("wrong error", ["error-in-handler"])
+
+
+def test_outermost_function_of_the_project_that_an_error_left_is_known(shop: Any, lab: Any) -> None:
+    failure = lab.run(lambda: shop.in_a_task_group(), "shop:pay = raise(OSError)").observation.failure
+
+    assert failure.left.function == "in_a_task_group"
 
 
 def test_null_dereference_is_a_wrong_error_at_its_place(shop: Any, lab: Any) -> None:
@@ -181,10 +332,9 @@ def test_error_of_another_run_is_not_ours(shop: Any, lab: Any) -> None:
             shop.pay()
         raise old
 
-    assert ("wrong error", ["other-error"]) == (
-        (seen := lab.run(body, "shop:pay = raise(OSError)")).verdict,
-        seen.kinds,
-    )
+    seen = lab.run(body, "shop:pay = raise(OSError)")
+
+    assert ("changed", ["test-error"]) == (seen.verdict, seen.kinds)
 
 
 def test_injected_error_in_a_chain_is_recognised(shop: Any, lab: Any) -> None:

@@ -309,6 +309,28 @@ def test_predicate_leaves_a_key_out_with_all_of_its_shapes() -> None:
     assert one.pruned["a predicate of yours"] == 1
 
 
+@pytest.mark.parametrize("name", ["<tmp>/cart.db", ":memory:"])
+def test_key_of_the_one_database_that_a_test_makes_is_that_of_other_tests(name: str) -> None:
+    """What it calls it says nothing of the system; where it makes two, each is explored."""
+    taken: set[Key] = set()
+
+    def take(key: Key) -> bool:
+        return key not in taken and not taken.add(key)
+
+    def explored(*names: str) -> list[str]:
+        found = [Way(*spot(), dependency=one, numbers=(Number(1),)) for one in names]
+        return [one.text for one in Explorer(plain({}), found, lambda way: (BROKEN,), take=take).waiting]
+
+    assert explored("<tmp>/orders.db") == ["shop:charge[<tmp>/orders.db] = raise(OSError)"]
+    assert explored(name) == []
+    assert explored("/var/orders.db") == ["shop:charge[/var/orders.db] = raise(OSError)"]
+    assert explored("<tmp>/orders.db", name) == [
+        "shop:charge[<tmp>/orders.db] = raise(OSError)",
+        f"shop:charge[{name}] = raise(OSError)",
+    ]
+    assert explored("<tmp>/other.db", "<tmp>/orders.db") == ["shop:charge[<tmp>/other.db] = raise(OSError)"]
+
+
 def test_key_that_another_test_has_explored_is_pruned() -> None:
     spots = {spot(): made(1)}
     taken: set[Key] = set()

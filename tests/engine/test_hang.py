@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from signal import set_wakeup_fd
 from types import ModuleType
@@ -33,6 +34,8 @@ import pytest
 from pytest_chaos import compat
 from pytest_chaos.hang import HangReleased, released_threads_end_quietly
 from pytest_chaos.injector.remembering import NO_ACTIVATION
+from pytest_chaos.observation import Steady
+from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import taps
 
@@ -648,6 +651,67 @@ def test_cancelled_hang_is_a_recovery(shop: Any, lab: Any) -> None:
     assert (["gave up"], "resilient", []) == (answers, seen.verdict, seen.kinds)
     assert ["left"] == outcomes(seen)
     assert "CancelledError" == seen.observation.parked[0].ended_by
+
+
+CACHE = """
+import asyncio
+
+def spare(): pass
+async def fetch(): return "news"
+
+async def asks(gives_up):
+    task = asyncio.ensure_future(fetch())
+    try:
+        return await asyncio.wait_for(asyncio.shield(task), 0.01)
+    except TimeoutError:
+        if gives_up:
+            task.cancel()
+        return "no news"
+
+async def polls():
+    poller = asyncio.create_task(poll())
+    await asyncio.sleep(0.01)
+    return "no news"
+
+async def poll():
+    while True:
+        await fetch()
+        await asyncio.sleep(0.001)
+
+def answer(ask, *args): return asyncio.run(ask(*args))
+"""
+
+
+@pytest.mark.parametrize(
+    ("gives_up", "verdict", "kinds"),
+    [(False, ("leaked", True), ["task"]), (True, ("resilient", False), [])],
+    ids=["nobody gives it up", "it is given up"],
+)
+def test_task_that_hangs_until_its_loop_is_closed_is_leaked(
+    lab: Any, gives_up: bool, verdict: tuple[str, bool], kinds: list[str]
+) -> None:
+    cache, answers = lab.module("cache", CACHE), []
+
+    seen = lab.run(lambda: answers.append(cache.answer(cache.asks, gives_up)), "cache:fetch = hang", budget_s=LONG_S)
+
+    assert ["no news"] == answers
+    assert (verdict, kinds) == ((seen.verdict, seen.fails), seen.kinds)
+    assert [
+        text.endswith("nothing but the closing of its event loop ended the injected hang") for text in seen.texts
+    ] == [True for _ in kinds]
+
+
+def test_task_that_the_plain_run_leaves_to_its_loop_may_hang_until_then(lab: Any) -> None:
+    """A poller that is never cancelled hangs no longer than it polls."""
+    cache = lab.module("cache", CACHE)
+    plain = lab.run(lambda: cache.answer(cache.polls), "cache:spare = null").observation
+    steady = Steady(leftovers=plain.leftovers)
+
+    seen = lab.run(lambda: cache.answer(cache.polls), "cache:fetch = hang", budget_s=LONG_S).observation
+
+    assert ["task"] == [one.kind for one in plain.leftovers] == [one.kind for one in seen.leftovers]
+    assert [True] == [found.fails for found in judge_leaks(seen)]
+    assert [False] == [found.fails for found in judge_leaks(replace(seen, steady=steady))]
 
 
 def test_hang_with_seconds_is_a_timeout_and_not_judged(shop: Any, lab: Any) -> None:

@@ -202,7 +202,10 @@ def test_wrong_answer_is_shown_with_what_is_allowed() -> None:
     [
         ({"is_injected": True, "is_caused_by_fault": True}, [("escaped", "injected-error", True)]),
         ({"is_declared": True, "is_caused_by_fault": True}, [("escaped", "declared-error", True)]),
-        ({"is_declared": True}, [("wrong error", "lost-cause", True)]),
+        ({"is_declared": True}, [("escaped", "translated-cause-lost", True)]),
+        ({"is_meant": True, "is_caused_by_fault": True}, [("escaped", "translated", True)]),
+        ({"is_meant": True}, [("escaped", "translated-cause-lost", True)]),
+        ({"is_in_test": True}, [("changed", "test-error", True)]),
         ({"is_assertion": True}, [("changed", "assertion", True)]),
         ({"is_assertion": True, "is_caused_by_fault": True}, [("changed", "assertion", True)]),
         ({"is_caused_by_fault": True}, [("wrong error", "error-in-handler", True)]),

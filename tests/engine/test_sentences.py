@@ -127,8 +127,13 @@ TOLD: list[tuple[str, Observation, str]] = [
     ("ending injected-error", seen(failure=Failure("E", is_injected=True)), "the test ended with E"),
     ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
     (
-        "ending lost-cause",
+        "ending translated-cause-lost",
         seen(failure=Failure("E", is_declared=True), activations=(), injected_errors=1),
+        "the test ended with E; the fault is not in its chain of causes",
+    ),
+    (
+        "ending translated",
+        seen(failure=Failure("E", is_meant=True, is_caused_by_fault=True)),
         "the test ended with E",
     ),
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),

@@ -60,7 +60,9 @@ def test_it_has_what_says_how_tests_run_as_it_was_typed(shop, spread):
     """Configuration file, root folder, plugins, overrides, and options of a conftest; also where workers ran it."""
     options = ("-c", "ci/ci.ini", "--rootdir=.", "-pno:randomly", "-o", "xfail_strict=true", "--level=2")
     chosen = ("-v", "-k", "it or new", "--tb=short", "--junitxml=j.xml", *spread)
-    done = shop.run_apart("tests", *chosen, *options, *NULL, "--chaos-clones-fail", plugins=("xdist",) if spread else ())
+    done = shop.run_apart(
+        "tests", *chosen, *options, *NULL, "--chaos-clones-fail", plugins=("xdist",) if spread else ()
+    )
     lines = replays(done.lines)
 
     assert len(lines) == 2

@@ -371,6 +371,53 @@ def test_file_is_the_same_dependency_wherever_the_temporary_folder_is(project, m
     assert set(targets(done)) == {"sqlite3:connect[<tmp>/orders.db]"}
 
 
+def test_two_databases_are_down_in_turn(project):
+    """A connection that a fixture has made before the window goes where it was made for."""
+    project.write(
+        "shop.py",
+        """
+        import logging, sqlite3
+
+        def opened(path):
+            return sqlite3.connect(path)
+
+        def tried(connection):
+            try:
+                return connection.execute("select 1").fetchone()[0]
+            except sqlite3.OperationalError:
+                logging.warning("it does not answer")
+                return 0
+
+        def checkout(*connections):
+            return [tried(connection) for connection in connections]
+        """,
+    )
+    project.write(
+        "tests/test_it.py",
+        """
+        import contextlib, pathlib, pytest, shop
+
+        @pytest.fixture
+        def orders(tmp_path):
+            with contextlib.closing(shop.opened(tmp_path / "orders.db")) as connection:
+                yield connection
+
+        def test_it(orders):
+            with contextlib.closing(shop.opened(":memory:")) as cache:
+                answers = shop.checkout(orders, cache, orders, cache)
+            with pathlib.Path("answers").open("a") as file:
+                print(*answers, file=file)
+        """,
+    )
+    done = project.run_apart("--chaos-only=*Cursor.execute* all*")
+
+    orders, cache = "sqlite3:Cursor.execute[<tmp>/orders.db]", "sqlite3:Cursor.execute[:memory:]"
+    plain, *disturbed, recovered = (project.path / "answers").read_text().splitlines()
+    assert plain == recovered == "1 1 1 1"
+    assert sorted(disturbed) == ["0 1 0 1", "1 0 1 0"]
+    assert targets(done) == [cache, orders]
+
+
 def test_functions_of_one_decorator_are_told_apart(project):
     """All that a decorator has made share its code, and yet one of them opens a file and the other does not."""
     project.write(
