@@ -10,11 +10,17 @@ from typing import Any, Literal, NamedTuple
 from pytest_chaos.report.record import Record
 
 MOST_FINDINGS = 10
-_MOST_DEPENDENCIES = 5  # lines of errors that nobody handles
+_MOST_DEPENDENCIES = 5  # lines that count errors
 _MOST_FAULTS = 3  # in the line that says when
 _MOST_NAMED = 3  # findings in a line that only counts them
 _LONGEST_TEXT = 240  # characters
-_UNHANDLED = "injected-error"  # the kind of an error that came out as it was injected
+# Errors that came out as they were injected, or as what somebody made of them on purpose: they are counted.
+_CAME_OUT: Mapping[str, str] = {
+    "injected-error": "not handled: errors of {} reach the test",
+    "translated": "translated: errors of {} reach the test as other errors, which were meant",
+    "declared-error": "declared: errors of {} reach the test as errors of the contract",
+    "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
+}
 _RAISED = re.compile(r"raise\(([^,()]+)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]
@@ -51,7 +57,7 @@ def screen(
     """
     failing = [one for one in findings if one["fails"]]
     reported = [one for one in findings if not (one["fails"] or one["accepted"]) and _is_worth_a_look(one)]
-    unhandled = [one for one in findings if not (one["fails"] or one["accepted"]) and _is_unhandled(one)]
+    came_out = [one for one in findings if not (one["fails"] or one["accepted"]) and _came_out(one)]
     shown = failing[:MOST_FINDINGS]
     lines = []
     if failing:
@@ -66,19 +72,19 @@ def screen(
         for number, one in enumerate(reported[:room], start=len(shown) + 1):
             lines += _block(number, one, "reported", is_full=is_verbose)
     lines += _left(reported[room:], "not fail", rest)
-    lines += _unhandled_lines(unhandled, records)
+    lines += _counted(came_out, records)
     lines += _accepted([one for one in findings if one["accepted"]], is_verbose=is_verbose)
     lines += _gone(gone)
     return lines
 
 
-def _is_unhandled(finding: Record) -> bool:
-    return bool(finding["verdict"] == "escaped" and finding["kind"] == _UNHANDLED)
+def _came_out(finding: Record) -> bool:
+    return bool(finding["verdict"] == "escaped" and finding["kind"] in _CAME_OUT)
 
 
 def _is_worth_a_look(finding: Record) -> bool:
     # Why results are inconclusive is told elsewhere: it is about tests and rules.
-    return finding["verdict"] != "inconclusive" and not _is_unhandled(finding)
+    return finding["verdict"] != "inconclusive" and not _came_out(finding)
 
 
 def _block(number: int, one: Record, tone: Tone, *, is_full: bool) -> list[Line]:
@@ -144,24 +150,25 @@ def _by_verdict(findings: Iterable[Record]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
 
 
-def _unhandled_lines(findings: Iterable[Record], records: Iterable[Record]) -> list[Line]:
-    """Return a line for each dependency whose errors come out as they are, for nobody was meant to handle them yet."""
-    runs: Counter[str] = Counter()
-    places: dict[str, dict[str, None]] = {}
+def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line]:
+    """Return a line for each dependency and way in which its errors come out, with how many do."""
+    runs: Counter[tuple[str, str]] = Counter()
+    places: dict[tuple[str, str], dict[str, None]] = {}
     for one in findings:
-        runs[one["dependency"]] += len(one["results"])
-        places.setdefault(one["dependency"], {})[one["place"]] = None
+        key = (one["kind"], one["dependency"])
+        runs[key] += len(one["results"])
+        places.setdefault(key, {})[one["place"]] = None
     for record in records:
         if record["verdict"] == "escaped" and not record["fails"] and not record["causes"] and record["fired"]:
-            runs[record["fired"][0]["point"]] += 1
+            runs[next(iter(_CAME_OUT)), record["fired"][0]["point"]] += 1
     lines = [
-        Line(f"not handled: errors of {who or 'a dependency'} reach the test, {_out_of(places.get(who, {}), count)}")
-        for who, count in runs.most_common(_MOST_DEPENDENCIES)
+        Line(f"{_CAME_OUT[key[0]].format(key[1] or 'a dependency')}, {_out_of(places.get(key, {}), count)}")
+        for key, count in runs.most_common(_MOST_DEPENDENCIES)
     ]
     others = runs.most_common()[_MOST_DEPENDENCIES:]
     if others:
         count = sum(number for _, number in others)
-        lines.append(Line(f"not handled: errors of {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
+        lines.append(Line(f"and so do errors of {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
     return lines
 
 
@@ -184,9 +191,13 @@ def _accepted(accepted: Sequence[Record], *, is_verbose: bool) -> list[Line]:
 def _gone(gone: Sequence[Mapping[str, Any]]) -> list[Line]:
     if not gone:
         return []
-    named = "; ".join(f"{one['id']} {one['title']}".strip() for one in gone[:_MOST_NAMED])
-    more = f"; and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
-    return [Line(f"in the baseline, and not found any more: {_many(len(gone), 'finding')}: {named}{more}")]
+    head = f"{_many(len(gone), 'accepted finding')} did not occur; --chaos-write-baseline writes a baseline without"
+    more = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
+    return [
+        Line(f"{head} {'it' if len(gone) == 1 else 'them'}"),
+        *(Line(f"    {one['id']} {one['title']}".rstrip()) for one in gone[:_MOST_NAMED]),
+        *([Line(f"   {more}")] if more else []),
+    ]
 
 
 def _many(count: int, what: str) -> str:

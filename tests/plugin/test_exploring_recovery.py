@@ -159,7 +159,7 @@ def test_a_polluted_process_ends_the_exploring_of_the_test(inner):
         "--chaos-target=shop:charge", LATE, "--chaos-fault=null", "--chaos-fault=raise(TimeoutError, 2)"
     )
 
-    (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
+    (line,) = [line for line in done.totals if line.startswith("left out")]
     assert line == "left out 1: the process is polluted (1)"
 
 
@@ -648,5 +648,5 @@ def test_tests_that_a_stopped_session_does_not_explore_are_told(inner, options):
     inner.sweeps = not options
     done = inner.run_apart("-x", *options)
 
-    assert "left out 1: tests not explored: the session was stopped (1)" in done.lines
+    assert "left out 1: tests not explored: the session was stopped (1)" in done.totals
     assert done.code == 1
