@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -448,6 +448,7 @@ class Experiment:
             functools.partial(_limit_of, self.laboratory.catalogue),
             functools.partial(_is_double, self.laboratory.provenance),
             self.injector.replaced,
+            functools.partial(_mode_of, self.laboratory.catalogue),
         )
 
         is_asked = bool(reaching.points)  # else only rules act, and nobody reads the catalogue for them
@@ -690,6 +691,11 @@ class Experiment:
 
 def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
     return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _mode_of(catalogue: Catalogue, point: str, call: AskedCall) -> str:
+    boundary = catalogue.at(point)
+    return "" if boundary is None else mode_of(boundary, call)
 
 
 def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:
