@@ -60,6 +60,7 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
+from pytest_chaos.resources.ends import End, Key, is_tests
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
@@ -393,6 +394,10 @@ class Experiment:
         self._quietly.__enter__()
         if self.plan.looks_at_leaks:
             self.inventory.begin()
+            if self.plan.watched is not None:
+                self.laboratory.census.births.tell_entries(tells=True)
+                if self.plan.plain is None:
+                    self.laboratory.census.ends.begin()
 
     def prepare(self) -> None:
         """Put what is planned in place, once the fixtures are set up; it acts inside :meth:`body`.
@@ -429,7 +434,7 @@ class Experiment:
         self.trace = trace = Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
-            self.injector.watch_all(watched, trace.note)
+            self.injector.watch_all((watched, trace.note))
             return
         self.reach = reach = Reach(
             self.laboratory.provenance,
@@ -457,13 +462,13 @@ class Experiment:
             if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
                 reach.note(point, frame, actor, call)
 
-        self.injector.watch_all(watched, note)
         if self.plan.plain is None:
-            for target, points in reaching.beneath:
-                self.injector.watch(target, note_reach, points)
+            self.injector.watch_all((watched, note), (reaching.beneath, note_reach))
         elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
-            for target, points in reaching.beneath:  # as in the plain run, or another one may seem to be the first
-                self.injector.watch(target, self._name, points)
+            # As in the plain run, or another one may seem to be the first.
+            self.injector.watch_all((watched, note), (reaching.beneath, self._name))
+        else:
+            self.injector.watch_all((watched, note))
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
@@ -617,8 +622,9 @@ class Experiment:
         # What the plain run leaves is subtracted from what runs under faults leave, so it is looked at all the same.
         looks = self.contract.leaks != "off" if self.trace is not None else self.leaks != "off"
         leftovers = self.inventory.left() if looks or self.leaks != "off" else []
+        ends = self.laboratory.census.ends.take(lambda code: self.laboratory.sources.tree(code, {}))
         self.close()
-        seen = self._observation(leftovers)
+        seen = self._observation(leftovers, ends)
         return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
     def close(self) -> None:
@@ -628,6 +634,8 @@ class Experiment:
         self._put_back()
         self.journal.forget_errors()
         self.inventory.close()
+        self.laboratory.census.births.tell_entries(tells=False)
+        self.laboratory.census.ends.stop()
         quietly, self._quietly = self._quietly, None
         if quietly is not None:
             quietly.__exit__(None, None, None)
@@ -638,7 +646,7 @@ class Experiment:
         self.ward.close()
         self.injector.lift_all()
 
-    def _observation(self, leftovers: Iterable[Leftover]) -> Observation:
+    def _observation(self, leftovers: Iterable[Leftover], ends: Mapping[Key, tuple[End, ...]]) -> Observation:
         plan, injections = self.plan, self.injector.injections
         return Observation(
             test=plan.test,
@@ -654,7 +662,7 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
-            leftovers=tuple(replace(one, is_in_hang=not IN_HANG.isdisjoint(one.stack)) for one in leftovers),
+            leftovers=tuple(map(self._explained, leftovers)),
             recovery=self._recovery,
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
@@ -669,6 +677,14 @@ class Experiment:
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
+            ends=ends,
+        )
+
+    def _explained(self, one: Leftover) -> Leftover:
+        ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
+        entry = None if self.failure is None else self.failure.entry
+        return replace(
+            one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
         )
 
 

@@ -12,6 +12,8 @@ from pytest_chaos.doubles import Double
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.provenance import Place
+from pytest_chaos.resources.births import Entry
+from pytest_chaos.resources.ends import End, Key
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
@@ -98,6 +100,7 @@ class Failure:
         is_timeout: It is a ``TimeoutError``, as limits around a call raise it.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
+        entry: The test's call that raised it; ``None`` if that is not known.
         left: Outermost frame of the project that it left; ``None`` if it left none.
     """
 
@@ -112,6 +115,7 @@ class Failure:
     is_injected_interrupt: bool = False
     message: str = field(default="", kw_only=True)
     is_timeout: bool = field(default=False, kw_only=True)
+    entry: Entry | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
     left: Place | None = field(default=None, kw_only=True)
 
@@ -226,12 +230,14 @@ class Steady:
         leftovers: What it leaves anyway.
         answers: Answers that the test received.
         duration_s: Seconds the body took.
+        ends: Who ended what it made.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
     leftovers: tuple[Leftover, ...] = ()
     answers: tuple[Answer, ...] = ()
     duration_s: float = field(default=0.0, compare=False)
+    ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -265,6 +271,7 @@ class Observation:
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
             process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
+        ends: Of a plain run: who ended what it made.
     """
 
     test: str
@@ -293,6 +300,7 @@ class Observation:
     let_through: str = ""
     fresh: Fresh = ""
     polluter: str = ""
+    ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
 
     @property
     def is_compared(self) -> bool:

@@ -83,7 +83,9 @@ class Plain:
     @classmethod
     def of(cls, seen: Observation, trace: Trace, reach: Reach, sites: Sites) -> Plain:
         """Return the plain run for what was seen of it."""
-        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace, reach, sites)
+        return cls(
+            Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s, seen.ends), trace, reach, sites
+        )
 
 
 @dataclass(frozen=True)

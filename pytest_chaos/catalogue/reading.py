@@ -148,7 +148,7 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     try:
         seen = _Seen(call)
         for paths, reader in readers:
-            for _, value in _led_to(paths, seen):
+            for _, value in _led_to(paths, seen) if paths else ():
                 try:
                     found = reader(value)
                 except ValueError:  # a URL that is none

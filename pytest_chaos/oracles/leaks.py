@@ -38,11 +38,23 @@ class CutOff:
     leftover: Leftover
 
 
+@dataclass(frozen=True)
+class NotCleanedUp:
+    """Something that the test's own clean-up would have ended, had the body not failed before.
+
+    Attributes:
+        leftover: What is left.
+    """
+
+    leftover: Leftover
+
+
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
     """Find leftovers that the plain run does not leave; notes fail only where the contract is strict.
 
     What the project's own loop cancels when it is closed is a note, but for a task in an injected hang: nobody had
-    given it up, and in a loop that goes on it would be there for ever.
+    given it up, and in a loop that goes on it would be there for ever. What the test itself ends in the plain run, and
+    did not come to end because it failed before, is the test's.
     """
     if seen.contract.leaks == "off":
         return
@@ -50,7 +62,9 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
-        if leftover.is_note and leftover.kind == "task" and leftover.is_in_hang:
+        if leftover.is_tests:
+            yield note(_evidence(leftover, NotCleanedUp(leftover)))
+        elif leftover.is_note and leftover.kind == "task" and leftover.is_in_hang:
             yield failing(Verdict.LEAKED, _evidence(leftover, CutOff(leftover)))
         elif leftover.is_note and seen.contract.leaks != "strict":
             yield note(_evidence(leftover, leftover))
@@ -60,5 +74,5 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
         yield note(_evidence(leftover, PreExisting(leftover)))
 
 
-def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff) -> Evidence:
+def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:
     return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)

@@ -15,7 +15,7 @@ from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import CutOff, PreExisting
+from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
@@ -272,10 +272,12 @@ def _times(count: int) -> str:
 # --- leaks
 
 
-def _left(about: Leftover | PreExisting | CutOff) -> str:
+def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
     match about:
         case PreExisting(leftover):
             return f"pre-existing: {leftover.text}"
+        case NotCleanedUp(leftover):
+            return f"{leftover.text}; the test ends it itself, and failed before it came to that"
         case CutOff(leftover):
             return f"{leftover.text}; nothing but the closing of its event loop ended the injected hang"
     return about.text

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_chaos.findings import Caused
 from pytest_chaos.observation import Failure
+from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.report.advice import advice
@@ -37,6 +38,8 @@ def title(caused: Caused) -> str:
         case Verdict.NOT_RECOVERED:
             after = about.polluter if isinstance(about, NotAsBefore) else ""
             return f"the system does not recover after {after or f'{what} has failed'}"
+        case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
+            return f"{about.answer.request} is answered {about.answer.status} when {what} fails"
         case Verdict.WRONG_ERROR:
             error = f" with {about.error}" if isinstance(about, Failure) else ""
             return f"{who} breaks{error}{when}"

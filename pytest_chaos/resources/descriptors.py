@@ -155,7 +155,7 @@ class Descriptors:
     # --- births
 
     def _socket_made(self, made: socket.socket) -> None:
-        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here())
+        self._sockets[made.fileno()] = (weakref.ref(made), self._births.note(made))
 
     def _number_made(self, number: int) -> None:
         self._opened[number] = os.fstat(number)[1:3], self._births.here()

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any, Literal, TypeVar
 
 from pytest_chaos.provenance import Place
-from pytest_chaos.resources.births import Birth, Births
+from pytest_chaos.resources.births import Birth, Births, Entry
 
 GRACE_S = 0.5  # with four CPU burners on two cores, 100 ms had no false alarm in 60 runs; only real leaks wait so long
 _FIRST_WAIT_S = 0.0002
@@ -49,6 +49,8 @@ class Leftover:
         made_in: The frames that made it, innermost first.
         place: Where it was made, or ``None`` if nobody knows.
         is_in_hang: Whether it stood in an injected hang.
+        entry: The test's call in which it was made, where that is known.
+        is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
     """
 
     kind: LeftKind
@@ -59,6 +61,8 @@ class Leftover:
     made_in: tuple[CodeType, ...] = ()
     place: Place | None = None
     is_in_hang: bool = False
+    entry: Entry | None = None
+    is_tests: bool = False
 
 
 def leftover(
@@ -91,7 +95,8 @@ def leftover(
         text += f"{';' if maker else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
     fingerprint = f"{kind} {what if place is None else place.told}"
-    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place)
+    entry = None if birth is None else birth.entry
+    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place, entry=entry)
 
 
 def made_by(births: Births, birth: Birth | None, verb: str) -> str:

@@ -29,6 +29,7 @@ from typing import Any, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.resources import tap
+from pytest_chaos.resources.leftovers import LeftKind
 from pytest_chaos.resources.tap import Ear
 
 
@@ -284,6 +285,39 @@ def hear_of_failed_futures(failed: Callable[[Any, Any], None], asked: Callable[[
         tap.before(owner, "set_exception", failed),
         tap.replace(owner, "exception", getter, is_asked),
         tap.replace(owner, "result", getter, is_asked),
+    )
+
+
+def hear_of_ends(thing: Callable[[LeftKind, Any], None], child: Callable[[int], None]) -> Callable[[], None]:
+    """Tell who ends a thread, a socket, a connection or a server of asyncio, or a child process.
+
+    Args:
+        thing: Is told, before each call that ends something or waits for its end, the evidence kind and the thing.
+        child: Is told the process id of a child, likewise.
+
+    Returns:
+        What undoes it.
+    """
+
+    def ends(owner: Any, name: str, kind: LeftKind) -> Callable[[], None]:
+        return tap.before(owner, name, lambda one, *args, **named: thing(kind, one))
+
+    def ends_child(owner: Any, name: str) -> Callable[[], None]:
+        def told(one: Any, *args: Any, **named: Any) -> None:
+            if one.pid is not None:
+                child(one.pid)
+
+        return tap.before(owner, name, told)
+
+    transport = compat.transport_class()
+    return tap.all_of(
+        ends(threading.Thread, "join", "thread"),
+        ends(threading.Timer, "cancel", "timer"),
+        ends(socket.socket, "close", "file-descriptor"),
+        ends(asyncio.base_events.Server, "close", "transport"),
+        *(ends(transport, name, "transport") for name in ("close", "abort") if transport is not None),
+        *(ends_child(subprocess.Popen, name) for name in ("wait", "kill", "terminate", "communicate")),
+        *(ends_child(multiprocessing.process.BaseProcess, name) for name in ("join", "kill", "terminate")),
     )
 
 
