@@ -327,7 +327,9 @@ def source_lines(place: str, sources: Path) -> list[str]:
     ]
 
 
-def explore_again(python: str, explored: explore.Explored, folder: Path, ways: Iterable[explore.Way]) -> list[str]:
+def explore_again(
+    python: str, explored: explore.Explored, folder: Path, ways: Iterable[explore.Way], budget: str
+) -> list[str]:
     """Explore a project; its reports are left in its folder. Return what went wrong."""
     try:
         own, sources = explore.prepare(python, explored, folder)
@@ -335,9 +337,8 @@ def explore_again(python: str, explored: explore.Explored, folder: Path, ways: I
         return [f"{explored.source.name} cannot be had: {error}"]
     wrong = []
     for way in ways:
-        done = explore.run_suite(
-            own, folder, sources, way, *explore.words_of(way, explored, explore.BUDGET), *explored.tests
-        )
+        words = [*explore.words_of(way, explored, budget), *explored.tests]
+        done = explore.run_suite(own, folder, sources, way, *words)
         if done.crash:
             wrong.append(f"{explored.source.name}, {way}: {done.crash}")
     return wrong
@@ -375,6 +376,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=names, help="judge this project; may be repeated")
     parser.add_argument("--way", action="append", choices=WAYS, help="judge what is found so (default: both)")
     parser.add_argument("--python", help="an interpreter (default: the first on the path)")
+    budget = f"for each sweep over a package (default: {explore.BUDGET})"
+    parser.add_argument("--budget", default=explore.BUDGET, help=budget)
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--keep", type=Path, metavar="FOLDER", help="keep everything, here, and use it again")
     kept.add_argument("--reports", type=Path, metavar="FOLDER", help="explore nothing; judge what is kept here")
@@ -394,7 +397,7 @@ def main() -> int:
             if options.only and name not in options.only:
                 continue
             if options.reports is None:
-                wrong += explore_again(str(python), explored, kept_in / name, ways)
+                wrong += explore_again(str(python), explored, kept_in / name, ways, options.budget)
             reports = kept_reports(kept_in / name, ways)
             wrong += [f"{name}, {way}: there is no report" for way in ways if way not in reports]
             sources[name] = next((kept_in / name / "sources").glob("*"), kept_in) / explored.part
