@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -36,7 +36,6 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
-from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
@@ -454,7 +453,7 @@ class Experiment:
         self.trace = trace = Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
-            self._watch_with_files(watched, trace.note)
+            self.injector.watch_all((watched, trace.note), self._watch_of_files())
             return
         self.reach = reach = Reach(
             self.laboratory.provenance,
@@ -468,6 +467,7 @@ class Experiment:
             functools.partial(_limit_of, self.laboratory.catalogue),
             functools.partial(_is_double, self.laboratory.provenance),
             self.injector.replaced,
+            functools.partial(_mode_of, self.laboratory.catalogue),
         )
 
         is_asked = bool(reaching.points)  # else only rules act, and nobody reads the catalogue for them
@@ -482,32 +482,21 @@ class Experiment:
             if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
                 reach.note(point, frame, actor, call)
 
-        self._watch_with_files(watched, note)
+        groups = [(watched, note), self._watch_of_files()]
         if self.plan.plain is None:
-            for target, points in reaching.beneath:
-                self.injector.watch(target, note_reach, points)
+            groups.append((reaching.beneath, note_reach))
         elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
-            for target, points in reaching.beneath:  # as in the plain run, or another one may seem to be the first
-                self.injector.watch(target, self._name, points)
+            # As in the plain run, or another one may seem to be the first.
+            groups.append((reaching.beneath, self._name))
+        self.injector.watch_all(*groups)
 
-    def _watch_with_files(self, watched: Watched, observer: Observer) -> None:
-        """Watch targets, and beside them which files are opened for writing."""
-        opening, files, plain = self.laboratory.opening, self.files, self.plan.plain
-        # Most tests write no file, and then their runs under faults are spared the watch.
+    def _watch_of_files(self) -> tuple[Watched, Observer]:
+        """Return the watch of the files that are opened for writing."""
+        plain = self.plan.plain
+        # Most tests write no file, and then their runs under faults are spared it.
         is_wanted = self.contract.leaks != "off" and (plain is None or plain.steady.files)
-        if not (opening and is_wanted):
-            self.injector.watch_all(watched, observer)
-            return
-        is_asked = any(point.text == _OPEN.text for _, points in watched for point in points)
-
-        def note(point: str, frame: FrameType | None, actor: str, call: AnyCall) -> None:
-            if point == _OPEN.text:
-                files.opened(point, frame, actor, call)
-                if not is_asked:
-                    return
-            observer(point, frame, actor, call)
-
-        self.injector.watch_all(watched if is_asked else [*watched, (_OPEN, opening)], note)
+        opening = self.laboratory.opening
+        return [(_OPEN, opening)] if is_wanted and opening else [], self.files.opened
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
@@ -730,6 +719,11 @@ class Experiment:
 
 def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
     return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _mode_of(catalogue: Catalogue, point: str, call: AskedCall) -> str:
+    boundary = catalogue.at(point)
+    return "" if boundary is None else mode_of(boundary, call)
 
 
 def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:

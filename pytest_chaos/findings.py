@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Observation, ParkedSeen
+from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.provenance import Place, Provenance
@@ -152,7 +153,7 @@ def _place(finding: Finding, seen: Observation) -> Place | None:
     if isinstance(about, Absorption):
         # The clause may be in doubt; the line at which the error came in never is.
         return about.reached or evidence.place
-    if finding.verdict in (Verdict.ESCAPED, Verdict.CHANGED):
+    if finding.verdict in (Verdict.ESCAPED, Verdict.CHANGED) or isinstance(about, Disallowed):
         reached = next((way.reached for way in seen.absorptions if way.reached is not None), None)
         return reached or evidence.place
     if isinstance(about, ParkedSeen) and evidence.place is None:

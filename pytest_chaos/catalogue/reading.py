@@ -148,7 +148,7 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     try:
         seen = _Seen(call)
         for paths, reader in readers:
-            for _, value in _led_to(paths, seen):
+            for _, value in _led_to(paths, seen) if paths else ():
                 try:
                     found = reader(value)
                 except ValueError:  # a URL that is none
@@ -158,6 +158,22 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     except Exception:  # noqa: BLE001  # of a call or a text that the user made
         return None
     return None
+
+
+def mode_of(boundary: Boundary, call: SeenCall) -> str:
+    """Return the mode in which a call opens a file, or an empty text if nothing tells.
+
+    Args:
+        boundary: What is known of what is called.
+        call: The call.
+    """
+    if not boundary.mode:
+        return ""
+    try:
+        seen = _Seen(call)
+        return next((text for _, value in _led_to(boundary.mode, seen) if (text := _text(value))), "")
+    except Exception:  # noqa: BLE001  # of a call that the user made
+        return ""
 
 
 def goes_by_number(boundary: Boundary, call: SeenCall) -> bool:

@@ -670,28 +670,29 @@ class Injector:
         self._listen(target)
         return watch
 
-    def watch_all(self, watched: Sequence[tuple[Target, list[Point]]], observer: Observer) -> None:
+    def watch_all(self, *groups: tuple[Sequence[tuple[Target, list[Point]]], Observer]) -> None:
         """Watch targets whose injection points are known, as every run of an explored test does: with the same sites.
 
         Args:
-            watched: The targets, with their injection points.
-            observer: Who is told.
+            groups: Targets, with their injection points, and who is told of their calls.
 
         Raises:
             SpecificationError: A target cannot be replaced.
         """
         self._armory.tidy()
         self._is_unspliced = bool(why_not_now())  # a profiler that comes on later changes nothing of these
+        watched = [(target, list(points)) for group, _ in groups for target, points in group]
+        observers = [observer for group, observer in groups for _ in group]
         kept = self._kept.taken(watched)
-        if kept is not None and not self._sites and self._adopt(kept, observer):
+        if kept is not None and not self._sites and self._adopt(kept, observers):
             for watch in self.watches:
                 self._listen(watch.rule.target)
         else:
-            for target, points in watched:
+            for (target, points), observer in zip(watched, observers, strict=True):
                 self.watch(target, observer, points)
-        self._watched = [(target, list(points)) for target, points in watched]
+        self._watched = watched
 
-    def _adopt(self, kept: _Watches, observer: Observer) -> bool:
+    def _adopt(self, kept: _Watches, observers: list[Observer]) -> bool:
         """Take over the watches of an earlier run, unless functions are replaced in another way now."""
         if self._is_unspliced != kept.is_unspliced:
             return False
@@ -707,7 +708,7 @@ class Injector:
         self._sites = kept.sites
         self.watches = kept.watches
         self._resting = kept.resting
-        for watch in self.watches:
+        for watch, observer in zip(self.watches, observers, strict=True):
             watch.resume(self, observer, self._next_rank())
         return True
 

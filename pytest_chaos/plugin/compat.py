@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -191,8 +192,12 @@ def known_options(config: pytest.Config) -> dict[str, argparse.Action]:
 def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
     """Return a node id as it is typed where pytest was started."""
     path, separator, rest = nodeid.partition("::")
-    here = config.invocation_params.dir
-    return bestrelpath(here, config.rootpath / path) + separator + rest
+    return cwd_relative_path(config, config.rootpath / path) + separator + rest
+
+
+def cwd_relative_path(config: pytest.Config, path: Path) -> str:
+    """Return a path as it is typed where pytest was started."""
+    return bestrelpath(config.invocation_params.dir, path)
 
 
 # --- monkeypatch

@@ -39,6 +39,7 @@ for _module in (
     importlib.import_module(_module)
 
 REPORT = "chaos.json"
+_SECONDS = re.compile(r" in \d+\.\d\ds\b")
 _SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\))? +\[ *\d+%\]")
 # A verdict is a text without a traceback, of which pytest 8 gives only the name of the test.
 _SUMS_UP_TEXTS = "isinstance" in _get_line_with_reprcrash_message.__code__.co_names
@@ -149,11 +150,17 @@ class Outcome:
         return any(shown.startswith(line) for shown in self.lines)
 
     def section(self, title: str) -> list[str]:
-        """Return the lines below a heading such as ``chaos``, up to the next heading."""
+        """Return the lines below a heading such as ``chaos``, up to the next, without how long runs took."""
         start = next(i for i, line in enumerate(self.lines) if line.strip("= ") == title and line.startswith("=="))
         rest = self.lines[start + 1 :]
         end = next((i for i, line in enumerate(rest) if line.startswith("===")), len(rest))
-        return [line for line in rest[:end] if line]
+        return [_SECONDS.sub(" in <time>", line) for line in rest[:end] if line]
+
+    @property
+    def totals(self) -> list[str]:
+        """The parts of the line that says how much was run and what was left out."""
+        (line,) = [line for line in self.section("chaos") if re.match(r"\d+ disturbed run|explored ", line)]
+        return line.split("; ")
 
 
 class Inner:

@@ -160,7 +160,7 @@ def test_at_most_so_many_scenarios_for_each_test(shop):
         ("test_b", "shop:charge = raise(OSError)"),
         ("test_b", "shop:charge = raise(TimeoutError)"),
     ]
-    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
+    assert "left out 3: --chaos-max=3 (3)" in done.totals
     assert sum(result["kind"] == "recovery" for result in done.document["results"]) == 2
 
 
@@ -172,7 +172,7 @@ def test_the_most_is_for_each_test_also_where_the_suite_is_explored_once(shop):
     assert [text for _, text in scenarios(done)] == [
         f"shop:{name} = raise(TimeoutError)" for name in ("charge", "rows", "stock")
     ]
-    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
+    assert "left out 3: --chaos-max=3 (3)" in done.totals
 
 
 def test_nothing_is_left_out_where_the_most_is_enough(shop):
@@ -192,12 +192,12 @@ def test_a_budget_that_is_used_up_leaves_scenarios_out(shop, scope, every):  # a
     assert {name for name, word in again.shown if word == "PASSED"} == {"test_a", "test_b"}
     begun = scope.endswith("test")  # else planning alone has used it up
     assert len(scenarios(done)) == begun
-    (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
+    (line,) = [line for line in done.totals if line.startswith("left out")]
     planned = {5} if begun else {2, 6}  # of the first test, or of the one that was the quicker this time
     reason = "the budget was used up"
     assert line in {f"left out {one + 1}: tests not planned: {reason} (1), {reason} ({one})" for one in planned}
     ran = "1 scenario run (1 all)" if begun else "0 scenarios run"
-    assert any(one.startswith("explored ") and one.endswith(ran) for one in done.section("chaos"))
+    assert any(one.startswith("explored ") and one.endswith(ran) for one in done.totals)
 
 
 @SCOPES

@@ -159,7 +159,7 @@ def test_a_polluted_process_ends_the_exploring_of_the_test(inner):
         "--chaos-target=shop:charge", LATE, "--chaos-fault=null", "--chaos-fault=raise(TimeoutError, 2)"
     )
 
-    (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
+    (line,) = [line for line in done.totals if line.startswith("left out")]
     assert line == "left out 1: the process is polluted (1)"
 
 

@@ -77,7 +77,7 @@ def test_a_library_that_only_the_tests_import_is_swept(shop, of_suite):
     done.result.stdout.fnmatch_lines(["chaos: sweeps sqlite3"])
     assert {scenario.partition(" = ")[0] for scenario in scenarios(done)} == {
         "sqlite3:connect[:memory:]",
-        "sqlite3:Cursor.execute",
+        "sqlite3:Cursor.execute[:memory:]",
     }
 
 

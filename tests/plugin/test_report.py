@@ -108,13 +108,13 @@ def test_the_summary(shop):
     lines = shop.run().section("chaos")
     words = [line.split() for line in lines]
 
-    assert words[0] == ["verdict", "fired", "test", "target", "fault"]
+    assert ["verdict", "fired", "test", "target", "fault"] in words
     assert ["inconclusive", "0/0", "test_a_unreached", "shop:charge", "null"] in words
     assert ["resilient", "1/1", "test_d[1]", "shop:charge", "null"] in words
     assert ["changed", "1/1", "test_c_changed", "shop:charge", "null"] in words
     assert ["1/1", "shop:charge", "#1", "raise(TimeoutError)"] in words
-    totals = next(line for line in lines if line.startswith("5 disturbed runs: "))
-    assert totals.endswith("; 2 failing")
+    totals = "5 disturbed runs of 5 tests in <time>: 3 resilient, 1 inconclusive, 1 changed; 2 failing"
+    assert totals in lines
     assert "never fired: shop:charge = null (marker at test_it.py:13): 0 calls" in lines
     assert "never fired: shop:total = 0.0001%null (marker at test_it.py:7): 1 call" in lines
 
