@@ -331,3 +331,14 @@ def test_a_wrong_injection_shows_the_line_of_the_test(shop):
     assert "test_it.py:5: TargetError" in done.lines
     assert "Did you mean 'charge'?" in done.text
     assert not any("pytest_chaos/" in line for line in done.lines)
+
+
+@pytest.mark.parametrize("wrong", ["def test_broken(:", "import nowhere_at_all"])
+def test_nothing_is_said_to_be_gone_where_nothing_ran(shop, wrong):
+    """A file that cannot be collected ends the session before any test could show what the baseline accepts."""
+    shop.run("--chaos-write-baseline=known.json")
+    shop.write("test_wrong.py", wrong + "\n")
+    done = shop.run("--chaos-baseline=known.json")
+
+    assert done.code == pytest.ExitCode.INTERRUPTED
+    assert "did not occur" not in done.text
