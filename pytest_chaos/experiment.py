@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -75,6 +75,10 @@ from pytest_chaos.verdict import FailOn, Judgement
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
 
+def _say_nothing(text: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Laboratory:
     """What all experiments of a session share.
@@ -91,6 +95,7 @@ class Laboratory:
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
+        say: Is told what is waited for, while it is.
         kept_watches: The watches that one run of an explored test leaves to the next one.
         fail_on: Which verdicts fail.
     """
@@ -106,6 +111,7 @@ class Laboratory:
     catalogue: Catalogue = field(default_factory=Catalogue)
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
+    say: Callable[[str], None] = _say_nothing
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
     fail_on: FailOn = field(default_factory=FailOn)
 
@@ -359,6 +365,8 @@ class Experiment:
             guard.bystanders,
             lambda: guard.native_id,
             sits_out=plan.kind != "explored",
+            longest_wait_s=plan.longest_wait_s if plan.is_asked or plan.kind != "explored" else 0.0,
+            say=laboratory.say,
         )
         self.injector = Injector(
             plan.test,
@@ -448,6 +456,7 @@ class Experiment:
             functools.partial(_limit_of, self.laboratory.catalogue),
             functools.partial(_is_double, self.laboratory.provenance),
             self.injector.replaced,
+            functools.partial(_mode_of, self.laboratory.catalogue),
         )
 
         is_asked = bool(reaching.points)  # else only rules act, and nobody reads the catalogue for them
@@ -690,6 +699,11 @@ class Experiment:
 
 def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
     return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _mode_of(catalogue: Catalogue, point: str, call: AskedCall) -> str:
+    boundary = catalogue.at(point)
+    return "" if boundary is None else mode_of(boundary, call)
 
 
 def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:

@@ -114,7 +114,9 @@ class Offers:
     def _of_boundary(self, boundary: Boundary, way: Way) -> list[Fault]:
         """Return the errors of a boundary that callers on the way tell apart, and those that they ask for by name."""
         timed = bool(boundary.late) and (way.has_limit or (boundary.own_limit_s is not None and way.can_time_out))
-        known = _parsed(boundary, (*boundary.faults, *(boundary.late if timed else ())))
+        faults = boundary.faults_in(way.modes)
+        known = _parsed(boundary, (*faults, *(boundary.late if timed else ())))
+        never = {_class_of(fault) for fault in _parsed(boundary, set(boundary.faults) - set(faults))}
         kept: dict[tuple[bool, Taken], Fault] = {}
         classes = []
         for fault in known:
@@ -126,7 +128,7 @@ class Offers:
             kept.setdefault((_is_timeout(cls), self.handling.taken(way.steps, cls)[0]), fault)
         told = {taken for _, taken in kept}
         for cls in _offerable(self.handling.caught(way.steps)):
-            if cls in classes or not _can_raise(boundary, cls, classes):
+            if cls in classes or cls in never or not _can_raise(boundary, cls, classes):
                 continue
             taken = self.handling.taken(way.steps, cls)[0]
             if taken not in told and not (_is_timeout(cls) and not timed):

@@ -160,6 +160,22 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     return None
 
 
+def mode_of(boundary: Boundary, call: SeenCall) -> str:
+    """Return the mode in which a call opens a file, or an empty text if nothing tells.
+
+    Args:
+        boundary: What is known of what is called.
+        call: The call.
+    """
+    if not boundary.mode:
+        return ""
+    try:
+        seen = _Seen(call)
+        return next((text for _, value in _led_to(boundary.mode, seen) if (text := _text(value))), "")
+    except Exception:  # noqa: BLE001  # of a call that the user made
+        return ""
+
+
 def goes_by_number(boundary: Boundary, call: SeenCall) -> bool:
     """Tell whether a call is given the number of a file that is open already, where others are given a path.
 

@@ -491,7 +491,9 @@ class Planner:
         known = self._known_beneath.get(function)
         if known is None:
             ways = (way for reach in self._reaches for way in reach.beneath(function))
-            found = {(way.point, way.site, way.steps, way.dependency, way.outer, way.limits): way for way in ways}
+            found = {
+                (way.point, way.site, way.steps, way.dependency, way.outer, way.limits, way.modes): way for way in ways
+            }
             known = self._known_beneath[function] = list(found.values())
         return known
 

@@ -26,12 +26,13 @@ from pytest_chaos.catalogue import catalogue as room
 from pytest_chaos.catalogue.boundary import Boundary, Dependency
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reader import read_index, read_library
-from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, limit_of
+from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, limit_of, mode_of
 from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, Limit
 from pytest_chaos.faults.raising import Raise
 from pytest_chaos.injector.adapters.registry import Adapters
+from pytest_chaos.injector.call import RealCall
 from pytest_chaos.notation import parse_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
@@ -55,7 +56,7 @@ def test_every_boundary_is_written_in_rule_texts(boundary: Boundary) -> None:
     """Where its library is there, so are its errors; and what it offers acts there."""
     pytest.importorskip(boundary.module)  # an extra that tests may lack
     (point,) = resolve(parse_target(boundary.target))
-    for text in (*boundary.faults, *boundary.late):
+    for text in (*boundary.faults, *boundary.late, *boundary.creating):
         (rule,) = parse(f"{boundary.target} = {text}")
         assert format_rule(rule) == f"{boundary.target} = {text}"
         fault = rule.chain[0].fault
@@ -250,6 +251,28 @@ def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
     assert look("builtins:open", lambda: open(path).close()) == ("never waits", str(path))
     assert look("builtins:open", lambda: open(file=str(path)).close()) == ("never waits", str(path))
     assert look("builtins:open", lambda: open(0, closefd=False).close()) == ("never waits", None)
+
+
+@pytest.mark.parametrize(
+    ("args", "named", "expected"),
+    [
+        ((), {}, "r"),
+        (("rb",), {}, "rb"),
+        ((), {"mode": "x"}, "x"),
+        (("a+",), {"encoding": "utf-8"}, "a+"),
+        ((3,), {}, ""),
+    ],
+)
+def test_mode_in_which_a_file_is_opened_is_read(args: Any, named: Any, expected: str) -> None:
+    boundary = SHIPPED.at("builtins:open")
+    assert boundary is not None
+    assert mode_of(boundary, RealCall(open, ("notes", *args), named)) == expected
+
+
+def test_what_opens_no_file_has_no_mode() -> None:
+    boundary = SHIPPED.at("sqlite3:connect")
+    assert boundary is not None
+    assert mode_of(boundary, RealCall(sqlite3.connect, ("notes", "w"), {})) == ""
 
 
 def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
@@ -1122,6 +1145,7 @@ def test_what_depends_on_a_limit_is_refused_without_one(key: str) -> None:
     ("key", "lines", "message"),
     [
         ("faults", "waits = false", "what meets no errors and cannot wait for ever is no boundary"),
+        ("mode", "waits = true\nmode = ['mode']", "the keys 'mode' and 'creating' say nothing without one another"),
         ("local", "waits = false\nfaults = ['hang']\nlocal.x = ['y']", "nothing of this waits for ever"),
         ("own_port", "waits = true\ndependency.own_port = 1", "a port says nothing without the key 'host'"),
     ],

@@ -135,6 +135,16 @@ SHOP = """
         except FileNotFoundError:
             pass
 
+    def tells_files_apart():
+        try:
+            silent()  # call
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            raise BankDown
+        except OSError:
+            return
+
     def takes_all_errors_of_files():
         try:
             silent()  # call
@@ -192,10 +202,11 @@ def offered(
     outer: str = "",
     dependency: str = "",
     beneath: Sequence[Way] = (),
+    modes: tuple[str, ...] = (),
 ) -> list[str]:
     """Return the texts of what is offered for a call."""
     (point,) = resolve(parse_target(target))
-    one = replace(way(target, *callers, limit=limit, outer=outer), dependency=dependency)
+    one = replace(way(target, *callers, limit=limit, outer=outer), dependency=dependency, modes=modes)
     called = Called(point, one, named, beneath)
     return [format_fault(fault) for fault in Offers(Sources(), Catalogue()).of(called)]
 
@@ -355,6 +366,25 @@ def test_errors_of_a_boundary_that_the_function_calls_are_offered(shop: Any) -> 
     assert "raise(urllib.error:URLError, 'connection refused')" in offered("shop:fetches", shop.plain_caller)
     assert "raise(FileNotFoundError)" in offered("shop:runs", shop.plain_caller)
     assert "raise(PermissionError)" in offered("shop:opens", shop.plain_caller)
+
+
+FULL = "raise(OSError, 28, 'No space left on device')"
+
+
+@pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        ((), ["raise(FileNotFoundError)", "raise(PermissionError)", "raise(OSError)"]),
+        (("r", "rb", "r+"), ["raise(FileNotFoundError)", "raise(PermissionError)", "raise(OSError)"]),
+        (("w",), ["raise(PermissionError)", FULL]),
+        (("xb",), ["raise(PermissionError)", FULL]),
+        (("a+",), ["raise(PermissionError)", FULL]),
+        (("w", "r"), ["raise(PermissionError)", FULL, "raise(FileNotFoundError)"]),
+    ],
+)
+def test_file_that_is_made_is_never_missing(shop: Any, modes: tuple[str, ...], expected: list[str]) -> None:
+    """There may be no room for it."""
+    assert sorted(offered("builtins:open", shop.tells_files_apart, modes=modes)) == sorted(expected)
 
 
 def test_errors_of_boundaries_beneath_a_function_are_offered_but_for_what_is_taken_between(shop: Any) -> None:
