@@ -75,6 +75,10 @@ from pytest_chaos.verdict import FailOn, Judgement
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
 
+def _say_nothing(text: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Laboratory:
     """What all experiments of a session share.
@@ -91,6 +95,7 @@ class Laboratory:
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
+        say: Is told what is waited for, while it is.
         kept_watches: The watches that one run of an explored test leaves to the next one.
         fail_on: Which verdicts fail.
     """
@@ -106,6 +111,7 @@ class Laboratory:
     catalogue: Catalogue = field(default_factory=Catalogue)
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
+    say: Callable[[str], None] = _say_nothing
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
     fail_on: FailOn = field(default_factory=FailOn)
 
@@ -359,6 +365,8 @@ class Experiment:
             guard.bystanders,
             lambda: guard.native_id,
             sits_out=plan.kind != "explored",
+            longest_wait_s=plan.longest_wait_s if plan.is_asked or plan.kind != "explored" else 0.0,
+            say=laboratory.say,
         )
         self.injector = Injector(
             plan.test,

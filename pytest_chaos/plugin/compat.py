@@ -27,6 +27,23 @@ __all__ = ["runtestprotocol"]
 _OWN_FIXTURES = "pytest_chaos.plugin.entry"
 
 
+def say(config: pytest.Config, text: str) -> None:
+    """Show a line while a test runs, on a terminal; a worker of xdist has none."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return
+    # While the body runs its output is captured, by the descriptor that the terminal writes to as well; another one
+    # stands for it meanwhile. To stop capturing is not for another thread, beside a test that may print.
+    capturing = getattr(config.pluginmanager.get_plugin("capturemanager"), "_global_capturing", None)
+    number = getattr(getattr(capturing, "out", None), "targetfd_save", None)
+    if isinstance(number, int):
+        os.write(number, f"\n{text}\n".encode(errors="replace"))
+    else:
+        terminal.ensure_newline()
+        terminal.write_line(text)
+        terminal.flush()
+
+
 def asks_for(item: pytest.Item, fixture: str) -> bool:
     """Tell whether an item's own function, or a fixture that is not autouse, asks for a fixture of ours.
 

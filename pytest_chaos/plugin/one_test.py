@@ -568,10 +568,16 @@ class OneTest:
             observed=self._candidates.observed if is_plain and self._candidates is not None else tuple,
             contract=self._plan.contract,
             budget_s=settings.hang_budget_s,
+            is_asked=scenario is not None and self._is_asked(scenario),
             plain=self._plain,
             plain_leaks=self.item.stash.get(LEVEL, "off") if is_plain else "off",
             limits=self._limits(kind, first),
         )
+
+    def _is_asked(self, scenario: Scenario) -> bool:
+        """Tell whether the user named a hang: in a rule, or among the faults of the exploration."""
+        named = self._settings.faults if self._plan.mark.faults is None else self._plan.mark.faults
+        return not scenario.spares_driver or any(isinstance(fault, Hang) for fault in named or ())
 
     def _watched_now(self) -> Watched:
         """Return what is traced; a module that a run has imported is known to the next one."""

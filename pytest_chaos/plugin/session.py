@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -64,6 +65,7 @@ def start(config: pytest.Config) -> ChaosSession:
         guard=Guard(bystanders()),
         catalogue=settings.catalogue,
         temporary=compat.temporary_folders(config),
+        say=functools.partial(compat.say, config),
     )
     running, results, progress = Running(), Results(), Progress(config)
     owners = Owners(laboratory.census, running)

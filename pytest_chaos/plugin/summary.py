@@ -94,10 +94,10 @@ def write(
     for line, verdict in (*(rows if is_short or is_verbose else ()), *_at_most(lines.seeds(rates), is_verbose)):
         terminal.write_line(line, **_colour(verdict))
     disturbed = [record for record in records if record["kind"] != "session"]
-    if disturbed and not settings.plans and any(tally.tests for tally in ledger.tallies):
-        explored = ["; ".join([lines.totals(disturbed), *explored])]
-    elif disturbed:
+    if disturbed:
         explored = [lines.totals(disturbed), *explored]
+    if any(tally.tests for tally in ledger.tallies) and not settings.plans:
+        explored = ["; ".join(explored)]
     for line in explored:
         terminal.write_line(line)
     if is_verbose or settings.plans:

@@ -105,13 +105,13 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "no-cap",
         ): "Limit the number of retries or the time they take, and raise an error when it is used up.",
         ("storm", "no-back-off"): "Wait before each retry, longer each time, so that a failing dependency gets a rest.",
-        ("leaks", "thread"): "End the thread when the call fails: tell it to stop, and join it, in a finally clause.",
+        ("leaks", "thread"): "Tell the thread to stop, and join it, in a finally clause.",
         ("leaks", "executor"): f"Shut the executor down {_CLOSE}",
-        ("leaks", "timer"): "Cancel the timer when the call fails, in a finally clause.",
-        ("leaks", "task"): "Cancel the task when the call fails and await it, or use asyncio.TaskGroup.",
-        ("leaks", "coroutine"): "Await the coroutine, or close it when the call before it fails.",
-        ("leaks", "async-generator"): "Close the generator when the call fails (contextlib.aclosing).",
-        ("leaks", "child-process"): "End the child process and wait for it when the call fails, in a finally clause.",
+        ("leaks", "timer"): "Cancel the timer in a finally clause.",
+        ("leaks", "task"): "Cancel the task and await it in a finally clause, or use asyncio.TaskGroup.",
+        ("leaks", "coroutine"): "Await the coroutine or close it, also where the code before that fails.",
+        ("leaks", "async-generator"): "Close the generator in a finally clause, or use contextlib.aclosing.",
+        ("leaks", "child-process"): "End the child process and wait for it in a finally clause.",
         ("leaks", "file-descriptor"): f"Close it {_CLOSE}",
         ("leaks", "lock"): f"Release the lock {_CLOSE}",
         ("leaks", "permit"): f"Give the permit back {_CLOSE}",
@@ -120,7 +120,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "leaks",
             "torn-file",
         ): "Write to a temporary file next to it, and put it in place with os.replace once it is whole.",
-        ("leaks", "file-left"): "Remove the file when the call fails, in a finally clause.",
+        ("leaks", "file-left"): "Remove the file in a finally clause.",
     }
 )
 """Of each oracle of ours and each kind of its evidence: what to do."""

@@ -107,7 +107,8 @@ def _when(one: Record) -> str:
     runs = _many(len(one["results"]), "run")
     of = tests[0] if len(tests) == 1 else f"{len(tests)} tests, such as {tests[0]}"
     if not one["faults"]:
-        return f"without any fault, in {runs} of {of}"
+        lifted = "with all faults lifted" if one["verdict"] == "not recovered" else "without any fault"
+        return f"{lifted}, in {runs} of {of}"
     deeds = [_deed(fault) for fault in one["faults"]]
     deeds = list(dict.fromkeys(deeds))
     more = f" or {len(deeds) - _MOST_FAULTS} more" if len(deeds) > _MOST_FAULTS else ""

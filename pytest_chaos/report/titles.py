@@ -21,16 +21,18 @@ def title(caused: Caused) -> str:
     verdict, evidence = caused.finding.verdict, caused.finding.evidence
     about = evidence.about
     who = caused.place.function if caused.place is not None else "the system"
-    what = caused.dependency or "a dependency"
+    what = " and ".join(caused.dependency.split(", ")) or "a dependency"
+    fails = "fail" if ", " in caused.dependency else "fails"
+    when = f" when {what} {fails}" if caused.dependency else ""  # a test without any fault may leave things too
     match verdict:
         case Verdict.HUNG:
             return f"{who} waits for {what} without a limit"
         case Verdict.LEAKED:
-            return f"{who} leaves a {_noun(evidence.kind)} behind when {what} fails"
+            return f"{who} leaves a {_noun(evidence.kind)} behind{when}"
         case Verdict.LOST if evidence.kind == "swallowed":
             return f"{who} hides that {what} failed"
         case Verdict.LOST:
-            return f"a {_noun(evidence.kind)} started by {who} dies unseen when {what} fails"
+            return f"a {_noun(evidence.kind)} started by {who} dies unseen{when}"
         case Verdict.STORM:
             return f"{who} calls {what} again and again"
         case Verdict.NOT_RECOVERED:
@@ -40,14 +42,14 @@ def title(caused: Caused) -> str:
             return f"{about.answer.request} is answered {about.answer.status} when {what} fails"
         case Verdict.WRONG_ERROR:
             error = f" with {about.error}" if isinstance(about, Failure) else ""
-            return f"{who} breaks{error} when {what} fails"
+            return f"{who} breaks{error}{when}"
         case Verdict.ESCAPED if evidence.kind.startswith("translated"):
             error = about.error if isinstance(about, Failure) else "an error of its own"
-            return f"{who} raises {error} when {what} fails"
+            return f"{who} raises {error}{when}"
         case Verdict.ESCAPED:
             return f"{who} lets the error of {what} through"
         case Verdict.CHANGED:
-            return f"the test sees another answer when {what} fails"
+            return f"the test sees another answer{when}"
     if isinstance(about, NeverFired):
         return f"rule never fired: {about.rule.text}"
     return told(evidence).partition("\n")[0]

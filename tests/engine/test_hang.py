@@ -294,18 +294,60 @@ def test_task_that_hangs_is_told_by_name(shop: Any, lab: Any) -> None:
 
 
 def test_hang_that_a_timed_wait_of_the_project_may_end_is_inconclusive(shop: Any, lab: Any) -> None:
-    seen = lab.run(lambda: shop.waits_without_a_timeout(), "shop:pay = hang", budget_s=BUDGET_S)
+    seen = lab.run(
+        lambda: shop.waits_without_a_timeout(), "shop:pay = hang", budget_s=BUDGET_S, longest_wait_s=2 * BUDGET_S
+    )
 
-    assert ("inconclusive", True, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
+    assert ("inconclusive", False, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
     assert "a timed wait at shop.py:" in seen.texts[0]
     assert "in waits_without_a_timeout may have ended it; raise the budget" in seen.texts[0]
 
 
 def test_async_hang_under_a_longer_timeout_is_inconclusive(shop: Any, lab: Any) -> None:
-    seen = lab.run(lambda: asyncio.run(shop.gives_up(20)), "shop:pay_later = hang", budget_s=BUDGET_S)
+    seen = lab.run(
+        lambda: asyncio.run(shop.gives_up(20)), "shop:pay_later = hang", budget_s=BUDGET_S, longest_wait_s=BUDGET_S
+    )
 
-    assert ("inconclusive", ["inconclusive"]) == (seen.verdict, outcomes(seen))
+    assert ("inconclusive", False, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
     assert "shop.py:" in seen.texts[0] and "in gives_up" in seen.texts[0]
+
+
+@pytest.mark.parametrize("kind", ["fault", "asked"])
+def test_timed_wait_that_may_end_a_hang_is_sat_through_and_said(lab: Any, kind: str) -> None:
+    queues, said, answers = lab.module("queues", QUEUES), [], []
+    lab.laboratory = replace(lab.laboratory, say=said.append)
+    options = {"kind": "explored", "is_asked": True} if kind == "asked" else {}
+
+    seen = lab.run(lambda: answers.append(queues.gives_up(0.05)), "queues:pay = hang", budget_s=0.01, **options)
+
+    assert (["later"], ["abandoned"], "resilient") == (answers, outcomes(seen), seen.verdict)
+    assert ["chaos: waiting up to 30 s for a timed wait at queues.py:9 in gives_up"] == said
+
+
+def test_hang_that_a_sweep_offers_is_not_sat_through(lab: Any) -> None:
+    queues = lab.module("queues", QUEUES)
+
+    seen = lab.run(lambda: queues.gives_up(LONG_S), "queues:pay = hang", budget_s=0.01, kind="explored")
+
+    assert ("inconclusive", False) == (seen.verdict, seen.fails)
+
+
+def test_hang_that_no_timed_wait_has_ended_is_hung_by_what_comes_after(lab: Any) -> None:
+    queues = lab.module("queues", QUEUES)
+
+    seen = lab.run(lambda: queues.gives_up_in_vain(0.05), "queues:pay = hang", budget_s=0.01)
+
+    assert ("hung", True, ["hung"]) == (seen.verdict, seen.fails, outcomes(seen))
+
+
+def test_limit_of_a_call_that_is_sat_through_is_said(lab: Any) -> None:
+    queues, said = lab.module("queues", QUEUES), []
+    lab.laboratory = replace(lab.laboratory, say=said.append)
+
+    seen = lab.run(lambda: queues.asks(timeout=0.05), "queues:asks = hang", budget_s=0.01)
+
+    assert "escaped" == seen.verdict
+    assert ["chaos: waiting up to 0.05 s for the timeout of queues:asks"] == said
 
 
 def test_sync_hang_on_the_thread_of_a_loop_blocks_it(shop: Any, lab: Any) -> None:
@@ -653,6 +695,29 @@ def test_cancelled_hang_is_a_recovery(shop: Any, lab: Any) -> None:
     assert "CancelledError" == seen.observation.parked[0].ended_by
 
 
+QUEUES = """
+import queue, threading
+
+def pay(): return "paid"
+def gives_up(seconds):
+    answers = queue.Queue()
+    threading.Thread(target=lambda: answers.put(pay()), daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        return "later"
+
+def gives_up_in_vain(seconds):
+    answers = queue.Queue()
+    worker = threading.Thread(target=lambda: answers.put(pay()), daemon=True)
+    worker.start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        worker.join()
+
+def asks(timeout): return "paid"
+"""
 CACHE = """
 import asyncio
 
@@ -836,9 +901,9 @@ def test_pool_that_waits_for_a_hung_worker_ends(shop: Any, lab: Any) -> None:
 @pytest.mark.parametrize("name", list(WAITS))
 def test_test_that_waits_on_after_the_release_is_interrupted_and_named(shop: Any, lab: Any, name: str) -> None:
     """Its own wait has no end either, and is in C: a lock, a sleep, a pipe, a child."""
-    seen = lab.run(lambda: shop.waits_on(name), "shop:pay = hang", budget_s=BUDGET_S)
+    seen = lab.run(lambda: shop.waits_on(name), "shop:pay = hang", budget_s=BUDGET_S, longest_wait_s=BUDGET_S)
 
-    assert seen.fails
+    assert seen.fails is (name not in ENDING)
     assert ("inconclusive" if name in ENDING else "hung", 1) == (seen.verdict, len(outcomes(seen)))
     assert "; after its release the test was interrupted, for it still waited at shop.py:" in seen.texts[0]
     assert f"in Waits.{name} <" in seen.texts[0]

@@ -150,7 +150,7 @@ class Outcome:
         return any(shown.startswith(line) for shown in self.lines)
 
     def section(self, title: str) -> list[str]:
-        """Return the lines below a heading such as ``chaos``, up to the next heading; how long runs took is left out."""
+        """Return the lines below a heading such as ``chaos``, up to the next, without how long runs took."""
         start = next(i for i, line in enumerate(self.lines) if line.strip("= ") == title and line.startswith("=="))
         rest = self.lines[start + 1 :]
         end = next((i for i, line in enumerate(rest) if line.startswith("===")), len(rest))

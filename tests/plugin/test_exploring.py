@@ -686,7 +686,7 @@ def test_a_hook_leaves_scenarios_out(shop):
             return not ("test_left" in test and "stock" in scenario.label)
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, "-v")
 
     assert {result["test"] for result in done.by_id.values()} == {"test_it.py::test_checkout"}
     assert "a predicate of yours (1)" in done.text

@@ -648,5 +648,5 @@ def test_tests_that_a_stopped_session_does_not_explore_are_told(inner, options):
     inner.sweeps = not options
     done = inner.run_apart("-x", *options)
 
-    assert "left out 1: tests not explored: the session was stopped (1)" in done.totals
+    assert "left out 1: tests not explored: the session was stopped (1)" in done.lines
     assert done.code == 1

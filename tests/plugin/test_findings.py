@@ -136,6 +136,96 @@ def test_equal_lines_of_one_function_are_two_causes(shop):
     assert sorted(found.values()) == ["count", "report", "report"]
 
 
+KINDS = """
+import threading
+
+
+def charge(amount):
+    return amount
+
+
+def note(text): ...
+
+
+def forgets(amount):
+    try:
+        return charge(amount)
+    except OSError:
+        threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
+        return amount
+
+
+def breaks(amount):
+    try:
+        paid = charge(amount)
+    except OSError:
+        pass
+    return paid
+
+
+def hides(amount):
+    paid = 0
+    try:
+        paid = charge(amount)
+    except Exception:
+        pass
+    note("paid")
+    return paid
+
+
+def hammers(amount):
+    while True:
+        try:
+            return charge(amount)
+        except OSError:
+            continue
+
+
+def lets_through(amount):
+    return charge(amount)
+
+
+def translates(amount):
+    try:
+        return charge(amount)
+    except OSError as error:
+        raise LookupError("no bank") from error
+"""
+# By the function that is the cause: these hold on every interpreter, for the suite runs on all of them.
+IDS = {
+    ("hung", "hides"): "d0c7ba685d",
+    ("wrong error", "breaks"): "b0418294f8",
+    ("leaked", "forgets"): "9919773c06",
+    ("storm", "hammers"): "01922d090a",
+    ("lost", "hides"): "17f63a4bf9",
+    ("escaped", "lets_through"): "69b3f15b1c",
+    ("escaped", "translates"): "44bbc655ba",
+}
+
+
+def test_ids_are_the_same_on_every_interpreter(inner):
+    """Of each sort of cause; a test in the repository has them, so that no release changes them unseen."""
+    inner.write("shop.py", KINDS)
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        FUNCTIONS = [shop.forgets, shop.breaks, shop.hides, shop.hammers, shop.lets_through, shop.translates]
+
+        @pytest.mark.parametrize("pay", FUNCTIONS)
+        def test_it(pay):
+            assert pay(3) == 3
+        """,
+    )
+    sweep = ("--chaos-target=shop:charge", "--chaos-hang-budget=0.05")
+    errors = inner.run_apart(*sweep, "--chaos-fault=raise(OSError)")
+    hangs = inner.run_apart(*sweep, "--chaos-fault=hang", "-k", "hides")
+    found = [*errors.document["findings"], *hangs.document["findings"]]
+
+    assert {(one["verdict"], one["place"].rpartition(" ")[2]): one["id"] for one in found} == IDS
+
+
 # --- the baseline
 
 
