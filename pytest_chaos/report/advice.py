@@ -26,6 +26,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("exercised", "specification"): "Correct the rule.",
         ("exercised", "never-fired"): "Let the test call the target, or correct the target or the trigger of the rule.",
+        ("exercised", "unconfirmed"): "Run this scenario alone, or give the run a larger --chaos-budget.",
         ("exercised", "unstable"): "Run the test several times without faults, and remove what makes it vary.",
         ("exercised", "cold"): "Nothing to do: this only says that the run took a fresh process.",
         ("hang", "hang"): _LIMIT,

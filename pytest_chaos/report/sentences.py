@@ -13,7 +13,7 @@ from typing import Any
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
-from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
+from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
 from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
@@ -106,6 +106,10 @@ def _unstable(about: Unstable) -> str:
     if about.verdict is None:
         return "unstable: the test fails in a fresh process too, where no fault ever acted"
     return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
+
+
+def _unconfirmed(about: Unconfirmed) -> str:
+    return f"not confirmed: {about.verdict}, and the budget was used up before it could be run once more"
 
 
 def _cold(about: Cold) -> str:
@@ -308,6 +312,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("exercised", "specification"): str,
         ("exercised", "never-fired"): _never_fired,
         ("exercised", "unstable"): _unstable,
+        ("exercised", "unconfirmed"): _unconfirmed,
         ("exercised", "cold"): _cold,
         ("hang", "standstill"): _standstill,
         ("hang", "hang"): _hang,

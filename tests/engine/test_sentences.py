@@ -14,7 +14,7 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.oracles.exercised import Cold, Unstable
+from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import Polluted
 from pytest_chaos.provenance import Place
 from pytest_chaos.report.sentences import SENTENCES, told
@@ -314,6 +314,10 @@ OF_SEVERAL_RUNS = [
     (
         Evidence("exercised", "unstable", about=Unstable()),
         "unstable: the test fails in a fresh process too, where no fault ever acted",
+    ),
+    (
+        Evidence("exercised", "unconfirmed", about=Unconfirmed(Verdict.HUNG)),
+        "not confirmed: hung, and the budget was used up before it could be run once more",
     ),
     (
         Evidence("exercised", "cold", about=Cold(("m:f", "m:g"))),
