@@ -39,6 +39,7 @@ from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_chain, format_left
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module, function_name
+from pytest_chaos.resources import tap
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
@@ -1019,6 +1020,8 @@ class Injector:
 
     def _site(self, point: Point) -> _Site:
         function = function_behind(point.raw)
+        if function is not None and function.__closure__:
+            function = tap.behind(function)  # a fault acts on the function, and who listens to it hears of the call
         if function is not None and not (point.through or point.adapter or point.inherited):
             joined = self._sites.get(id(function))
             if joined is not None:
