@@ -84,7 +84,7 @@ class Dependencies:
         if address is None:
             return ""
         if address.path:
-            return self._of_path(address.path)
+            return self.of_path(address.path)
         if address.port is not None and address.port > _LAST_FIXED_PORT and _is_here(address.host):
             return self._of_local(address.port, caller)
         return address.text
@@ -99,7 +99,8 @@ class Dependencies:
         boundary = self._catalogue.at(point)
         return boundary is None or not boundary.dependency.path or not goes_by_number(boundary, call)
 
-    def _of_path(self, path: str) -> str:
+    def of_path(self, path: str) -> str:
+        """Return the name of a file: that below a temporary folder is the same in each run."""
         if path[:1] in (":", "@"):
             return path
         known = self._files.get(path)

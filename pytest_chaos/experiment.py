@@ -36,7 +36,7 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
-from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
+from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import format_left
@@ -61,6 +61,7 @@ from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
 from pytest_chaos.resources.ends import End, Key, is_tests
+from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
@@ -68,10 +69,11 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
-from pytest_chaos.target import home_of
+from pytest_chaos.target import Point, Target, home_of, resolve
 from pytest_chaos.trace import AskedCall, Sites, Trace
 from pytest_chaos.verdict import FailOn, Judgement
 
+_OPEN = Target("builtins", "open")
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
 
@@ -96,6 +98,7 @@ class Laboratory:
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
         say: Is told what is waited for, while it is.
+        opening: The points at which files are opened; without any none are followed.
         kept_watches: The watches that one run of an explored test leaves to the next one.
         fail_on: Which verdicts fail.
     """
@@ -112,6 +115,7 @@ class Laboratory:
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
     say: Callable[[str], None] = _say_nothing
+    opening: list[Point] = field(default_factory=lambda: resolve(_OPEN))
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
     fail_on: FailOn = field(default_factory=FailOn)
 
@@ -283,16 +287,18 @@ class _Listener:
         injector: Gives each thread and task random draws of its own.
         ward: Releases what is parked on a loop that closes.
         journal: Tells in which threads faults acted, and which errors are injected ones.
+        files: Follows the files that are written.
 
     Attributes:
         children: Process ids of the children that were started.
     """
 
-    def __init__(self, injector: Injector, ward: Ward, journal: Journal) -> None:
+    def __init__(self, injector: Injector, ward: Ward, journal: Journal, files: Files) -> None:
         self.children: list[int] = []
         self._injector = injector
         self._ward = ward
         self._journal = journal
+        self._files = files
 
     def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
         """A thread or a task was made."""
@@ -319,6 +325,10 @@ class _Listener:
             return True
         actor = self._injector.actors.current()
         return any(activation.actor == actor for activation in self._journal.activations)
+
+    def file_made(self, path: Any, frame: FrameType | None) -> None:
+        """A file was made that was not there before, in a frame."""
+        self._files.created(path, frame)
 
 
 class Experiment:
@@ -357,6 +367,7 @@ class Experiment:
         self._dependencies = Dependencies(
             laboratory.catalogue, laboratory.addresses, laboratory.provenance, laboratory.temporary
         )
+        self.files = Files(laboratory.provenance, self._dependencies.of_path)
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -380,7 +391,7 @@ class Experiment:
             self._dependency_of,
             laboratory.kept_watches,
         )
-        self._listener = _Listener(self.injector, self.ward, self.journal)
+        self._listener = _Listener(self.injector, self.ward, self.journal, self.files)
         self.patrol = (
             None
             if plan.limits is None
@@ -442,7 +453,7 @@ class Experiment:
         self.trace = trace = Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
-            self.injector.watch_all((watched, trace.note))
+            self.injector.watch_all((watched, trace.note), self._watch_of_files())
             return
         self.reach = reach = Reach(
             self.laboratory.provenance,
@@ -471,13 +482,21 @@ class Experiment:
             if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
                 reach.note(point, frame, actor, call)
 
+        groups = [(watched, note), self._watch_of_files()]
         if self.plan.plain is None:
-            self.injector.watch_all((watched, note), (reaching.beneath, note_reach))
+            groups.append((reaching.beneath, note_reach))
         elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
             # As in the plain run, or another one may seem to be the first.
-            self.injector.watch_all((watched, note), (reaching.beneath, self._name))
-        else:
-            self.injector.watch_all((watched, note))
+            groups.append((reaching.beneath, self._name))
+        self.injector.watch_all(*groups)
+
+    def _watch_of_files(self) -> tuple[Watched, Observer]:
+        """Return the watch of the files that are opened for writing."""
+        plain = self.plan.plain
+        # Most tests write no file, and then their runs under faults are spared it.
+        is_wanted = self.contract.leaks != "off" and (plain is None or plain.steady.files)
+        opening = self.laboratory.opening
+        return [(_OPEN, opening)] if is_wanted and opening else [], self.files.opened
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
@@ -687,6 +706,7 @@ class Experiment:
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
             ends=ends,
+            files=() if self.trace is None else self.files.seen(),
         )
 
     def _explained(self, one: Leftover) -> Leftover:

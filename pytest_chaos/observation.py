@@ -14,6 +14,7 @@ from pytest_chaos.journal import Activation
 from pytest_chaos.provenance import Place
 from pytest_chaos.resources.births import Entry
 from pytest_chaos.resources.ends import End, Key
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
@@ -231,6 +232,7 @@ class Steady:
         answers: Answers that the test received.
         duration_s: Seconds the body took.
         ends: Who ended what it made.
+        files: The files that the system opened for writing.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -238,6 +240,7 @@ class Steady:
     answers: tuple[Answer, ...] = ()
     duration_s: float = field(default=0.0, compare=False)
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
+    files: tuple[FileSeen, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -272,6 +275,7 @@ class Observation:
             process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
         ends: Of a plain run: who ended what it made.
+        files: The files that the system opened for writing, where the run is compared or compared with.
     """
 
     test: str
@@ -301,6 +305,7 @@ class Observation:
     fresh: Fresh = ""
     polluter: str = ""
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
+    files: tuple[FileSeen, ...] = ()
 
     @property
     def is_compared(self) -> bool:

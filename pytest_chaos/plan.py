@@ -84,7 +84,10 @@ class Plain:
     def of(cls, seen: Observation, trace: Trace, reach: Reach, sites: Sites) -> Plain:
         """Return the plain run for what was seen of it."""
         return cls(
-            Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s, seen.ends), trace, reach, sites
+            Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s, seen.ends, seen.files),
+            trace,
+            reach,
+            sites,
         )
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
+from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -49,6 +50,47 @@ class NotCleanedUp:
     leftover: Leftover
 
 
+def judge_files(seen: Observation) -> Iterator[Finding]:
+    """Find files that an injected error left half written, or that it kept from being removed.
+
+    Looked at are files that a function of the project opened which the error left: whoever takes it further in has
+    decided what stands in the file. What is added to, such as a log, is whole after each addition.
+    """
+    if seen.contract.leaks == "off" or seen.steady is None:
+        return
+    passed = {name for way in seen.absorptions for name in way.passed}
+    for file in seen.files:
+        if file.function not in passed or file.after is None or not file.is_rewritten:
+            continue
+        plain = [one for one in seen.steady.files if (one.name, one.place) == (file.name, file.place)]
+        wholes = [one.after for one in plain if one.after is not None]
+        if file.before is not None:
+            wholes.append(file.before)
+        whole = max((one for one in wholes if file.after.is_cut_off(one)), key=lambda one: one.size, default=None)
+        if whole is not None and file.after not in wholes:
+            yield failing(Verdict.LEAKED, _file_evidence("torn-file", TornFile(file, whole)))
+        elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
+            yield failing(Verdict.LEAKED, _file_evidence("file-left", file))
+
+
+@dataclass(frozen=True)
+class TornFile:
+    """A file that was left half written.
+
+    Attributes:
+        file: What it is, and what is left in it.
+        whole: What was in it before, or what the plain run writes.
+    """
+
+    file: FileSeen
+    whole: Content
+
+
+def _file_evidence(kind: str, about: FileSeen | TornFile) -> Evidence:
+    file = about.file if isinstance(about, TornFile) else about
+    return Evidence("leaks", kind, about=about, place=file.place, fingerprint=f"{kind} {file.name} {file.place.told}")
+
+
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
     """Find leftovers that the plain run does not leave; notes fail only where the contract is strict.
 
@@ -70,6 +112,7 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
             yield note(_evidence(leftover, leftover))
         else:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
+    yield from judge_files(seen)
     for leftover in pre_existing:
         yield note(_evidence(leftover, PreExisting(leftover)))
 

@@ -62,6 +62,7 @@ def is_part(settings: Settings, results: Results, session: pytest.Session) -> bo
         results.deselected
         or session.shouldfail
         or session.shouldstop
+        or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # interrupted, or not begun
         or settings.only
         or settings.replay
         or any(tally.left_out for tally in results.ledger.tallies)

@@ -20,7 +20,7 @@ from pytest_chaos.guard import QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
 from pytest_chaos.oracles.base import note
-from pytest_chaos.oracles.exercised import Cold, Unstable
+from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.plugin import compat, telling
@@ -132,8 +132,7 @@ class OneTest:
         if run.reports:  # else a plugin that runs tests again has told of it
             self._log(clone, run)
         if after.item is self._recovery and not all(report.passed for report in run.reports):
-            self._recovery.add_marker(pytest.mark.skip(reason="not explored: the teardown of the plain run failed"))
-            self._run_plainly(self._recovery, nextitem)
+            self._leave_recovery_out("not explored: the teardown of the plain run failed", nextitem)
         elif after.item is self._recovery:
             self._disturb(nextitem)
         elif self.waits and self._plain is not None:
@@ -330,6 +329,15 @@ class OneTest:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
+    def _has_time_for(self, seconds: float) -> bool:
+        """Tell whether the budget, and the little that may be added to it, is enough for one more run.
+
+        Args:
+            seconds: How long that takes, as far as is known.
+        """
+        spent_s = time.monotonic() - self._began
+        return self._left_s is None or spent_s + seconds <= self._left_s + _OVERTIME_S
+
     def _leave_out(self, reason: str, explorer: Explorer) -> None:
         left = len(explorer.waiting)
         if left:
@@ -385,6 +393,8 @@ class OneTest:
         record = self._ask_cold(scenario)
         if record is None or not record["fails"]:
             return judgement, record
+        if not self._has_time_for(record["duration_s"]):
+            return self._unconfirmed(judgement, Verdict.from_word(record["verdict"])), None
         again = self._ask_cold(scenario)
         self.explored.tally.checks["confirmation"] += 1
         if again is None or again["fails"]:
@@ -422,6 +432,8 @@ class OneTest:
         causes = self._context.causes.of(seen, judgement)
         if self._context.outcomes.are_known({one.cause.id for one in causes if one.finding.fails}):
             return judgement  # another scenario has proved it
+        if not self._has_time_for(seen.duration_s):
+            return self._unconfirmed(judgement, judgement.verdict)
         again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
@@ -429,8 +441,18 @@ class OneTest:
             return judgement
         return judgement.doubted(Evidence("exercised", "unstable", about=Unstable(judgement.verdict)))
 
+    def _unconfirmed(self, judgement: Judgement, verdict: Verdict) -> Judgement:
+        """Return a judgement that is in doubt, because there is no time to see whether its verdict comes again."""
+        self.explored.is_cut_short = True
+        return judgement.doubted(Evidence("exercised", "unconfirmed", about=Unconfirmed(verdict)))
+
     def _probe(self) -> Answer | None:
-        """Return ``None`` if the test still does what its plain run did; else a fresh process says since when."""
+        """Return ``None`` if the test still does what its plain run did, as far as there is time to find out.
+
+        Else a fresh process says since when.
+        """
+        if not self._has_time_for(self.seconds):
+            return None
         trouble = self._trouble_without_faults()
         return None if trouble is None else self._answer_about(trouble)
 
@@ -487,6 +509,10 @@ class OneTest:
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
+        if not self._has_time_for(self.seconds):
+            self._leave_recovery_out("not looked at: the budget was used up", nextitem)
+            self.explored.is_cut_short = True
+            return
         if self._plan.mark.recovery_within_s and not self._answers:
             self._trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
@@ -507,6 +533,11 @@ class OneTest:
                 self.explored.has_recovered = not judgement.fails
             self._tell(clone, run, seen, judgement, None)
         self._log(clone, run)
+
+    def _leave_recovery_out(self, reason: str, nextitem: pytest.Item | None) -> None:
+        """Skip the last run of the test, which tears down what the next one does not need, and say why."""
+        self._recovery.add_marker(pytest.mark.skip(reason=reason))
+        self._run_plainly(self._recovery, nextitem)
 
     # --- one run
 
@@ -565,13 +596,22 @@ class OneTest:
 
     @property
     def _lasts_s(self) -> float:
-        """How long a fault without an end acts, in seconds: where there is a budget, not for most of it."""
-        return self._patience_s if self._left_s is None else min(self._patience_s, max(_PATIENCE_S, self._left_s))
+        """How long a fault without an end acts, in seconds: where there is a budget, not longer than what is left."""
+        return self._patience_for(_PATIENCE_S)
 
     @property
     def _patience_s(self) -> float:
+        """For how long a run may go on that stands still in no way, in seconds; on a busy machine it takes longer."""
         assert self._plain is not None, "asked only of runs that follow it"
-        return _PATIENCE_S + 20 * self._plain.steady.duration_s
+        return self._patience_for(_PATIENCE_S + 3 * self._plain.steady.duration_s)
+
+    def _patience_for(self, least_s: float) -> float:
+        assert self._plain is not None, "asked only of runs that follow it"
+        most_s = _PATIENCE_S + 20 * self._plain.steady.duration_s
+        if self._left_s is None:
+            return most_s
+        left_s = self._left_s - (time.monotonic() - self._began if self._began else 0.0)
+        return min(most_s, max(least_s, left_s))
 
     def _new_run(
         self, clone: pytest.Item, scenario: Scenario | None, kind: RunKind, first: Observation | None = None

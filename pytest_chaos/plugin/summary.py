@@ -21,6 +21,7 @@ from pytest_chaos.report.screen import Tone, screen
 _PASSING = frozenset({"resilient", "degraded"})
 _REPORTED = frozenset({"inconclusive", "escaped", "changed", "storm"})
 _MOST_ROWS = 16  # lines of a table that is printed unasked: about a dozen runs, with their files
+_MOST_DOUBTS = 10  # lines that say why results are inconclusive, or which rules never fired
 _TONES: Mapping[Tone, dict[str, bool]] = {
     "fails": {"red": True},
     "reported": {"yellow": True},
@@ -107,7 +108,8 @@ def write(
         terminal.write_line(lines.leak_totals(records, leaks_judged))
     unfired = [record for runs in rates for record in runs if not record["activations"]]
     whole = [record for record in records if not any(record is one for one in unfired)]
-    for line in (*lines.doubles_met(records), *lines.reasons(whole, silent), *never, *idle):
+    doubts = _first([*lines.reasons(whole, silent), *never], is_verbose)
+    for line in (*lines.doubles_met(records), *doubts, *idle):
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)
@@ -124,6 +126,11 @@ def _rest(settings: Settings, config: pytest.Config) -> str:
     if settings.reports:
         return f"all of them are in {compat.cwd_relative_path(config, settings.reports[0])}"
     return "--chaos-report FILE.json lists all of them"
+
+
+def _first(doubts: list[str], is_verbose: bool) -> list[str]:
+    left = 0 if is_verbose else len(doubts) - _MOST_DOUBTS
+    return doubts if left <= 0 else [*doubts[:_MOST_DOUBTS], f"{left} more such lines; -v shows them"]
 
 
 def _at_most(rows: list[tuple[str, str]], is_verbose: bool) -> list[tuple[str, str]]:

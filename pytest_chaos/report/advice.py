@@ -26,6 +26,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("exercised", "specification"): "Correct the rule.",
         ("exercised", "never-fired"): "Let the test call the target, or correct the target or the trigger of the rule.",
+        ("exercised", "unconfirmed"): "Run this scenario alone, or give the run a larger --chaos-budget.",
         ("exercised", "unstable"): "Run the test several times without faults, and remove what makes it vary.",
         ("exercised", "cold"): "Nothing to do: this only says that the run took a fresh process.",
         ("hang", "hang"): _LIMIT,
@@ -85,7 +86,10 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("recovery", "unstable"): "Run the test several times without faults, and remove what makes it vary.",
         ("recovery", "remembers"): "Nothing to do: the test remembers something from run to run without any fault.",
         ("recovery", "polluted"): "Fix what did not recover first, and then look at this again.",
-        ("lost", "task-error"): "Await the task, or add a callback that reads its exception and logs it.",
+        (
+            "lost",
+            "task-error",
+        ): "Await the task or read the result of the job, or add a callback that logs its exception.",
         (
             "lost",
             "thread-error",

@@ -81,11 +81,13 @@ def totals(records: Iterable[Record]) -> str:
     """Return one line that counts disturbed runs, their time and their verdicts."""
     records = [record for record in records if record["kind"] != "session"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
-    failing = sum(record["fails"] for record in records)
+    accepted = sum(record.get("outcome") == "accepted" for record in records)
+    failing = sum(record["fails"] for record in records) - accepted
     runs = _many(len(records), "disturbed run")
     tests = _many(len({record["test"] for record in records}), "test")
     seconds = sum(record["duration_s"] for record in records)
-    return f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
+    line = f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
+    return f"{line}, {accepted} accepted" if accepted else line
 
 
 def with_seeds(records: Iterable[Record]) -> tuple[list[list[Record]], list[Record]]:

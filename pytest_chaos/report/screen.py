@@ -21,6 +21,7 @@ _CAME_OUT: Mapping[str, str] = {
     "declared-error": "declared: errors of {} reach the test as errors of the contract",
     "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
 }
+_DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]
@@ -109,25 +110,37 @@ def _when(one: Record) -> str:
     if not one["faults"]:
         lifted = "with all faults lifted" if one["verdict"] == "not recovered" else "without any fault"
         return f"{lifted}, in {runs} of {of}"
-    deeds = [_deed(fault) for fault in one["faults"]]
-    deeds = list(dict.fromkeys(deeds))
-    more = f" or {len(deeds) - _MOST_FAULTS} more" if len(deeds) > _MOST_FAULTS else ""
-    who = one["dependency"] or ", ".join(one["points"][:1])
-    return f"{who} {' or '.join(deeds[:_MOST_FAULTS])}{more} ({runs} of {of})"
+    who = one["dependency"].replace(", ", " or ") or "".join(one["points"][:1])
+    deeds = _cut(f"{who} {_deeds(one['faults'])}")
+    return f"{deeds} ({runs} of {of})"
 
 
-def _deed(fault: str) -> str:
-    """Return what a call does that meets a fault."""
-    raised = _RAISED.match(fault)
-    if raised is not None:
-        return f"raises {raised[1].rpartition(':')[2].strip()}"
-    return {"hang": "hangs", "null": "returns null"}.get(fault, f"meets {fault}")
+def _deeds(faults: Iterable[str]) -> str:
+    """Return what a call does that meets one of some faults, errors first."""
+    errors: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for fault in faults:
+        raised = _RAISED.match(fault)
+        if raised is not None:
+            errors[raised[1].rpartition(":")[2].strip()] = None
+        else:
+            others[_DEEDS.get(fault, f"meets {fault}")] = None
+    raises = [f"raises {_either(list(errors))}"] if errors else []
+    return _either([*raises, *others])
+
+
+def _either(words: Sequence[str]) -> str:
+    more = len(words) - _MOST_FAULTS
+    shown = [*words[:_MOST_FAULTS], *([f"{more} more"] if more > 0 else [])]
+    return " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3].rstrip()}..."
 
 
 def _where(one: Record) -> str:
-    text = one["text"] if one["text"] not in one["title"] else ""
-    if len(text) > _LONGEST_TEXT:
-        text = f"{text[: _LONGEST_TEXT - 3].rstrip()}..."
+    text = _cut(one["text"]) if one["text"] not in one["title"] else ""
     return ": ".join(filter(None, (one["place"], text))) or "nothing more is known"
 
 

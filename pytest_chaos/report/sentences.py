@@ -13,13 +13,14 @@ from typing import Any
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
-from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
+from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
+from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.verdict import Evidence
@@ -105,6 +106,10 @@ def _unstable(about: Unstable) -> str:
     if about.verdict is None:
         return "unstable: the test fails in a fresh process too, where no fault ever acted"
     return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
+
+
+def _unconfirmed(about: Unconfirmed) -> str:
+    return f"not confirmed: {about.verdict}, and the budget was used up before it could be run once more"
 
 
 def _cold(about: Cold) -> str:
@@ -283,6 +288,16 @@ def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
     return about.text
 
 
+def _torn(about: TornFile) -> str:
+    file = about.file
+    left = "nothing" if file.after is None or not file.after.size else f"the first {file.after.size} bytes"
+    return f"file {file.name} was left with {left} of {about.whole.size}; opened for writing at {file.place.told}"
+
+
+def _file_left(about: FileSeen) -> str:
+    return f"file {about.name} was left, which the plain run removes; opened for writing at {about.place.told}"
+
+
 Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
@@ -297,6 +312,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("exercised", "specification"): str,
         ("exercised", "never-fired"): _never_fired,
         ("exercised", "unstable"): _unstable,
+        ("exercised", "unconfirmed"): _unconfirmed,
         ("exercised", "cold"): _cold,
         ("hang", "standstill"): _standstill,
         ("hang", "hang"): _hang,
@@ -321,6 +337,8 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("storm", "no-cap"): _without_cap,
         ("storm", "no-back-off"): _without_pause,
         **{("leaks", kind): _left for kind in LEFT_KINDS},
+        ("leaks", "torn-file"): _torn,
+        ("leaks", "file-left"): _file_left,
     }
 )
 """Of each oracle of ours and each kind of its evidence: what makes the sentence."""

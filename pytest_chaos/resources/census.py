@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
+from types import FrameType
 from typing import Any, Protocol
 
 from pytest_chaos import compat
@@ -91,6 +92,9 @@ class Listener(Protocol):
     def is_by_fault(self, error: BaseException) -> bool:
         """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
 
+    def file_made(self, path: Any, frame: FrameType | None) -> None:
+        """A file was made that was not there before, in a frame."""
+
 
 class Census:
     """Follows births while chaos is on. One per session.
@@ -164,7 +168,11 @@ class Census:
     def open(self) -> None:
         """Begin to follow births. Harmless when done twice."""
         if self._undo is None:
-            self._undo = tap.all_of(taps.install(self), taps.hear_of_ends(self._thing_ends, self._child_ends))
+            self._undo = tap.all_of(
+                taps.install(self),
+                taps.hear_of_ends(self._thing_ends, self._child_ends),
+                taps.hear_of_new_files(self._file_made),
+            )
             for kind in self.kinds:
                 kind.open()
             self.births.tell(self._owner_changes)
@@ -218,6 +226,10 @@ class Census:
 
     def _child_ends(self, pid: int) -> None:
         self.ends.ended("child-process", self._children.birth_of(pid))
+
+    def _file_made(self, path: Any) -> None:
+        if self._listener is not None:
+            self._listener.file_made(path, self.births.maker())
 
     def _is_by_fault(self, error: BaseException) -> bool:
         return self._listener is not None and self._listener.is_by_fault(error)

@@ -326,6 +326,16 @@ def hear_of_sockets(listener: Callable[[socket.socket], None]) -> Callable[[], N
     return _hear_of_making(socket.socket, listener)
 
 
+def hear_of_new_files(listener: Callable[[Any], None]) -> Callable[[], None]:
+    """Tell ``listener`` the path of each file that ``os.open`` makes, as for ``tempfile``; return what undoes it."""
+
+    def made(number: int, path: Any, flags: int, *args: Any, dir_fd: int | None = None, **named: Any) -> None:
+        if flags & os.O_CREAT and flags & os.O_EXCL and dir_fd is None:
+            listener(path)
+
+    return tap.after(os, "open", made)
+
+
 def hear_of_descriptors(listener: Callable[[int], None]) -> Callable[[], None]:
     """Tell ``listener`` each descriptor that is opened or doubled as a plain number; return what undoes it."""
 

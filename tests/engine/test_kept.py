@@ -9,6 +9,7 @@ import json
 import sys
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -64,6 +65,8 @@ class Runs:
 
     def __init__(self, lab: Any, target: str = TARGET) -> None:
         self.lab = lab
+        # Of the targets alone: what else a plain run watches is another list.
+        lab.laboratory = replace(lab.laboratory, opening=[])
         self.target = parse_target(target)
         self.points = lab.laboratory.armory.globs.points(self.target)
         self.plain: Plain | None = None

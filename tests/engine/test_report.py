@@ -237,6 +237,13 @@ def test_totals_count_runs_and_verdicts(verdicts: list[Verdict], expected: str) 
     assert expected == totals([record(verdict=verdict) for verdict in verdicts])
 
 
+def test_totals_tell_accepted_runs_from_failing_ones() -> None:
+    outcomes = ("failed", "known", "accepted")
+    line = totals([{**record(verdict=Verdict.HUNG), "outcome": outcome} for outcome in outcomes])
+
+    assert line.endswith("3 hung; 2 failing, 1 accepted")
+
+
 def seeded(*runs: tuple[Verdict, int], scenario: str = "m:f = 50%null") -> list[Record]:
     return [
         {**record(scenario=scenario, verdict=verdict), "seed": seed, "activations": fired}

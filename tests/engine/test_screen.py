@@ -78,7 +78,8 @@ def test_verbose_screen_tells_each_finding_in_full() -> None:
         (["raise(httpx:ConnectError, 'a, b')"], "bank example raises ConnectError (1"),
         (["raise(a:E)", "raise(b:E)"], "bank example raises E (1"),
         (["delay(2)", "hang"], "bank example meets delay(2) or hangs (1"),
-        (["hang", "null", "raise(A)", "raise(B)"], "bank example hangs or returns null or raises A or 1 more (1"),
+        (["hang", "null", "raise(A)", "raise(B)"], "bank example raises A or B, hangs or returns null (1"),
+        ([f"raise({name})" for name in "ABCDE"], "bank example raises A, B, C or 2 more (1"),
         ([], "without any fault, in 1 run of t.py::test"),
     ],
 )
@@ -92,6 +93,12 @@ def test_when_counts_runs_and_tests() -> None:
     lines = shown(finding(tests=["t.py::a", "t.py::b"], results=[3, 4, 9]))
 
     assert "      when:       bank example hangs (3 runs of 2 tests, such as t.py::a)" in lines
+
+
+def test_any_of_several_dependencies_may_have_failed() -> None:
+    lines = shown(finding(dependency="http a, sqlite3 b"))
+
+    assert "      when:       http a or sqlite3 b hangs (1 run of t.py::test)" in lines
 
 
 def test_finding_without_a_dependency_or_a_place_says_what_is_known() -> None:

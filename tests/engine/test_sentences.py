@@ -14,10 +14,11 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.oracles.exercised import Cold, Unstable
+from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import Polluted
 from pytest_chaos.provenance import Place
 from pytest_chaos.report.sentences import SENTENCES, told
+from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.waits import Wait
@@ -39,6 +40,7 @@ FAILED = Failure("KeyError", HERE, message="x")
 STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE, HERE)),))
 CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
 OK, MOVED = Answer("GET http://test/", 200, True, 0.1), Answer("PUT http://test/", 201, True, 0.1)
+WRITTEN = FileSeen("<tmp>/x", LINE, "pay", Content(9, b"abcdefghi"), None, True)
 STEADY = Steady({"m:f": 1}, (), (OK,))
 AGAIN = SpotSeen("m:f", LINE, 3, 1, 0.5)
 LOST = Leftover("task-error", "task 'x' died", "task-error shop.py:8 in pay", place=LINE)
@@ -275,6 +277,33 @@ TOLD: list[tuple[str, Observation, str]] = [
         compared(leftovers=(left("lock"),), steady=replace(STEADY, leftovers=(left("lock"),))),
         "pre-existing: lock 'x' made at shop.py:8 in pay",
     ),
+    (
+        "leaks thread",
+        seen(leftovers=(replace(left("thread"), is_tests=True),)),
+        "thread 'x' made at shop.py:8 in pay; the test ends it itself, and failed before it came to that",
+    ),
+    (
+        "leaks task",
+        seen(leftovers=(replace(left("task"), is_note=True, is_in_hang=True),)),
+        "task 'x' made at shop.py:8 in pay; nothing but the closing of its event loop ended the injected hang",
+    ),
+    *(
+        (
+            "leaks torn-file",
+            compared(absorptions=(CAUGHT,), files=(replace(WRITTEN, after=after),)),
+            f"file <tmp>/x was left with {words} of 9; opened for writing at shop.py:8 in pay",
+        )
+        for after, words in ((Content(0, b""), "nothing"), (Content(3, b"abc"), "the first 3 bytes"))
+    ),
+    (
+        "leaks file-left",
+        compared(
+            absorptions=(CAUGHT,),
+            files=(replace(WRITTEN, before=None, after=Content(3, b"abc")),),
+            steady=replace(STEADY, files=(replace(WRITTEN, before=None, after=None),)),
+        ),
+        "file <tmp>/x was left, which the plain run removes; opened for writing at shop.py:8 in pay",
+    ),
 ]
 # Said by who runs an explored test again and again, and not by an oracle: no single run shows it.
 OF_SEVERAL_RUNS = [
@@ -285,6 +314,10 @@ OF_SEVERAL_RUNS = [
     (
         Evidence("exercised", "unstable", about=Unstable()),
         "unstable: the test fails in a fresh process too, where no fault ever acted",
+    ),
+    (
+        Evidence("exercised", "unconfirmed", about=Unconfirmed(Verdict.HUNG)),
+        "not confirmed: hung, and the budget was used up before it could be run once more",
     ),
     (
         Evidence("exercised", "cold", about=Cold(("m:f", "m:g"))),

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from pytest_chaos.plugin import one_test
+
 SHOP = """
     def charge():
         return "receipt"
@@ -207,6 +209,57 @@ def test_a_budget_that_is_enough_leaves_nothing_out(shop, scope, every):
 
     assert len(scenarios(done)) == every
     assert "left out" not in done.text
+
+
+@SCOPES
+def test_what_there_is_no_time_to_confirm_is_inconclusive(shop, scope, every):
+    """Nor is the plain test run again, neither after a scenario nor at the end."""
+    shop.write(
+        "till.py",
+        """
+        def charge():
+            return 1
+
+        def pay():
+            try:
+                paid = charge()
+            except OSError:
+                pass
+            return paid
+        """,
+    )
+    shop.write(
+        "test_it.py",
+        """
+        import till, pathlib
+
+        def test_it():
+            with pathlib.Path("runs").open("a") as file:
+                file.write("x")
+            till.pay()
+        """,
+    )
+    words = ("--chaos-target=till:charge", "--chaos-fault=raise(OSError)", "--chaos-budget=10m", scope, "-v")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_test, "_OVERTIME_S", -3600.0)  # no run takes as little
+        done = shop.run(*words)
+    ran = (shop.path / "runs").read_text()
+    (shop.path / "runs").unlink()
+    again = shop.run(*words)
+
+    def told(one):
+        (result,) = [one for one in one.by_id.values() if one["kind"] == "explored"]
+        return result["verdict"], result["fails"], [evidence["kind"] for evidence in result["evidence"]]
+
+    verdict, fails, kinds = told(done)
+    assert (verdict, fails, kinds[0], ran) == ("inconclusive", False, "unconfirmed", "xx")
+    assert "not confirmed: wrong error, and the budget was used up before it could be run once more" in done.text
+    assert done.shown[-1] == ("test_it[chaos: recovery]", "SKIPPED")
+    assert "SKIPPED (not looked at" in done.text
+    assert done.code == 0
+    verdict, fails, kinds = told(again)
+    assert (verdict, fails, "unconfirmed" in kinds) == ("wrong error", True, False)
+    assert len((shop.path / "runs").read_text()) > 3
 
 
 # --- scope
