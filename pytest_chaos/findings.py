@@ -191,6 +191,15 @@ def findings_of(records: Iterable[Record]) -> list[Record]:
     return sorted(found.values(), key=_badness)
 
 
+PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit"})
+"""Kinds of errors that came out of the system as they are, or as what somebody made of them on purpose."""
+
+
+def is_passed_on(finding: Record) -> bool:
+    """Tell whether a finding is that the system passes an error on, which is its author's decision: it is counted."""
+    return not finding["fails"] and finding["verdict"] == Verdict.ESCAPED.value and finding["kind"] in PASSED_ON
+
+
 def _begun(cause: Record, record: Record, index: int) -> Record:
     return {
         **{key: cause[key] for key in (*_WORST, "id", "dependency")},

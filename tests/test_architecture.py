@@ -360,7 +360,7 @@ ITS_OWN: dict[str, set[str]] = {
     # What is made here, and handed out when it is complete.
     "faults/drivers": {"made"},
     "faults/garbage": {"twin"},
-    "faults/instances": {"twin"},
+    "faults/instances": {"error", "twin"},
     "injector/adapters/twins": {"made", "ours"},
     "injector/passage": {"made"},
     "injector/returned": {"made"},

@@ -96,15 +96,20 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
 
     What the project's own loop cancels when it is closed is a note, but for a task in an injected hang: nobody had
     given it up, and in a loop that goes on it would be there for ever. What the test itself ends in the plain run, and
-    did not come to end because it failed before, is the test's.
+    did not come to end because it failed before, is the test's. What a thread that is left holds open goes with it.
     """
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
+    has_thread = any(
+        one.kind == "thread" and not (one.is_note or one.is_tests or _is_foreign(one, seen)) for one in caused
+    )
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
-        if leftover.is_tests:
+        if _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
+            yield note(_evidence(leftover, leftover))
+        elif leftover.is_tests:
             yield note(_evidence(leftover, NotCleanedUp(leftover)))
         elif leftover.is_note and leftover.kind == "task" and leftover.is_in_hang:
             yield failing(Verdict.LEAKED, _evidence(leftover, CutOff(leftover)))
@@ -115,6 +120,15 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     yield from judge_files(seen)
     for leftover in pre_existing:
         yield note(_evidence(leftover, PreExisting(leftover)))
+
+
+def _is_foreign(leftover: Leftover, seen: Observation) -> bool:
+    """Tell whether a library made something for itself, or for the test: no line of the system is to be looked at."""
+    return seen.is_compared and leftover.place is None and leftover.kind in _MADE_BY_CALLS
+
+
+_MADE_BY_CALLS: frozenset[LeftKind] = frozenset({"thread", "task", "timer", "executor"})
+"""Kinds of which it is always known who made them, so that no place means that it was nobody of the system."""
 
 
 def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_chaos.findings import Caused, findings_of
+from pytest_chaos.findings import Caused, findings_of, is_passed_on
 from pytest_chaos.journal import Activation
 from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
@@ -146,11 +146,13 @@ def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, 
         exploration: How much of what was planned was run, where ordinary tests were explored.
     """
     ordered = sorted_records(records)
+    found = findings_of(ordered)
     return {
         "version": VERSION,
         "seed": seed,
         "results": [{key: value for key, value in record.items() if key != IN_COUNTS} for record in ordered],
-        "findings": findings_of(ordered),
+        "findings": [one for one in found if not is_passed_on(one)],
+        "passed_on": [one for one in found if is_passed_on(one)],
         "rules": rules_of(ordered),
         "summary": summary_of(ordered),
         "exploration": dict(exploration or {}),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from pytest_chaos.findings import PASSED_ON, is_passed_on
 from pytest_chaos.report.record import Record
 
 MOST_FINDINGS = 10
@@ -21,6 +22,7 @@ _CAME_OUT: Mapping[str, str] = {
     "declared-error": "declared: errors of {} reach the test as errors of the contract",
     "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
 }
+assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
 _DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
 
@@ -58,7 +60,7 @@ def screen(
     """
     failing = [one for one in findings if one["fails"]]
     reported = [one for one in findings if not (one["fails"] or one["accepted"]) and _is_worth_a_look(one)]
-    came_out = [one for one in findings if not (one["fails"] or one["accepted"]) and _came_out(one)]
+    came_out = [one for one in findings if not one["accepted"] and is_passed_on(one)]
     shown = failing[:MOST_FINDINGS]
     lines = []
     if failing:
@@ -79,13 +81,9 @@ def screen(
     return lines
 
 
-def _came_out(finding: Record) -> bool:
-    return bool(finding["verdict"] == "escaped" and finding["kind"] in _CAME_OUT)
-
-
 def _is_worth_a_look(finding: Record) -> bool:
     # Why results are inconclusive is told elsewhere: it is about tests and rules.
-    return finding["verdict"] != "inconclusive" and not _came_out(finding)
+    return finding["verdict"] != "inconclusive" and not is_passed_on(finding)
 
 
 def _block(number: int, one: Record, tone: Tone, *, is_full: bool) -> list[Line]:

@@ -42,6 +42,32 @@ SHOP = """
             raise BankDown("too much")
         raise ValueError("no") from None
 
+    def checks_arguments(self, amount):
+        if amount > 3:
+            raise BankDown
+        if not isinstance(amount, int) or amount in self.known:
+            raise ValueError(amount)
+        limit = 3 + len(self.known)
+        while amount > limit:
+            raise KeyError(amount)
+
+    def checks_answers(self, amount):
+        if self.bank.status(amount) > 400:
+            raise BankDown
+        answer = silent()
+        if amount:
+            if not answer:
+                raise KeyError(amount)
+        for row in self.rows():
+            if row.is_gone:
+                raise IndexError(row)
+
+    def translates(self):
+        try:
+            silent()
+        except KeyError as error:
+            raise BankDown from error
+
     def raises_what_nobody_offers(kind):
         raise AssertionError("a check")
         raise NotImplementedError
@@ -284,7 +310,23 @@ def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
 
 def test_function_of_a_package_meets_only_what_its_own_body_raises(shop: Any) -> None:
     """A package says where to look; a function in it neither fails nor hangs by itself."""
-    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(shop:BankDown)", "raise(ValueError)"]
+    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(ValueError)"]
+
+
+@pytest.mark.parametrize(
+    ("target", "errors"),
+    [
+        ("shop:checks_arguments", []),
+        ("shop:checks_answers", ["raise(shop:BankDown)", "raise(KeyError)", "raise(IndexError)"]),
+        ("shop:translates", []),
+    ],
+)
+def test_function_of_a_package_meets_what_it_raises_over_what_it_was_answered(
+    shop: Any, target: str, errors: list[str]
+) -> None:
+    """Arguments and state are what the plain run made them, and other errors arise where they arise."""
+    assert offered(target, shop.catches, named="by its package") == errors
+    assert offered(target, shop.catches, named="exactly") != []
 
 
 @pytest.mark.parametrize("target", ["shop:silent", "shop:optional", "shop:fetches", "shop:Till.release"])

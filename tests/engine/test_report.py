@@ -106,7 +106,7 @@ def test_record_is_plain_data() -> None:
 def test_document_has_the_fields_of_the_contract() -> None:
     document = document_of([record()], seed=7)
 
-    assert ["version", "seed", "results", "findings", "rules", "summary", "exploration"] == list(document)
+    assert ["version", "seed", "results", "findings", "passed_on", "rules", "summary", "exploration"] == list(document)
     assert (1, 7, {"hung": 1}) == (document["version"], document["seed"], document["summary"])
     assert document == json.loads(json.dumps(document))
 

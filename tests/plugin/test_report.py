@@ -160,6 +160,7 @@ def test_a_report_without_results(shop):
         "seed": 0,
         "results": [],
         "findings": [],
+        "passed_on": [],
         "rules": [],
         "summary": {},
         "exploration": {},
