@@ -123,7 +123,7 @@ def replace(owner: Any, name: str, wrap: Callable[[Function, Ear], Any], listene
     is_inherited = name not in vars(owner)
     original = getattr(owner, name) if is_inherited else vars(owner)[name]
     replacement = wrap(original, ear)
-    if type(original) is BuiltinFunctionType:
+    if type(original) in (BuiltinFunctionType, StandIn):  # a second one stands for the first
         replacement = StandIn(original, replacement)
     elif not isinstance(replacement, type):
         # Its name and its signature: an error that names it, and who asks for its parameters, are the same.

@@ -399,7 +399,7 @@ def test_a_failure_that_does_not_come_again_is_inconclusive(inner):
                 return charge()
             except TimeoutError as error:
                 if next(failures) == 0:
-                    raise KeyError("once") from None
+                    return {}["once"]
                 return 2
         """,
     )
