@@ -13,11 +13,11 @@ import functools
 import logging
 import statistics
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any
 
 from pytest_chaos import ending
@@ -70,7 +70,7 @@ from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target, home_of, resolve
-from pytest_chaos.trace import AskedCall, Sites, Trace
+from pytest_chaos.trace import AskedCall, Loop, Sites, Trace
 from pytest_chaos.verdict import FailOn, Judgement
 
 _OPEN = Target("builtins", "open")
@@ -700,7 +700,10 @@ class Experiment:
             spots=()
             if self.trace is None
             else spots_of(
-                self.trace, plan.plain, set().union(*(one.endless for one in injections)), self._is_in_pieces
+                self.trace,
+                plan.plain,
+                {key: loop for one in injections for key, loop in one.loops.items()},
+                self._is_in_pieces,
             ),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
@@ -739,7 +742,7 @@ def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None
 def spots_of(
     trace: Trace,
     plain: Plain | None,
-    endless: Container[tuple[str, CodeType, int]] = (),
+    loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
@@ -756,8 +759,8 @@ def spots_of(
             last[actor] = time_s
         plain_calls = before.pop((point, site.place), 0)
         gap_s = statistics.median(gaps) if gaps else None
-        is_endless = site.code is not None and (point, site.code, site.line) in endless
-        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, is_endless, is_in_pieces(point)))
+        loop = None if site.code is None else loops.get((point, site.code, site.line))
+        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, loop, is_in_pieces(point)))
     missed = [
         SpotSeen(point, place, 0, calls, in_pieces=is_in_pieces(point)) for (point, place), calls in before.items()
     ]

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_chaos.absorption import Absorption
-from pytest_chaos.observation import Observation, ParkedSeen
+from pytest_chaos.observation import Observation, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.provenance import Place, Provenance
+from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.statements import Statements
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
@@ -117,15 +118,25 @@ class Causes:
     def _caused(self, finding: Finding, seen: Observation, failed: str) -> Caused:
         evidence = finding.evidence
         sort = _SORTS[finding.verdict]
-        place = _place(finding, seen)
+        place = self._own_place(evidence.about) or _place(finding, seen)
         kind = evidence.kind if sort in _TOLD_APART_BY_KIND else ""
         dependency = failed if sort in _TOLD_APART_BY_DEPENDENCY else ""
         if isinstance(evidence.about, NotAsBefore):
             dependency = evidence.about.polluter  # the scenario that made it so
         function, statement, ordinal = self._line(place)
+        if isinstance(evidence.about, SpotSeen) and evidence.about.loop is not None:
+            statement, ordinal = "", 0  # it stands at any of its lines
         if place is None:
             function, statement = _nowhere(evidence, seen)
         return Caused(Cause(sort, kind, dependency, function, statement, ordinal), finding, place, failed)
+
+    def _own_place(self, about: object) -> Place | None:
+        """Return the innermost line of the project of those that wait, where something stands still."""
+        waits = about.waits if isinstance(about, StandstillSeen) else ()
+        places = [place for wait in waits for place in wait.places]
+        return next(
+            (one for one in places if self._provenance.of_file(self._provenance.whole(one.path)) == "project"), None
+        )
 
     def _line(self, place: Place | None) -> tuple[str, str, int]:
         if place is None:
@@ -166,7 +177,7 @@ def _nowhere(evidence: Evidence, seen: Observation) -> tuple[str, str]:
     if isinstance(evidence.about, NeverFired):
         return "", evidence.about.rule.text
     point = evidence.point or next((point for rule in seen.rules for point in rule.points), "")
-    return point, evidence.fingerprint
+    return point, evidence.kind  # not what it is called, which may differ from run to run
 
 
 # --- of a whole session

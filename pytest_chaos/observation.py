@@ -19,6 +19,7 @@ from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
 from pytest_chaos.resources.waits import Wait
+from pytest_chaos.trace import Loop
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady", "before"]
@@ -204,7 +205,7 @@ class SpotSeen:
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
-        is_endless: Whether it has called so often that it has no cap, and looks at no clock.
+        loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
     """
 
@@ -213,7 +214,7 @@ class SpotSeen:
     calls: int
     plain_calls: int
     gap_s: float | None = None
-    is_endless: bool = False
+    loop: Loop | None = None
     in_pieces: bool = False
 
     @property

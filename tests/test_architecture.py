@@ -31,6 +31,7 @@ ORDER = (
     "clauses",
     "statements",
     "clocks",
+    "turns",
     "exception_events",
     "absorption",
     "custody",

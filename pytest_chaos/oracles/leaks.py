@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from pytest_chaos.observation import Observation
-from pytest_chaos.oracles.base import failing, note
+from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
@@ -70,7 +70,7 @@ def judge_files(seen: Observation) -> Iterator[Finding]:
         if whole is not None and file.after not in wholes:
             yield failing(Verdict.LEAKED, _file_evidence("torn-file", TornFile(file, whole)))
         elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
-            yield failing(Verdict.LEAKED, _file_evidence("file-left", file))
+            yield reported(Verdict.LEAKED, _file_evidence("file-left", file))
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,7 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
-    has_thread = any(
-        one.kind == "thread" and not (one.is_note or one.is_tests or _is_foreign(one, seen)) for one in caused
-    )
+    has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
@@ -123,12 +121,12 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
 
 
 def _is_foreign(leftover: Leftover, seen: Observation) -> bool:
-    """Tell whether a library made something for itself, or for the test: no line of the system is to be looked at."""
-    return seen.is_compared and leftover.place is None and leftover.kind in _MADE_BY_CALLS
+    """Tell whether a library made something for itself, or the test did: no line of the system is to be looked at."""
+    return seen.is_compared and leftover.is_foreign and leftover.kind in _MADE_BY_CALLS
 
 
 _MADE_BY_CALLS: frozenset[LeftKind] = frozenset({"thread", "task", "timer", "executor"})
-"""Kinds of which it is always known who made them, so that no place means that it was nobody of the system."""
+"""Kinds of which it is always known who made them."""
 
 
 def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:

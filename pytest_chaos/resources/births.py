@@ -217,6 +217,10 @@ class Births:
     def _is_own(self, birth: Birth) -> bool:
         return any(self.provenance.of_file(code.co_filename) in ("project", "test") for code, _ in birth.site)
 
+    def is_projects(self, code: CodeType) -> bool:
+        """Tell whether a function belongs to the project."""
+        return self.provenance.of_file(code.co_filename) == "project"
+
     def place(self, birth: Birth | None) -> Place | None:
         """Return where something was made, as the reader knows the place; or ``None``."""
         if birth is None:

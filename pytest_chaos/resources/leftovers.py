@@ -50,6 +50,7 @@ class Leftover:
         place: Where it was made, or ``None`` if nobody knows.
         is_in_hang: Whether it stood in an injected hang.
         entry: The test's call in which it was made, where that is known.
+        is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
         is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
     """
 
@@ -63,6 +64,7 @@ class Leftover:
     is_in_hang: bool = False
     entry: Entry | None = None
     is_tests: bool = False
+    is_foreign: bool = False
 
 
 def leftover(
@@ -96,7 +98,8 @@ def leftover(
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
     fingerprint = f"{kind} {what if place is None else place.told}"
     entry = None if birth is None else birth.entry
-    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place, entry=entry)
+    is_foreign = birth is not None and not any(births.is_projects(code) for code in made_in)
+    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place, entry=entry, is_foreign=is_foreign)
 
 
 def made_by(births: Births, birth: Birth | None, verb: str) -> str:

@@ -154,6 +154,13 @@ def is_tap(value: object) -> bool:
     return type(value) is StandIn or _ear_of(value) is not None
 
 
+def behind(function: FunctionType) -> FunctionType:
+    """Return the Python function behind taps, which has its own parameters; or the function itself if it is no tap."""
+    while _ear_of(function) is not None and type(function.__wrapped__) is FunctionType:  # type: ignore[attr-defined]
+        function = function.__wrapped__  # type: ignore[attr-defined]  # each tap has what it stands for
+    return function
+
+
 def _ear_of(value: object) -> Ear | None:
     """Return the ear of a tap that is a Python function, or ``None``."""
     cells = (value.__closure__ or ()) if type(value) is FunctionType else ()

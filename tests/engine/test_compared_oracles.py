@@ -266,7 +266,7 @@ def test_what_the_plain_run_leaves_too_is_a_note(plain: Any, left: Any, expected
 
 def test_a_thread_that_no_line_of_the_system_made_is_a_note() -> None:
     """A library made it for itself, or for a server of the test; of what C opened the maker is never known."""
-    thread, file = replace(THREAD, place=None), Leftover("file-descriptor", "file 'x'", "file x")
+    thread, file = replace(THREAD, is_foreign=True), Leftover("file-descriptor", "file 'x'", "file x")
 
     assert [("resilient", "thread", False)] == said(judge_leaks, explored(leftovers=(thread,), steady=STEADY))
     assert [("leaked", "file-descriptor", True)] == said(judge_leaks, explored(leftovers=(file,), steady=STEADY))

@@ -196,7 +196,7 @@ IDS = {
     ("hung", "hides"): "d0c7ba685d",
     ("wrong error", "breaks"): "b0418294f8",
     ("leaked", "forgets"): "9919773c06",
-    ("storm", "hammers"): "01922d090a",
+    ("storm", "hammers"): "75f24cebd6",
     ("lost", "hides"): "17f63a4bf9",
     ("escaped", "lets_through"): "69b3f15b1c",
     ("escaped", "translates"): "44bbc655ba",
@@ -360,3 +360,67 @@ def test_bad_input_is_refused(shop, options, complaint):
 
     assert done.code == pytest.ExitCode.USAGE_ERROR
     assert complaint in done.text, done.text
+
+
+# --- storms
+
+
+def test_a_loop_is_one_finding_at_its_own_function(inner):
+    """Whichever of its lines calls, and though it could read a clock in a branch that is not taken."""
+    inner.write(
+        "shop.py",
+        """
+        import time
+
+        class Busy(OSError): ...
+
+        def lock(): ...
+        def read(): return 1
+
+        def fetched():
+            return read()
+
+        def peek(until=None):
+            while True:
+                if until is not None and until < time.time():
+                    return None
+                try:
+                    lock()
+                    return fetched()
+                except OSError:
+                    continue
+        """,
+    )
+    inner.write("test_it.py", "import shop\n\ndef test_it():\n    assert shop.peek() == 1\n")
+    targets = ("--chaos-target=shop:lock", "--chaos-target=shop:read", "--chaos-fault=raise(OSError)")
+    (found,) = inner.run_apart(*targets).document["findings"]
+
+    assert (found["verdict"], found["fails"], found["points"]) == ("storm", True, ["shop:lock", "shop:read"])
+    assert found["place"].endswith(" peek")
+
+
+def test_a_loop_that_reads_a_clock_is_only_reported(inner):
+    """It may come to an end; so may one of a library."""
+    inner.write(
+        "shop.py",
+        """
+        import time
+
+        def read(): return 1
+
+        def is_late(since):
+            return time.monotonic() > since + 3600
+
+        def peek():
+            since = time.monotonic()
+            while not is_late(since):
+                try:
+                    return read()
+                except OSError:
+                    continue
+        """,
+    )
+    inner.write("test_it.py", "import shop\n\ndef test_it():\n    assert shop.peek() == 1\n")
+    (found,) = inner.run_apart("--chaos-target=shop:read", "--chaos-fault=raise(OSError)").document["findings"]
+
+    assert (found["verdict"], found["fails"]) == ("storm", False)

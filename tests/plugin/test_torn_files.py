@@ -119,7 +119,7 @@ def test_what_pathlib_opens_is_followed_too(pytester: Any) -> None:
 def test_file_that_the_plain_run_removes_and_an_error_leaves_is_told(pytester: Any, function: str) -> None:
     ((fails, kind, text),) = told(pytester, function)
 
-    assert (True, "file-left") == (fails, kind)
+    assert (False, "file-left") == (fails, kind)
     assert f"in {function}" in text
 
 
