@@ -199,6 +199,9 @@ class SpotSeen:
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         is_endless: Whether it has called so often that it has no cap, and looks at no clock.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
+            innermost first; empty where that is not known.
+        actor: The thread or task that made it.
     """
 
     point: str
@@ -208,6 +211,8 @@ class SpotSeen:
     gap_s: float | None = None
     is_endless: bool = False
     in_pieces: bool = False
+    above: tuple[Place, ...] = ()
+    actor: str = ""
 
     @property
     def more(self) -> int:

@@ -545,7 +545,7 @@ VERDICTS = """
         ("resilient()", "resilient", False),
         ("escaped()", "escaped", False),
         ("changed()", "changed", False),
-        ("swallowed()", "lost", False),
+        ("swallowed()", "lost", True),
         ("wrong()", "wrong error", True),
         ("leaked()", "leaked", True),
         ("lost()", "lost", True),
