@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Literal, NamedTuple
 
-from pytest_chaos.clauses import Clause, Scope, Sources, entered, positions, takers
+from pytest_chaos.clauses import Clause, Does, Scope, Sources, entered, positions, takers
 from pytest_chaos.exception_events import Flight
 from pytest_chaos.provenance import Place, Provenance
 
@@ -30,6 +30,12 @@ End = Literal[
     "probe",  # chaos.recovers took it as "not yet"
     "escaped",  # it ended the test's body
     "unseen",  # it left no trace: its traceback is empty, and no event told of it
+]
+Taker = Literal[
+    "project",  # a function of the project
+    "library",  # what a function of the project called
+    "outside",  # the test, or what it called: no function of the project stands further out
+    "",  # nobody, or not known
 ]
 HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
 _CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
@@ -60,6 +66,10 @@ class Absorption:
             error came in. ``None`` where no such place is known.
         clause: Head of the clause that took it; with all candidates where that is in doubt.
         is_sure: Whether ``clause`` is not in doubt.
+        taker: Who took it.
+        does: What the clause does about it; not known where it is in doubt.
+        is_broad: Whether the clause takes every ``Exception``.
+        span: First and last line of the statement that the clause belongs to; zeros where it is not known.
         times: How many errors went this way.
         reached: The outermost line of the project that it came to, from within.
     """
@@ -72,6 +82,10 @@ class Absorption:
     is_sure: bool = True
     times: int = 1
     reached: Place | None = None
+    taker: Taker = field(default="", kw_only=True)
+    does: Does = field(default="", kw_only=True)
+    is_broad: bool = field(default=False, kw_only=True)
+    span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
     @property
     def caught(self) -> Place | None:
@@ -267,28 +281,56 @@ class Tracer:
 
     def _left(self, point: str, steps: list[_Step], last: _Step) -> Absorption:
         """Return the end of an error that left its outermost frame, so that what called it, in C, took the error."""
-        return self._out_of(point, steps, "task" if last.scope.code.co_flags & _ASYNC else "C code")
+        if last.scope.code.co_flags & _ASYNC:
+            return self._out_of(point, steps, "task")
+        return self._out_of(point, steps, "C code", self._taker_outside(last))
 
-    def _out_of(self, point: str, steps: list[_Step], end: End) -> Absorption:
+    def _out_of(self, point: str, steps: list[_Step], end: End, taker: Taker = "") -> Absorption:
         shown = [step for step in steps if self._origin(step) in _SHOWN]
         if not shown:
-            return Absorption(point, (), end)
+            return Absorption(point, (), end, taker=taker)
         place = self._place(shown[0], shown[0].line)
-        return Absorption(point, self._passed(shown[1:], point), end, place)
+        return Absorption(point, self._passed(shown[1:], point), end, place, taker=taker)
 
     def _taken(self, point: str, inner: list[_Step], last: _Step, found: list[Clause] | None) -> Absorption:
         while inner and inner[0].scope.frame is last.scope.frame is not None:
             inner = inner[1:]  # raised again by name in the same frame
         passed = self._passed(inner, point)
+        taker: Taker = "project" if self._origin(last) == "project" else self._taker_outside(last)
         if not found:
-            return Absorption(point, passed, "unread", self._place(last, last.line))
+            return Absorption(point, passed, "unread", self._place(last, last.line), taker=taker)
         first, *others = found
         if not others and not first.doubt:
-            return Absorption(point, passed, first.kind, self._place(last, first.line), first.text)
+            return Absorption(
+                point,
+                passed,
+                first.kind,
+                self._place(last, first.line),
+                first.text,
+                taker=taker,
+                does=first.does,
+                is_broad=first.is_broad,
+                span=first.span,
+            )
         texts = [f"{clause.text} at L{clause.line}{f': {clause.doubt}' if clause.doubt else ''}" for clause in found]
         if not others and last.scope.code.co_flags & _ASYNC:
             texts.append("stored in task")
-        return Absorption(point, passed, first.kind, self._place(last, last.line), ", or ".join(texts), is_sure=False)
+        place = self._place(last, last.line)
+        return Absorption(point, passed, first.kind, place, ", or ".join(texts), is_sure=False, taker=taker)
+
+    def _taker_outside(self, last: _Step) -> Taker:
+        """Return who took an error outside of the project: on whose behalf is told by the frames further out."""
+        stack = list(self._provenance.own_stack(last.scope.frame))
+        if any(origin == "project" for _, origin in stack):
+            return "library"
+        outermost, origin = stack[-1] if stack else (None, self._origin(last))
+        if origin == "test":
+            return "outside"
+        # What is suspended does not tell who waits for it.
+        is_cut = outermost is None or (
+            outermost.f_back is None and outermost.f_code.co_flags & (_ASYNC | inspect.CO_GENERATOR)
+        )
+        return "library" if is_cut else "outside"
 
     def _reached(self, steps: list[_Step]) -> Place | None:
         outermost = next((step for step in steps if self._origin(step) == "project"), None)

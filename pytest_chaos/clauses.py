@@ -12,11 +12,17 @@ import dis
 import inspect
 import linecache
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Literal
 
 ClauseKind = Literal["except", "with", "finally"]
+Does = Literal[
+    "nothing",  # passes, continues, or returns nothing
+    "raises",  # may raise an error of its own
+    "answers",  # something else
+    "",  # not known
+]
 Position = tuple[int, int | None]
 """Line from 1, and column in bytes, or ``None`` where the interpreter was told not to keep columns."""
 
@@ -39,12 +45,18 @@ class Clause:
         line: Its line, from 1.
         text: Its head, such as ``except OSError``.
         doubt: Why it is not sure that it took the error; empty if it is.
+        does: What it does about the error.
+        is_broad: Whether it takes every ``Exception``, and does not name the error or a nearer base.
+        span: First and last line of the statement that it belongs to, with what is guarded.
     """
 
     kind: ClauseKind
     line: int
     text: str
     doubt: str = ""
+    does: Does = field(default="", kw_only=True)
+    is_broad: bool = field(default=False, kw_only=True)
+    span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
 
 class Sources:
@@ -208,13 +220,13 @@ def entered(
         return None
     is_with = "WITH_EXCEPT_START" in [dis.opname[number] for number in code.co_code[offset : offset + 4 : 2]]
     if is_with:
-        return [_with_at(tree, around, position)]
-    for node, field, _ in reversed(around):
-        if isinstance(node, ast.Try | ast.TryStar) and field == "handlers":
+        return [_with_at(tree, scope, around, position)]
+    for node, part, _ in reversed(around):
+        if isinstance(node, ast.Try | ast.TryStar) and part == "handlers":
             star = isinstance(node, ast.TryStar)
             return list(_dispatched(node, scope, leaf if star else error, is_entered=True))
-        if isinstance(node, ast.Try | ast.TryStar) and field == "finalbody":
-            return [Clause("finally", node.finalbody[0].lineno, "finally")]
+        if isinstance(node, ast.Try | ast.TryStar) and part == "finalbody":
+            return [_finally(node)]
     return None
 
 
@@ -245,9 +257,9 @@ def statements_around(tree: ast.Module, code: CodeType, position: Position) -> l
 
 def _chain(node: ast.AST, position: Position) -> Iterator[_Step]:
     while True:
-        for field, index, child in _children(node):
+        for part, index, child in _children(node):
             if _contains(child, position):
-                yield node, field, index
+                yield node, part, index
                 node = child
                 break
         else:
@@ -256,13 +268,13 @@ def _chain(node: ast.AST, position: Position) -> Iterator[_Step]:
 
 def _children(node: ast.AST) -> Iterator[tuple[str, int, ast.AST]]:
     """Yield field, index and child; parts without a position, such as the items of a ``with``, are looked through."""
-    for field, value in ast.iter_fields(node):
+    for part, value in ast.iter_fields(node):
         for index, child in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(child, ast.AST):
                 if hasattr(child, "lineno"):
-                    yield field, index, child
+                    yield part, index, child
                 else:
-                    yield from ((field, index, inner) for _, _, inner in _children(child))
+                    yield from ((part, index, inner) for _, _, inner in _children(child))
 
 
 def _contains(node: Any, position: Position) -> bool:
@@ -272,53 +284,98 @@ def _contains(node: Any, position: Position) -> bool:
     return bool((node.lineno, node.col_offset) <= (line, column) < (node.end_lineno, node.end_col_offset))
 
 
-def _with_at(tree: ast.Module, around: list[_Step], position: Position) -> Clause:
-    for node, field, index in reversed(around):
-        if isinstance(node, ast.With | ast.AsyncWith) and field == "items":
-            return Clause("with", node.lineno, _text("with", ast.unparse(node.items[index].context_expr)))
+def _with_at(tree: ast.Module, scope: Scope, around: list[_Step], position: Position) -> Clause:
+    for node, part, index in reversed(around):
+        if isinstance(node, ast.With | ast.AsyncWith) and part == "items":
+            return _with(node, node.items[index], scope)
     for node in ast.walk(tree):  # up to 3.12 the position is that of the whole statement
         if isinstance(node, ast.With | ast.AsyncWith) and (node.lineno, node.col_offset) == position:
+            if len(node.items) == 1:
+                return _with(node, node.items[0], scope)
             return Clause("with", node.lineno, _text("with", *(ast.unparse(item.context_expr) for item in node.items)))
     return Clause("with", position[0], "with")
+
+
+def _with(node: ast.With | ast.AsyncWith, item: ast.withitem, scope: Scope, doubt: str = "") -> Clause:
+    manager = item.context_expr
+    text = _text("with", ast.unparse(manager))
+    if isinstance(manager, ast.Call) and scope.value(manager.func) is contextlib.suppress:
+        is_broad = any(map(_is_wide, (scope.value(argument) for argument in manager.args)))
+        return Clause("with", node.lineno, text, doubt, does="nothing", is_broad=is_broad, span=_span(node))
+    return Clause("with", node.lineno, text, doubt, span=_span(node))
+
+
+def _finally(node: ast.Try | ast.TryStar, doubt: str = "") -> Clause:
+    """Return the clause of a ``finally`` that leaves: whatever it returns, it does so without an error too."""
+    line = node.finalbody[0].lineno
+    return Clause("finally", line, "finally", doubt, does="nothing", is_broad=True, span=_span(node))
+
+
+def _except(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler, scope: Scope, doubt: str) -> Clause:
+    word = "except*" if isinstance(node, ast.TryStar) else "except"
+    text = _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
+    is_broad = handler.type is None or _is_wide(scope.value(handler.type))
+    does = _does(handler.body)
+    return Clause("except", handler.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
+
+
+def _span(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.end_lineno or node.lineno
+
+
+def _is_wide(value: Any) -> bool:
+    """Tell whether a clause for a value takes every ``Exception``."""
+    return any(one is Exception or one is BaseException for one in (value if isinstance(value, tuple) else (value,)))
+
+
+def _does(body: list[ast.stmt]) -> Does:
+    if all(map(_is_idle, body)):
+        return "nothing"
+    own = (node for statement in body for node in (statement, *_own(statement)))
+    return "raises" if any(isinstance(node, ast.Raise) for node in own) else "answers"
+
+
+def _is_idle(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Return):
+        returned = statement.value
+        return returned is None or (isinstance(returned, ast.Constant) and returned.value is None)
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_text or isinstance(statement, ast.Pass | ast.Continue)
 
 
 # --- what an error meets on its way out of a function
 
 
 def _met(around: list[_Step], scope: Scope, error: type[BaseException]) -> Iterator[Clause]:
-    for node, field, index in reversed(around):
+    for node, part, index in reversed(around):
         if isinstance(node, ast.With | ast.AsyncWith):
-            inside = node.items if field == "body" else node.items[:index]
+            inside = node.items if part == "body" else node.items[:index]
             for item in reversed(inside):
                 takes = _takes(item.context_expr, scope, error)
                 if takes is not False:
-                    text = _text("with", ast.unparse(item.context_expr))
-                    yield Clause("with", node.lineno, text, "" if takes else "may swallow it")
+                    yield _with(node, item, scope, "" if takes else "may swallow it")
         elif isinstance(node, ast.Try | ast.TryStar):
-            if field == "body":
+            if part == "body":
                 yield from _dispatched(node, scope, error)
-            if field != "finalbody" and node.finalbody:
+            if part != "finalbody" and node.finalbody:
                 falls, leaves, _ = _exits(node.finalbody)
                 if leaves:
-                    line = node.finalbody[0].lineno
-                    yield Clause("finally", line, "finally", "may leave the function" if falls else "")
+                    yield _finally(node, "may leave the function" if falls else "")
 
 
 def _dispatched(
     node: ast.Try | ast.TryStar, scope: Scope, error: type[BaseException], *, is_entered: bool = False
 ) -> Iterator[Clause]:
-    word = "except*" if isinstance(node, ast.TryStar) else "except"
     for handler in node.handlers:
         matches = True if handler.type is None else _matches(scope.value(handler.type), error)
         if matches is False:
             continue
-        text = _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
         doubt = "" if matches else "may match"
         falls, leaves, reraises = _exits(handler.body)
         if reraises and not is_entered:
             doubt = f"handled or re-raised at L{reraises[0]}"
         if is_entered or falls or leaves:  # else its only exit is a bare raise: the error goes on
-            yield Clause("except", handler.lineno, text, doubt)
+            yield _except(node, handler, scope, doubt)
         if matches:
             return
 

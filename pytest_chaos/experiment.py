@@ -70,7 +70,7 @@ from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
 from pytest_chaos.target import Point, Target, home_of, resolve
-from pytest_chaos.trace import AskedCall, Loop, Sites, Trace
+from pytest_chaos.trace import AskedCall, Calls, Loop, Sites, Trace
 from pytest_chaos.verdict import FailOn, Judgement
 
 _OPEN = Target("builtins", "open")
@@ -450,7 +450,7 @@ class Experiment:
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
         self.injector.lift_watches()
-        self.trace = trace = Trace(self.sites.of)
+        self.trace = trace = Trace(self.sites.of, self._above) if self.plan.plain is None else Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
             self.injector.watch_all((watched, trace.note), self._watch_of_files())
@@ -497,6 +497,12 @@ class Experiment:
         is_wanted = self.contract.leaks != "off" and (plain is None or plain.steady.files)
         opening = self.laboratory.opening
         return [(_OPEN, opening)] if is_wanted and opening else [], self.files.opened
+
+    def _above(self, frame: FrameType | None) -> tuple[Place, ...]:
+        """Return the lines of the project behind a call, innermost first."""
+        provenance = self.laboratory.provenance
+        stack = provenance.own_stack(frame)
+        return tuple(provenance.place(one.f_code, one.f_lineno) for one, origin in stack if origin == "project")
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
@@ -746,7 +752,8 @@ def spots_of(
     is_in_pieces: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
-    before = {} if plain is None else plain.trace.shape()
+    spots = {} if plain is None else plain.trace.spots
+    before = {(point, site.place): calls for (point, site), calls in spots.items() if not site.is_driver}
     found: list[SpotSeen] = []
     for (point, site), calls in trace.spots.items():
         if site.is_driver:
@@ -757,14 +764,23 @@ def spots_of(
             if actor in last:
                 gaps.append(time_s - last[actor])
             last[actor] = time_s
-        plain_calls = before.pop((point, site.place), 0)
         gap_s = statistics.median(gaps) if gaps else None
         loop = None if site.code is None else loops.get((point, site.code, site.line))
-        found.append(SpotSeen(point, site.place, calls.count, plain_calls, gap_s, loop, is_in_pieces(point)))
+        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point))
+        was = before.pop((point, site.place), None)
+        found.append(one if was is None else _beside(one, was))
     missed = [
-        SpotSeen(point, place, 0, calls, in_pieces=is_in_pieces(point)) for (point, place), calls in before.items()
+        _beside(SpotSeen(point, place, 0, 0, in_pieces=is_in_pieces(point)), was)
+        for (point, place), was in before.items()
     ]
     return (*found, *missed)
+
+
+def _beside(spot: SpotSeen, plain: Calls) -> SpotSeen:
+    """Return a spot beside the calls that the plain run made there, and how it made them where some are missing."""
+    if spot.calls >= plain.count:
+        return replace(spot, plain_calls=plain.count)
+    return replace(spot, plain_calls=plain.count, above=plain.above, actor=plain.actors[0] if plain.actors else "")
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Observation, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.resources.standstill import StandstillSeen
@@ -161,9 +161,9 @@ def _place(finding: Finding, seen: Observation) -> Place | None:
     """Return the line that is the cause."""
     evidence = finding.evidence
     about = evidence.about
-    if isinstance(about, Absorption):
+    if isinstance(about, Swallowed):
         # The clause may be in doubt; the line at which the error came in never is.
-        return about.reached or evidence.place
+        return about.way.reached or evidence.place
     if finding.verdict in (Verdict.ESCAPED, Verdict.CHANGED) or isinstance(about, Disallowed):
         reached = next((way.reached for way in seen.absorptions if way.reached is not None), None)
         return reached or evidence.place
@@ -202,7 +202,7 @@ def findings_of(records: Iterable[Record]) -> list[Record]:
     return sorted(found.values(), key=_badness)
 
 
-PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit"})
+PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit", "taken-outside"})
 """Kinds of errors that came out of the system as they are, or as what somebody made of them on purpose."""
 
 

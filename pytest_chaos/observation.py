@@ -207,6 +207,9 @@ class SpotSeen:
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
+            innermost first; empty where that is not known.
+        actor: The thread or task that made it.
     """
 
     point: str
@@ -216,6 +219,8 @@ class SpotSeen:
     gap_s: float | None = None
     loop: Loop | None = None
     in_pieces: bool = False
+    above: tuple[Place, ...] = ()
+    actor: str = ""
 
     @property
     def more(self) -> int:

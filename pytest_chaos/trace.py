@@ -80,12 +80,14 @@ class Calls:
         times: When they were made, in seconds since the body began.
         actors: Which threads and tasks made them.
         count: How many there were.
+        above: The lines of the project that led to the first of them, innermost first; empty where nobody asked.
     """
 
     numbers: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     actors: list[str] = field(default_factory=list)
     count: int = 0
+    above: tuple[Place, ...] = ()
 
 
 class AskedCall(Protocol):
@@ -149,14 +151,20 @@ class Trace:
 
     Args:
         site_of: Tells the place that makes a call, given the calling frame.
+        above: Tells the lines of the project that lead to a call, given the calling frame; asked once for each spot.
 
     Attributes:
         spots: The calls of each spot, in the order of their first call.
     """
 
-    def __init__(self, site_of: Callable[[FrameType | None], CallSite]) -> None:
+    def __init__(
+        self,
+        site_of: Callable[[FrameType | None], CallSite],
+        above: Callable[[FrameType | None], tuple[Place, ...]] = lambda frame: (),
+    ) -> None:
         self.spots: dict[Spot, Calls] = {}
         self._site_of = site_of
+        self._above = above
         self._numbers: dict[str, int] = {}
         # By identity, for most calls come from places that have called before; a spot keeps its site alive.
         self._calls: dict[tuple[str, int], Calls] = {}
@@ -192,7 +200,8 @@ class Trace:
             number = self._numbers[point] = self._numbers.get(point, 0) + 1
             calls = self._calls.get((point, id(site)))
             if calls is None:
-                calls = self._calls[point, id(site)] = self.spots.setdefault((point, site), Calls())
+                fresh = Calls(above=self._above(frame))
+                calls = self._calls[point, id(site)] = self.spots.setdefault((point, site), fresh)
             calls.count += 1
             if len(calls.numbers) < _MOST_NUMBERS:
                 calls.numbers.append(number)

@@ -64,6 +64,8 @@ def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     verdict, kind = _classified(failure, seen)
     if verdict is Verdict.CHANGED and has_allowed_error(seen):
         return Verdict.DEGRADED, "allowed-answer"
+    if verdict is Verdict.CHANGED and any(way.taker == "outside" for way in seen.absorptions):
+        return Verdict.ESCAPED, "taken-outside"  # the test, or a client of its own, was given the injected error
     return verdict, "no-cause" if kind == "other-error" else kind
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from pytest_chaos.observation import Answer, Observation
+from pytest_chaos.absorption import Absorption
+from pytest_chaos.observation import Answer, Observation, SpotSeen
 from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.ending import has_allowed_error
 from pytest_chaos.resources.leftovers import LeftKind
@@ -31,35 +33,73 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
             yield failing(Verdict.LOST, evidence)
 
 
+@dataclass(frozen=True)
+class Swallowed:
+    """An injected error of which nobody was told.
+
+    Attributes:
+        way: What became of it.
+        missing: Calls of the plain run that were not made after it was absorbed.
+    """
+
+    way: Absorption
+    missing: tuple[SpotSeen, ...] = ()
+
+
 def judge_swallowed(seen: Observation) -> Iterator[Finding]:
-    """Find an injected error that was caught, not tried again, not told of, and that changed what came out."""
+    """Find injected errors that the project took, did not try again and told nobody of, and that changed what came out.
+
+    It fails where the clause takes every error and does nothing about it. One that names the error is what its author
+    decided, and an answer of another kind is a fallback: an unlogged one is told where the clause takes every error.
+    """
     if seen.steady is None or seen.kind == "recovery" or not seen.injected_errors or seen.loud_logs:
         return
-    caught = [way for way in seen.absorptions if way.caught]
-    if not caught or len(caught) < len(seen.absorptions):
+    ways = seen.absorptions
+    if not ways or any(way.taker != "project" or not way.does for way in ways):
         return  # somebody else has been told of it, or it cannot be told
     if seen.failure is not None and not (seen.failure.is_assertion or seen.failure.is_in_test):
         return  # an error came out: nothing was hidden
-    points = {activation.point for activation in seen.activations}
-    was_made_again = any(spot.more for spot in seen.spots if spot.point in points)
-    if not was_made_again and differs(seen) and not has_allowed_error(seen):
-        way = caught[0]
-        yield reported(Verdict.LOST, Evidence("lost", "swallowed", about=way, place=way.place, point=way.point))
+    if _was_made_again(seen) or has_allowed_error(seen):
+        return
+    missing = tuple(_missing(seen))
+    if seen.failure is None and not missing and received(seen.answers) == received(seen.steady.answers):
+        return
+    is_broad = all(way.is_broad for way in ways)
+    is_idle = all(way.does == "nothing" for way in ways)
+    has_fallback = any(spot.more for spot in seen.spots if not spot.in_pieces)
+    evidence = Evidence(
+        "lost", "swallowed", about=Swallowed(ways[0], missing), place=ways[0].place, point=ways[0].point
+    )
+    if is_idle and not has_fallback:
+        yield (failing if is_broad else reported)(Verdict.LOST, evidence)
+    elif is_broad and all(way.does != "raises" for way in ways):
+        yield reported(Verdict.LOST, replace(evidence, kind="quiet-fallback"))
 
 
-def differs(seen: Observation) -> bool:
-    """Tell whether what came out of a run is not what the plain run gives: outcome, answers, or calls to others."""
-    assert seen.steady is not None, "it is compared"
-    if seen.failure is not None:
-        return True
+def _was_made_again(seen: Observation) -> bool:
     points = {activation.point for activation in seen.activations}
-    others = {spot.point: 0 for spot in seen.spots if spot.point not in points}
+    return any(spot.more for spot in seen.spots if spot.point in points)
+
+
+def _missing(seen: Observation) -> Iterator[SpotSeen]:
+    """Yield the calls of the plain run that are missing, and would have been made after the guarded statement.
+
+    What another thread or task did, or what is not known to have been outside of the statement, may be a part of it.
+    """
+    actors = {activation.actor for activation in seen.activations}
     for spot in seen.spots:
-        if spot.point in others:
-            others[spot.point] += spot.calls
-    plain = {point: calls for point, calls in seen.steady.calls.items() if point not in points}
-    has_other_calls = {point: calls for point, calls in others.items() if calls} != plain
-    return has_other_calls or received(seen.answers) != received(seen.steady.answers)
+        is_missing = spot.calls < spot.plain_calls and not spot.in_pieces
+        if is_missing and spot.above and spot.actor in actors and not _is_guarded(spot, seen.absorptions):
+            yield spot
+
+
+def _is_guarded(spot: SpotSeen, ways: Iterable[Absorption]) -> bool:
+    guards = [(way.place.path, way.place.function, *way.span) for way in ways if way.place is not None]
+    return any(
+        (place.path, place.function) == (path, function) and first <= place.line <= last
+        for place in spot.above
+        for path, function, first, last in guards
+    )
 
 
 def received(answers: tuple[Answer, ...]) -> list[tuple[str, int]]:

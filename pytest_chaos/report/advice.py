@@ -58,11 +58,13 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "test-error"): (
             "Decide whether this is the answer you want when the dependency fails: the test could not read it."
         ),
+        ("ending", "taken-outside"): (
+            "Decide where this error is handled: no function of the project takes it before it leaves."
+        ),
         ("ending", "own-limit"): "Nothing to do, if callers handle this timeout; else handle it here.",
         ("ending", "error-in-handler"): (
             "Make the code that handles the failure work when the call before it has failed: it hides the first error."
         ),
-        ("ending", "lost-cause"): _CAUSE,
         ("ending", "no-cause"): _SAVE_FIRST,
         ("ending", "other-error"): _SAVE_FIRST,
         ("ending", "unrelated"): "Make the test pass without faults first.",
@@ -96,6 +98,9 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ): "Catch the error in the thread's function, log it, and let the thread go on or tell its owner.",
         ("lost", "swallowed"): (
             "Log the error or pass it on, and catch only what you expect here: nobody can tell that the call failed."
+        ),
+        ("lost", "quiet-fallback"): (
+            "Log that this answer stands in for a failed call, and catch only the errors that it stands in for."
         ),
         (
             "same answer",

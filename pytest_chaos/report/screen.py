@@ -18,6 +18,7 @@ _LONGEST_TEXT = 240  # characters
 # Errors that came out as they were injected, or as what somebody made of them on purpose: they are counted.
 _CAME_OUT: Mapping[str, str] = {
     "injected-error": "not handled: errors of {} reach the test",
+    "taken-outside": "not handled: errors of {} reach the test or its client, which takes them",
     "translated": "translated: errors of {} reach the test as other errors, which were meant",
     "declared-error": "declared: errors of {} reach the test as errors of the contract",
     "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",

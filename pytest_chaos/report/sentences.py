@@ -17,6 +17,7 @@ from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstab
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
 from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
+from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
@@ -175,6 +176,10 @@ def _without_cause(about: Failure) -> str:
     return f"{_ended(about)}; the fault is not in its chain of causes"
 
 
+def _taken_outside(about: Failure) -> str:
+    return f"the injected error left the project, and the test or its client took it; {_ended(about)}"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -233,11 +238,20 @@ def _polluted(about: Polluted) -> str:
 # --- lost, same answer, storm
 
 
-def _swallowed(about: Absorption) -> str:
-    return (
-        f"{told_way(about)}; it was not tried again, nothing was logged, and what came out is not what the plain run "
-        "gives"
-    )
+def _swallowed(about: Swallowed) -> str:
+    takes = "takes every error and " if about.way.is_broad else ""
+    return f"{told_way(about.way)}, which {takes}does nothing about it; {_unnoticed(about)}"
+
+
+def _quiet_fallback(about: Swallowed) -> str:
+    return f"{told_way(about.way)}, which takes every error; {_unnoticed(about)}"
+
+
+def _unnoticed(about: Swallowed) -> str:
+    differs = "what came out is not what the plain run gives"
+    if about.missing:
+        differs = _calls(about.missing[0])
+    return f"it was not tried again, nothing was logged, and {differs}"
 
 
 def _other_answer(about: OtherAnswers) -> str:
@@ -258,7 +272,8 @@ def _amplified(about: Amplified) -> str:
 
 
 def _without_cap(about: SpotSeen) -> str:
-    return f"{_calls(about)}: it tries again without a cap"
+    is_endless = about.loop is not None and about.loop.is_endless
+    return f"{_calls(about)}: it tries again{' without a cap' if is_endless else ', capped by time at most'}"
 
 
 def _without_pause(about: SpotSeen) -> str:
@@ -267,7 +282,8 @@ def _without_pause(about: SpotSeen) -> str:
 
 def _calls(spot: SpotSeen) -> str:
     plain = _times(spot.plain_calls)
-    return f"{spot.place} called {spot.point} {_times(spot.calls)}, and {plain} in the plain run"
+    calls = _times(spot.calls) if spot.calls else "no more"
+    return f"{spot.place} called {spot.point} {calls}, and {plain} in the plain run"
 
 
 def _times(count: int) -> str:
@@ -322,6 +338,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("error codes", "status"): _status,
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
+        ("ending", "taken-outside"): _taken_outside,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,
@@ -331,6 +348,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("recovery", "polluted"): _polluted,
         **{("lost", kind): _left for kind in LOST_KINDS},
         ("lost", "swallowed"): _swallowed,
+        ("lost", "quiet-fallback"): _quiet_fallback,
         ("same answer", "other-answer"): _other_answer,
         ("storm", "amplification"): _amplified,
         ("storm", "let-through"): str,

@@ -8,6 +8,7 @@ from pytest_chaos.findings import Caused
 from pytest_chaos.observation import Failure
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.report.advice import advice
 from pytest_chaos.report.sentences import told
@@ -29,7 +30,7 @@ def title(caused: Caused) -> str:
             return f"{who} waits for {what} without a limit"
         case Verdict.LEAKED:
             return f"{who} leaves a {_noun(evidence.kind)} behind{when}"
-        case Verdict.LOST if evidence.kind == "swallowed":
+        case Verdict.LOST if isinstance(about, Swallowed):
             return f"{who} hides that {what} failed"
         case Verdict.LOST:
             return f"a {_noun(evidence.kind)} started by {who} dies unseen{when}"

@@ -640,6 +640,147 @@ def test_handler_in_doubt_is_not_listed(shop: Any, lab: Any, method: str, monkey
         assert (Place("shop.py", line["here"], "raise_taken"),) == seen.handlers
 
 
+# --- what the clause does, and whose it is
+
+TAKERS = """
+import asyncio, contextlib, logging, library
+def pay(): return "paid"
+def passes():
+    try: pay()
+    except Exception: pass
+def bare():
+    try: pay()
+    except: ...
+def continues():
+    for _ in range(1):
+        try: pay()
+        except BaseException:
+            continue
+def returns():
+    try: return pay()
+    except (ValueError, Exception): return
+def returns_none():
+    try:
+        return pay()
+    except Exception as error:
+        "Nothing to be done."
+        return None
+def names():
+    try: return pay()
+    except LookupError: pass
+def several():
+    try: return pay()
+    except (KeyError, OSError): return None
+def answers():
+    try: return pay()
+    except Exception: return 0
+def breaks():
+    while True:
+        try: pay()
+        except Exception: break
+def logs():
+    try: return pay()
+    except Exception: logging.getLogger("shop").info("no bank")
+def raises():
+    try: return pay()
+    except Exception as error:
+        if error: raise ValueError from error
+def leaves():
+    total = 0
+    try: total += pay()
+    finally:
+        return total
+def suppresses():
+    with contextlib.suppress(Exception):
+        pay()
+def suppresses_by_name():
+    with contextlib.suppress(KeyError): pay()
+async def charge():
+    try: pay()
+    except Exception: pass
+def awaits(): asyncio.run(charge())
+def by_a_library(): library.swallow(lambda: pay())
+def directly(): pay()
+"""
+_BROAD, _NAMED = (True, "nothing"), (False, "nothing")
+TAKEN = {
+    "passes": ("project", *_BROAD, 3),
+    "bare": ("project", *_BROAD, 3),
+    "continues": ("project", *_BROAD, 5),
+    "returns": ("project", *_BROAD, 3),
+    "returns_none": ("project", *_BROAD, 6),
+    "names": ("project", *_NAMED, 3),
+    "several": ("project", *_NAMED, 3),
+    "answers": ("project", True, "answers", 3),
+    "breaks": ("project", True, "answers", 4),
+    "logs": ("project", True, "answers", 3),
+    "raises": ("project", True, "raises", 4),
+    "leaves": ("project", *_BROAD, 5),
+    "suppresses": ("project", *_BROAD, 3),
+    "suppresses_by_name": ("project", *_NAMED, 2),
+    "awaits": ("project", *_BROAD, 3),
+}
+
+
+@pytest.fixture
+def takers(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the project, and an installed library that swallows everything."""
+    lab.write("site-packages.library", "def swallow(work):\n    try: work()\n    except Exception: pass\n")
+    lab.written.add("library")
+    monkeypatch.syspath_prepend(str(lab.root / "site-packages"))
+    return lab.module("takers", TAKERS)
+
+
+def taken(lab: Any, body: Any, method: str, monkeypatch: pytest.MonkeyPatch) -> Absorption:
+    """Return what became of the only error of a run."""
+    if method == "by traceback":
+        monkeypatch.setattr(compat, "MONITORING", None)
+    (way,) = lab.run(body, "takers:pay = raise(KeyError)").observation.absorptions
+    return way
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_a_clause_does_is_known(
+    takers: Any, lab: Any, name: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose it is, whether it takes every error, what it does, and the last line of its statement in the function."""
+
+    def body() -> None:
+        with contextlib.suppress(ValueError):
+            getattr(takers, name)()
+
+    way = taken(lab, body, method, monkeypatch)
+
+    function = getattr(takers, "charge" if name == "awaits" else name)
+    taker, is_broad, does, last = TAKEN[name]
+    assert (way.taker, way.is_broad, way.does) == (taker, is_broad, does)
+    assert way.span[1] - function.__code__.co_firstlineno + 1 == last
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_error_that_no_function_of_the_project_took_is_told(
+    takers: Any, lab: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the test or by what it called, or by a library that the project called."""
+    library = sys.modules["library"]
+
+    def itself() -> None:
+        with contextlib.suppress(KeyError):
+            takers.directly()
+
+    async def in_a_task() -> None:
+        library.swallow(takers.directly)
+
+    bodies = {
+        "library": [takers.by_a_library],
+        "outside": [itself, lambda: library.swallow(takers.directly), lambda: asyncio.run(in_a_task())],
+    }
+    for expected, some in bodies.items():
+        for body in some:
+            assert taken(lab, body, method, monkeypatch).taker == expected
+
+
 # --- the test's own clauses
 
 

@@ -147,6 +147,22 @@ def test_error_answer_that_is_allowed_explains_a_failed_assertion(
     )
 
 
+@pytest.mark.parametrize(
+    ("ways", "failure", "expected"),
+    [
+        (("outside",), Failure("E", is_assertion=True), ("escaped", "taken-outside", False)),
+        (("project", "outside"), Failure("E", is_in_test=True), ("escaped", "taken-outside", False)),
+        (("project",), Failure("E", is_assertion=True), ("changed", "assertion", False)),
+        (("library",), Failure("E", is_assertion=True), ("changed", "assertion", False)),
+        (("outside",), Failure("E"), ("wrong error", "no-cause", True)),
+    ],
+)
+def test_error_that_the_test_or_its_client_took_has_escaped(ways: Any, failure: Failure, expected: Any) -> None:
+    absorptions = tuple(replace(CAUGHT, taker=taker) for taker in ways)
+
+    assert [expected] == said(judge_ending, explored(failure=failure, absorptions=absorptions))
+
+
 def test_error_answer_that_the_plain_run_has_too_explains_nothing() -> None:
     seen = explored(
         contract=ALLOWED,
@@ -286,25 +302,77 @@ def test_error_that_dies_in_the_plain_run_too_is_not_lost_by_the_fault(plain: An
 
 # --- swallowed
 
-SWALLOWED = [("lost", "swallowed", False)]
-OTHER_CALLS = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 1, 1), SpotSeen("m:g", Place("shop.py", 12, "pay"), 1, 2))
+IDLE = replace(CAUGHT, taker="project", does="nothing", is_broad=True, span=(7, 10))
+NAMED = replace(IDLE, is_broad=False)
+ANSWERS = replace(IDLE, does="answers")
+RAISES = replace(IDLE, does="raises")
+FAILS = {"failure": Failure("AssertionError", is_assertion=True)}
+FIRST, LATER = Place("shop.py", 8, "pay"), Place("shop.py", 12, "pay")
+OUTER, ELSEWHERE = Place("shop.py", 30, "main"), Place("shop.py", 50, "book")
+
+
+def missing(*above: Place, **changes: Any) -> tuple[SpotSeen, ...]:
+    """A run that makes one of two calls which the plain run made by these lines."""
+    spot = SpotSeen("m:g", above[0] if above else LATER, 1, 2, above=above, actor="main")
+    return (PLAIN_SPOTS[0], replace(spot, **changes))
+
+
+def swallowed(*ways: Absorption, **changes: Any) -> list[tuple[str, str, bool]]:
+    return said(judge_swallowed, explored(**{"absorptions": ways, **changes}))
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "is_lost"),
     [
-        ({"failure": Failure("AssertionError", is_assertion=True)}, SWALLOWED),
-        ({"failure": Failure("TypeError", is_in_test=True)}, SWALLOWED),
-        ({"answers": (answer(200, "PUT http://test/"),)}, SWALLOWED),
-        ({"answers": (answer(200, "GET http://test/another"),)}, []),
-        ({"answers": (answer(204),)}, SWALLOWED),
-        ({"spots": OTHER_CALLS}, SWALLOWED),
-        ({"spots": (*PLAIN_SPOTS, SpotSeen("m:h", Place("shop.py", 20, "pay"), 1, 0))}, SWALLOWED),
-        ({}, []),
+        (FAILS, True),
+        ({"failure": Failure("TypeError", is_in_test=True)}, True),
+        ({"answers": (answer(200, "PUT http://test/"),)}, True),
+        ({"answers": (answer(200, "GET http://test/another"),)}, False),
+        ({"answers": (answer(204),)}, True),
+        ({"spots": missing(LATER, OUTER)}, True),
+        ({"spots": missing(ELSEWHERE, LATER, OUTER)}, True),
+        ({"spots": missing(OUTER)}, True),
+        ({"spots": missing(FIRST, OUTER)}, False),
+        ({"spots": missing(ELSEWHERE, FIRST, OUTER)}, False),
+        ({"spots": missing()}, False),
+        ({"spots": missing(LATER, OUTER, actor="main/1")}, False),
+        ({"spots": missing(LATER, OUTER, in_pieces=True)}, False),
+        ({}, False),
     ],
 )
-def test_error_that_was_swallowed_and_changed_what_came_out_is_lost(changes: Any, expected: Any) -> None:
-    assert expected == said(judge_swallowed, explored(**changes))
+def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, is_lost: bool) -> None:
+    """The outcome, an answer, or a call of the same thread that stands after the guarded statement."""
+    assert swallowed(IDLE, **changes) == ([("lost", "swallowed", True)] if is_lost else [])
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        ([IDLE], [("lost", "swallowed", True)]),
+        ([IDLE, replace(IDLE, times=3)], [("lost", "swallowed", True)]),
+        ([NAMED], [("lost", "swallowed", False)]),
+        ([IDLE, NAMED], [("lost", "swallowed", False)]),
+        ([ANSWERS], [("lost", "quiet-fallback", False)]),
+        ([IDLE, ANSWERS], [("lost", "quiet-fallback", False)]),
+        ([replace(ANSWERS, is_broad=False)], []),
+        ([NAMED, ANSWERS], []),
+        ([RAISES], []),
+        ([replace(IDLE, taker="library")], []),
+        ([replace(IDLE, taker="outside")], []),
+        ([IDLE, ESCAPED], []),
+        ([replace(IDLE, does="")], []),
+    ],
+)
+def test_who_took_an_error_and_how_decides_whether_it_is_lost(ways: list[Absorption], expected: Any) -> None:
+    """Who takes every error and does nothing fails; who names it has decided so, and an answer is a fallback."""
+    assert swallowed(*ways, **FAILS) == expected
+
+
+def test_who_asks_somebody_else_has_a_fallback() -> None:
+    more = {**FAILS, "spots": (*PLAIN_SPOTS, SpotSeen("m:h", Place("shop.py", 20, "pay"), 1, 0))}
+
+    assert swallowed(IDLE, **more) == [("lost", "quiet-fallback", False)]
+    assert swallowed(NAMED, **more) == []
 
 
 @pytest.mark.parametrize(
@@ -313,9 +381,7 @@ def test_error_that_was_swallowed_and_changed_what_came_out_is_lost(changes: Any
         {"loud_logs": 1},
         {"injected_errors": 0},
         {"absorptions": ()},
-        {"absorptions": (ESCAPED,)},
-        {"absorptions": (CAUGHT, ESCAPED)},
-        {"spots": (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1), OTHER_CALLS[1])},
+        {"spots": (SpotSeen("m:f", Place("shop.py", 8, "pay"), 2, 1), *missing(LATER)[1:])},
         {"kind": "recovery"},
         {"failure": Failure("KeyError: x")},
         {"failure": Failure("E: x", is_injected=True, is_caused_by_fault=True)},
@@ -323,8 +389,8 @@ def test_error_that_was_swallowed_and_changed_what_came_out_is_lost(changes: Any
     ],
 )
 def test_error_that_somebody_was_told_of_is_not_lost(changes: Any) -> None:
-    """By a log, a retry, the test, an error that came out, or an answer that is allowed."""
-    assert [] == said(judge_swallowed, explored(**{"spots": OTHER_CALLS, **changes}))
+    """By a log, a retry, an error that came out, or an answer that is allowed."""
+    assert swallowed(IDLE, **{"spots": missing(LATER, OUTER), **changes}) == []
 
 
 # --- the same answer

@@ -22,6 +22,7 @@ from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.waits import Wait
+from pytest_chaos.trace import Loop
 
 HERE, LINE = Place("test_shop.py", 3, "test_sale"), Place("shop.py", 8, "pay")
 FIRED = RuleSeen("m:f = hang", "t.py:3", 1, 1, True, ("m:f",), "m:f", "hang")
@@ -39,10 +40,13 @@ PARKED = ParkedSeen(
 FAILED = Failure("KeyError", HERE, message="x")
 STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE, HERE)),))
 CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
+IDLE = replace(CAUGHT, taker="project", does="nothing", span=(6, 9))
 OK, MOVED = Answer("GET http://test/", 200, True, 0.1), Answer("PUT http://test/", 201, True, 0.1)
 WRITTEN = FileSeen("<tmp>/x", LINE, "pay", Content(9, b"abcdefghi"), None, True)
 STEADY = Steady({"m:f": 1}, (), (OK,))
 AGAIN = SpotSeen("m:f", LINE, 3, 1, 0.5)
+BOOK = Place("shop.py", 12, "book")
+GONE = SpotSeen("m:g", BOOK, 1, 2, above=(BOOK,), actor="main")
 LOST = Leftover("task-error", "task 'x' died", "task-error shop.py:8 in pay", place=LINE)
 
 
@@ -127,6 +131,11 @@ TOLD: list[tuple[str, Observation, str]] = [
     ),
     ("ending other-error", seen(failure=FAILED), "the test ended with KeyError: x at test_shop.py:3 in test_sale"),
     ("ending injected-error", seen(failure=Failure("E", is_injected=True)), "the test ended with E"),
+    (
+        "ending taken-outside",
+        compared(failure=Failure("E", is_assertion=True), absorptions=(replace(CAUGHT, taker="outside"),)),
+        "the injected error left the project, and the test or its client took it; the test ended with E",
+    ),
     ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
     (
         "ending translated-cause-lost",
@@ -235,9 +244,22 @@ TOLD: list[tuple[str, Observation, str]] = [
     ("lost thread-error", seen(leftovers=(replace(LOST, kind="thread-error"),)), "task 'x' died"),
     (
         "lost swallowed",
-        compared(injected_errors=1, absorptions=(CAUGHT,), answers=()),
-        "raised in m:f → passed pay → caught in shop.py:8 pay (except E); it was not tried again, nothing was logged, "
-        "and what came out is not what the plain run gives",
+        compared(injected_errors=1, absorptions=(IDLE,), answers=()),
+        "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which does nothing about it; it was not "
+        "tried again, nothing was logged, and what came out is not what the plain run gives",
+    ),
+    (
+        "lost swallowed",
+        compared(injected_errors=1, absorptions=(replace(IDLE, is_broad=True),), spots=(GONE,)),
+        "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which takes every error and does nothing "
+        "about it; it was not tried again, nothing was logged, and shop.py:12 book called m:g once, and 2 times in the "
+        "plain run",
+    ),
+    (
+        "lost quiet-fallback",
+        compared(injected_errors=1, absorptions=(replace(IDLE, is_broad=True, does="answers"),), answers=()),
+        "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which takes every error; it was not tried "
+        "again, nothing was logged, and what came out is not what the plain run gives",
     ),
     (
         "same answer other-answer",
@@ -259,8 +281,13 @@ TOLD: list[tuple[str, Observation, str]] = [
     ("storm let-through", compared(let_through="after 100 activations"), "after 100 activations"),
     (
         "storm no-cap",
-        compared(spots=(replace(AGAIN, calls=60),)),
+        compared(spots=(replace(AGAIN, calls=60, loop=Loop(LINE, True)),)),
         "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again without a cap",
+    ),
+    (
+        "storm no-cap",
+        compared(spots=(replace(AGAIN, calls=60),)),
+        "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again, capped by time at most",
     ),
     (
         "storm no-back-off",
@@ -379,7 +406,7 @@ def test_who_waits_is_told_line_by_line() -> None:
         (recovery("", failure=FAILED), {"place": HERE}),
         (seen(leftovers=(left("lock"),)), {"place": LINE, "fingerprint": "lock shop.py:8 in pay"}),
         (seen(leftovers=(LOST,)), {"place": LINE, "fingerprint": "task-error shop.py:8 in pay"}),
-        (compared(injected_errors=1, absorptions=(CAUGHT,), answers=()), {"place": LINE, "point": "m:f"}),
+        (compared(injected_errors=1, absorptions=(IDLE,), answers=()), {"place": LINE, "point": "m:f"}),
         (compared(spots=(replace(AGAIN, calls=60),)), {"place": LINE, "point": "m:f"}),
         (seen(contract=Contract(status=(201,))), {}),
     ],

@@ -513,7 +513,7 @@ VERDICTS = """
         try:
             return charge()["paid"]
         except TimeoutError:
-            return False
+            return None
 
     def wrong():
         try:

@@ -1,0 +1,230 @@
+"""Who is to blame for what an explored test meets: each rule with a system that breaks it, and one that does not."""
+
+import textwrap
+
+import pytest
+
+BANK = """
+import contextlib, logging, queue, threading, time
+
+BOOKED = []
+
+class BankDown(Exception):
+    pass
+
+def charge():
+    return 1
+
+def ask_replica():
+    return 1
+
+def book():
+    BOOKED.append(1)
+"""
+SWEEP = ("--chaos-target=shop:charge", "--chaos-target=shop:book", "--chaos-target=shop:ask_replica")
+FAULT = "--chaos-only=*shop:charge raise ConnectionError all*"
+PASSES = "assert shop.pay() == 1"
+ANY = "shop.pay()"
+
+SYSTEMS = {
+    # What a deliberate error is.
+    "translated": (
+        """
+        def pay():
+            try: return charge()
+            except ConnectionError as error: raise BankDown from error
+        """,
+        ANY,
+        ("escaped", "translated", False),
+    ),
+    "a mistake in the handler": (
+        """
+        def pay():
+            try: return charge()
+            except ConnectionError as error: return error.no_such_name
+        """,
+        ANY,
+        ("wrong error", "error-in-handler", True),
+    ),
+    "meant over a thread": (
+        """
+        def serve(requests):
+            answer = requests.get()
+            try: answer.put(charge())
+            except ConnectionError: answer.put(None)
+        def pay():
+            requests, answer = queue.Queue(), queue.Queue()
+            thread = threading.Thread(target=serve, args=(requests,))
+            thread.start()
+            requests.put(answer)
+            value = answer.get()
+            thread.join()
+            if value is None: raise RuntimeError("no bank")
+            return value
+        """,
+        ANY,
+        ("escaped", "translated-cause-lost", False),
+    ),
+    "a mistake over a thread": (
+        """
+        def serve(answer):
+            try: answer.put(charge())
+            except ConnectionError: answer.put(None)
+        def pay():
+            answer = queue.Queue()
+            thread = threading.Thread(target=serve, args=(answer,))
+            thread.start()
+            thread.join()
+            return answer.get() + 1
+        """,
+        ANY,
+        ("wrong error", "no-cause", True),
+    ),
+    # Whose client catches everything.
+    "a client of the test": (
+        "def pay(): return charge()",
+        """
+        def get():
+            try: return 200, shop.pay()
+            except Exception: return 500, None
+        assert get() == (200, 1)
+        """,
+        ("escaped", "taken-outside", False),
+    ),
+    "a client of the system": (
+        """
+        def pay():
+            try: return charge()
+            except Exception: return None
+        """,
+        PASSES,
+        ("lost", "swallowed", True),
+    ),
+    # Who swallows.
+    "finally: return": (
+        """
+        def pay():
+            try: return charge()
+            finally: return
+        """,
+        "shop.pay(); assert True",
+        None,
+    ),
+    "finally: return, and nothing is booked": (
+        """
+        def order():
+            if pay() is not None: book()
+        def pay():
+            paid = None
+            try: paid = charge()
+            finally: return paid
+        """,
+        "shop.order()",
+        ("lost", "swallowed", True),
+    ),
+    "a call after the statement is missing": (
+        """
+        def pay():
+            for _ in range(2):
+                try: charge()
+                except Exception: continue
+                book()
+        """,
+        ANY,
+        ("lost", "swallowed", True),
+    ),
+    "a call of the statement is skipped": (
+        """
+        def note(): book()
+        def pay():
+            with contextlib.suppress(Exception):
+                charge()
+                note()
+        """,
+        ANY,
+        None,
+    ),
+    "the error is named": (
+        """
+        def pay():
+            try: return charge()
+            except ConnectionError: return None
+        """,
+        PASSES,
+        ("lost", "swallowed", False),
+    ),
+    "the error is logged": (
+        """
+        def pay():
+            try: return charge()
+            except Exception:
+                logging.getLogger("shop").warning("no bank")
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
+    "an answer for a named error": (
+        """
+        def pay():
+            try: return charge()
+            except ConnectionError: return 0
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
+    "an answer for every error": (
+        """
+        def pay():
+            try: return charge()
+            except Exception: return 0
+        """,
+        PASSES,
+        ("lost", "quiet-fallback", False),
+    ),
+    "a fallback beside the swallowing": (
+        """
+        def pay():
+            with contextlib.suppress(ConnectionError):
+                return charge()
+            return ask_replica() - 1
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
+    # What ends a retry.
+    "no cap": (
+        """
+        def pay():
+            while True:
+                try: return charge()
+                except ConnectionError: pass
+        """,
+        ANY,
+        ("storm", "no-cap", True),
+    ),
+    "a clock": (
+        """
+        def pay():
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                try: return charge()
+                except ConnectionError: pass
+        """,
+        ANY,
+        ("storm", "no-cap", False),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_blame_goes_where_it_belongs(inner, name):
+    """Verdict, kind and whether it fails, under the outage of a bank; nothing is said where nothing differs."""
+    system, body, expected = SYSTEMS[name]
+    inner.write("shop.py", BANK + textwrap.dedent(system))
+    inner.write("test_it.py", "import shop\n\ndef test_it():\n" + textwrap.indent(textwrap.dedent(body), "    "))
+    done = inner.run(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT)
+
+    (result,) = [one for one in done.document["results"] if one["kind"] == "explored" and "; " not in one["scenario"]]
+    first = result["evidence"][0]["kind"] if result["evidence"] else ""
+    found = (result["verdict"], first, result["fails"])
+    assert found == (expected or ("resilient", "", False))
