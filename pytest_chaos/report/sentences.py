@@ -231,8 +231,8 @@ def _trouble(trouble: Trouble) -> str:
 
 def _polluted(about: Polluted) -> str:
     if about.polluter:
-        return f"the process was polluted before, by {about.polluter}"
-    return "what was said of scenarios after that one was said of a polluted process"
+        return f"this process has not recovered from an earlier scenario: {about.polluter}"
+    return "later scenarios of this test ran in a process that had not recovered"
 
 
 # --- lost, same answer, storm
@@ -261,7 +261,7 @@ def _other_answer(about: OtherAnswers) -> str:
         if received != plain:
             found = f"{received[0]} {received[1]} instead of {plain[0]} {plain[1]}"
             break
-    return f"the call was made again and succeeded, yet the test received another answer than plainly: {found}"
+    return f"the call was made again and succeeded, but the test received a different answer from the plain run: {found}"
 
 
 def _amplified(about: Amplified) -> str:
