@@ -261,7 +261,9 @@ def _other_answer(about: OtherAnswers) -> str:
         if received != plain:
             found = f"{received[0]} {received[1]} instead of {plain[0]} {plain[1]}"
             break
-    return f"the call was made again and succeeded, but the test received a different answer from the plain run: {found}"
+    return (
+        f"the call was made again and succeeded, but the test received a different answer from the plain run: {found}"
+    )
 
 
 def _amplified(about: Amplified) -> str:

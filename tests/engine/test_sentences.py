@@ -264,14 +264,14 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(MOVED,)),
-        "the call was made again and succeeded, but the test received a different answer from the plain run: PUT 201 instead of "
-        "GET 200",
+        "the call was made again and succeeded, but the test received a different answer from the plain run: PUT 201 "
+        "instead of GET 200",
     ),
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(OK, OK)),
-        "the call was made again and succeeded, but the test received a different answer from the plain run: 2 answers instead "
-        "of 1",
+        "the call was made again and succeeded, but the test received a different answer from the plain run: 2 answers "
+        "instead of 1",
     ),
     (
         "storm amplification",

@@ -147,7 +147,9 @@ def test_what_a_polluted_process_shows_is_no_finding(inner):
 
     assert done.scenarios[CHARGE] == "resilient"
     assert (done.scenarios[STOCK], done.by_id[STOCK]["fails"]) == ("inconclusive", False)
-    assert "this process has not recovered from an earlier scenario: shop:charge raise TimeoutError all" in evidence(done, STOCK)
+    assert "this process has not recovered from an earlier scenario: shop:charge raise TimeoutError all" in evidence(
+        done, STOCK
+    )
     assert done.scenarios[RECOVERY] == "not recovered"
 
 
