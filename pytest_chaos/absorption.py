@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Literal, NamedTuple
 
@@ -71,6 +71,7 @@ class Absorption:
         is_broad: Whether the clause takes every ``Exception``.
         span: First and last line of the statement that the clause belongs to; zeros where it is not known.
         times: How many errors went this way.
+        reached: The outermost line of the project that it came to, from within.
     """
 
     point: str
@@ -80,6 +81,7 @@ class Absorption:
     clause: str = ""
     is_sure: bool = True
     times: int = 1
+    reached: Place | None = None
     taker: Taker = field(default="", kw_only=True)
     does: Does = field(default="", kw_only=True)
     is_broad: bool = field(default=False, kw_only=True)
@@ -209,7 +211,7 @@ class Tracer:
             self._latest = _Told(known[0], error, point, flight, has_escaped)
             return known[0]
         steps = _steps(error.__traceback__)
-        told = self._tell(error, point, steps, flight, has_escaped)
+        told = replace(self._tell(error, point, steps, flight, has_escaped), reached=self._reached(steps))
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
             codes = _codes(error.__traceback__)
             self._told[key] = told, codes if handled_in is None else [*codes, handled_in]
@@ -329,6 +331,10 @@ class Tracer:
             outermost.f_back is None and outermost.f_code.co_flags & (_ASYNC | inspect.CO_GENERATOR)
         )
         return "library" if is_cut else "outside"
+
+    def _reached(self, steps: list[_Step]) -> Place | None:
+        outermost = next((step for step in steps if self._origin(step) == "project"), None)
+        return None if outermost is None else self._place(outermost, outermost.line)
 
     def _passed(self, steps: list[_Step], point: str) -> tuple[str, ...]:
         """Return the names of the functions in between, innermost first, without the target's own."""

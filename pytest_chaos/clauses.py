@@ -74,7 +74,15 @@ class Sources:
             code: The code object.
             module: The globals of its module, which know the loader of a file inside an archive.
         """
-        name = code.co_filename
+        return self.tree_of_file(code.co_filename, module)
+
+    def tree_of_file(self, name: str, module: dict[str, Any] | None = None) -> ast.Module | None:
+        """Return the tree of a file, or ``None`` if it cannot be read.
+
+        Args:
+            name: Its name.
+            module: The globals of its module, if they are known.
+        """
         if name not in self._trees:
             linecache.checkcache(name)
             try:

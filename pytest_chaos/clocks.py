@@ -15,10 +15,12 @@ from typing import Any
 UNCAPPED = 50
 """Calls more than the plain run made from one line: no sensible cap is that high."""
 
-_READING = frozenset(
+READING = frozenset(
     {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "now", "utcnow"}
 )
-_FUNCTIONS = frozenset(getattr(time, name) for name in _READING if hasattr(time, name))
+"""Names of functions that read a clock."""
+
+_FUNCTIONS = frozenset(getattr(time, name) for name in READING if hasattr(time, name))
 _DEEPEST = 3  # functions that call functions that call functions
 
 
@@ -37,7 +39,7 @@ def _reads(code: CodeType, module: dict[str, Any], seen: set[CodeType], depth: i
         return False
     seen.add(code)
     names, attributes = _used(code)
-    if not attributes.isdisjoint(_READING):
+    if not attributes.isdisjoint(READING):
         return True
     for value in (module.get(name) for name in names):
         # type(value), for proxies answer for what they wrap, and may make that first.

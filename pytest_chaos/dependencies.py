@@ -16,7 +16,7 @@ from types import FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, dependency_of, goes_by_number
+from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, dependency_of, goes_by_number
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
@@ -32,11 +32,17 @@ _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
 _LOCAL = "localhost/"
+_TEMPORARY = "<tmp>/"
 
 
 def is_named_by_user(dependency: str) -> bool:
     """Tell whether a service is named by who goes there first, so that all calls to services must be seen for it."""
     return dependency.startswith(_LOCAL)
+
+
+def is_tests_own(dependency: str) -> bool:
+    """Tell whether a file or database is one that a test makes for itself: what it is called says nothing to others."""
+    return dependency.startswith(_TEMPORARY) or dependency == IN_MEMORY
 
 
 class Dependencies:
@@ -56,6 +62,7 @@ class Dependencies:
         self._addresses = addresses
         self._provenance = provenance
         self._local: dict[int, str] = {}
+        self._files: dict[str, str] = {}
         self._users: Counter[str] = Counter()
         self._temporary = tuple(
             os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), *temporary)
@@ -77,7 +84,7 @@ class Dependencies:
         if address is None:
             return ""
         if address.path:
-            return self._of_path(address.path)
+            return self.of_path(address.path)
         if address.port is not None and address.port > _LAST_FIXED_PORT and _is_here(address.host):
             return self._of_local(address.port, caller)
         return address.text
@@ -92,15 +99,24 @@ class Dependencies:
         boundary = self._catalogue.at(point)
         return boundary is None or not boundary.dependency.path or not goes_by_number(boundary, call)
 
-    def _of_path(self, path: str) -> str:
+    def of_path(self, path: str) -> str:
+        """Return the name of a file: that below a temporary folder is the same in each run."""
         if path[:1] in (":", "@"):
             return path
+        known = self._files.get(path)
+        if known is None:
+            known = self._of_file(path)
+            if path[:1] == "/":  # any other one depends on the working folder
+                self._files[path] = known
+        return known
+
+    def _of_file(self, path: str) -> str:
         try:
             real = os.path.realpath(path)
         except (OSError, ValueError):  # of a folder that is gone, or with a character that no path has
             return path
         if real.startswith(self._temporary):
-            return f"<tmp>/{_DRAWN.sub('*', os.path.basename(real))}"
+            return f"{_TEMPORARY}{_DRAWN.sub('*', os.path.basename(real))}"
         return self._provenance.shorten(real)
 
     def _of_local(self, port: int, caller: CallSite) -> str:

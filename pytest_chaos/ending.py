@@ -11,6 +11,7 @@ from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal, token_in
 from pytest_chaos.observation import Failure
 from pytest_chaos.provenance import Origin, Place, Provenance
+from pytest_chaos.resources.births import Entry
 
 _OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
 
@@ -45,6 +46,7 @@ def failure_from(
         is_release=any(isinstance(part, HangReleased) for part in parts),
         is_timeout=all(isinstance(part, TimeoutError) for part in parts),
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
+        entry=_entry(error, provenance),
     )
 
 
@@ -118,6 +120,23 @@ def _left(error: BaseException, provenance: Provenance) -> Place | None:
         if provenance.of_frame(entry.tb_frame) == "project":
             return provenance.place(entry.tb_frame.f_code, entry.tb_lineno)
     return None
+
+
+def _entry(error: BaseException, provenance: Provenance) -> Entry | None:
+    """Return the test's call that raised an error."""
+    tests: TracebackType | None = None
+    for step in entries(error.__traceback__):
+        origin = provenance.of_frame(step.tb_frame)
+        if tests is None and origin == "test":
+            tests = step
+        elif tests is not None and origin not in ("passage", "chaos"):
+            return _entry_of(tests, step.tb_frame.f_code.co_qualname)
+    return None if tests is None else _entry_of(tests, "")
+
+
+def _entry_of(step: TracebackType, called: str) -> Entry:
+    code = step.tb_frame.f_code
+    return Entry(code.co_filename, code.co_qualname, step.tb_lineno, called)
 
 
 def _is_assertion(error: BaseException, origin: Origin | None) -> bool:

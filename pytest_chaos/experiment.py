@@ -13,18 +13,18 @@ import functools
 import logging
 import statistics
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any
 
 from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, limit_of
+from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -35,8 +35,8 @@ from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
 from pytest_chaos.guard import Guard, Patrol
-from pytest_chaos.hang import Parked, Ward, released_threads_end_quietly
-from pytest_chaos.injector.injector import Injection, Injector, KeptWatches
+from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
+from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
 from pytest_chaos.notation import format_left
@@ -60,6 +60,8 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
+from pytest_chaos.resources.ends import End, Key, is_tests
+from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
@@ -67,11 +69,16 @@ from pytest_chaos.resources.standstill import Phase, bystanders
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
-from pytest_chaos.target import home_of
-from pytest_chaos.trace import AskedCall, Calls, Sites, Trace
-from pytest_chaos.verdict import Judgement
+from pytest_chaos.target import Point, Target, home_of, resolve
+from pytest_chaos.trace import AskedCall, Calls, Loop, Sites, Trace
+from pytest_chaos.verdict import FailOn, Judgement
 
+_OPEN = Target("builtins", "open")
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
+
+
+def _say_nothing(text: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,10 @@ class Laboratory:
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
+        say: Is told what is waited for, while it is.
+        opening: The points at which files are opened; without any none are followed.
         kept_watches: The watches that one run of an explored test leaves to the next one.
+        fail_on: Which verdicts fail.
     """
 
     provenance: Provenance
@@ -104,7 +114,31 @@ class Laboratory:
     catalogue: Catalogue = field(default_factory=Catalogue)
     addresses: Addresses = field(default_factory=Addresses)
     temporary: tuple[str, ...] = ()
+    say: Callable[[str], None] = _say_nothing
+    opening: list[Point] = field(default_factory=lambda: resolve(_OPEN))
     kept_watches: KeptWatches = field(default_factory=KeptWatches)
+    fail_on: FailOn = field(default_factory=FailOn)
+
+    def judge(self, seen: Observation, oracles: Iterable[Oracle] | None = None) -> Judgement:
+        """Return what all oracles together say of a run.
+
+        Args:
+            seen: What was seen of it.
+            oracles: Those that are asked; by default all.
+        """
+        return judge(seen, self.oracles if oracles is None else oracles, self.fail_on)
+
+    def was_made(self, factory: str, call: SeenCall, made: Any) -> None:
+        """Remember where an object leads that a factory has handed out, such as a connection to a database.
+
+        Args:
+            factory: Who has made it, ``module:name``.
+            call: The call.
+            made: The object.
+        """
+        boundary = self.catalogue.maker(factory)
+        if boundary is not None:
+            self.addresses.learn(boundary, call, made)
 
 
 _NOTHING = contextlib.nullcontext()
@@ -239,7 +273,7 @@ class Watch:
             leftovers=tuple(self.inventory.left(with_tests=with_tests)),
             duration_s=self._duration_s,
         )
-        return seen, judge(seen, LEAK_ORACLES)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES)
 
     def close(self) -> None:
         """Let go, whatever happened; harmless when done twice."""
@@ -252,15 +286,19 @@ class _Listener:
     Args:
         injector: Gives each thread and task random draws of its own.
         ward: Releases what is parked on a loop that closes.
+        journal: Tells in which threads faults acted, and which errors are injected ones.
+        files: Follows the files that are written.
 
     Attributes:
         children: Process ids of the children that were started.
     """
 
-    def __init__(self, injector: Injector, ward: Ward) -> None:
+    def __init__(self, injector: Injector, ward: Ward, journal: Journal, files: Files) -> None:
         self.children: list[int] = []
         self._injector = injector
         self._ward = ward
+        self._journal = journal
+        self._files = files
 
     def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
         """A thread or a task was made."""
@@ -280,6 +318,17 @@ class _Listener:
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """An event loop is about to be closed, and waits for its workers."""
         self._ward.release_workers_of(loop)
+
+    def is_by_fault(self, error: BaseException) -> bool:
+        """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
+        if ending.is_caused_by_ours(error, self._journal):
+            return True
+        actor = self._injector.actors.current()
+        return any(activation.actor == actor for activation in self._journal.activations)
+
+    def file_made(self, path: Any, frame: FrameType | None) -> None:
+        """A file was made that was not there before, in a frame."""
+        self._files.created(path, frame)
 
 
 class Experiment:
@@ -318,6 +367,7 @@ class Experiment:
         self._dependencies = Dependencies(
             laboratory.catalogue, laboratory.addresses, laboratory.provenance, laboratory.temporary
         )
+        self.files = Files(laboratory.provenance, self._dependencies.of_path)
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -326,6 +376,8 @@ class Experiment:
             guard.bystanders,
             lambda: guard.native_id,
             sits_out=plan.kind != "explored",
+            longest_wait_s=plan.longest_wait_s if plan.is_asked or plan.kind != "explored" else 0.0,
+            say=laboratory.say,
         )
         self.injector = Injector(
             plan.test,
@@ -339,7 +391,7 @@ class Experiment:
             self._dependency_of,
             laboratory.kept_watches,
         )
-        self._listener = _Listener(self.injector, self.ward)
+        self._listener = _Listener(self.injector, self.ward, self.journal, self.files)
         self.patrol = (
             None
             if plan.limits is None
@@ -361,6 +413,10 @@ class Experiment:
         self._quietly.__enter__()
         if self.plan.looks_at_leaks:
             self.inventory.begin()
+            if self.plan.watched is not None:
+                self.laboratory.census.births.tell_entries(tells=True)
+                if self.plan.plain is None:
+                    self.laboratory.census.ends.begin()
 
     def prepare(self) -> None:
         """Put what is planned in place, once the fixtures are set up; it acts inside :meth:`body`.
@@ -397,7 +453,7 @@ class Experiment:
         self.trace = trace = Trace(self.sites.of, self._above) if self.plan.plain is None else Trace(self.sites.of)
         reaching = self.plan.reaching
         if reaching is None:
-            self.injector.watch_all(watched, trace.note)
+            self.injector.watch_all((watched, trace.note), self._watch_of_files())
             return
         self.reach = reach = Reach(
             self.laboratory.provenance,
@@ -411,6 +467,7 @@ class Experiment:
             functools.partial(_limit_of, self.laboratory.catalogue),
             functools.partial(_is_double, self.laboratory.provenance),
             self.injector.replaced,
+            functools.partial(_mode_of, self.laboratory.catalogue),
         )
 
         is_asked = bool(reaching.points)  # else only rules act, and nobody reads the catalogue for them
@@ -425,13 +482,21 @@ class Experiment:
             if self._dependencies.leads_out(point, call) and not is_nobodys(frame):
                 reach.note(point, frame, actor, call)
 
-        self.injector.watch_all(watched, note)
+        groups = [(watched, note), self._watch_of_files()]
         if self.plan.plain is None:
-            for target, points in reaching.beneath:
-                self.injector.watch(target, note_reach, points)
+            groups.append((reaching.beneath, note_reach))
         elif any(is_named_by_user(one.rule.dependency) for one in self.plan.rules):
-            for target, points in reaching.beneath:  # as in the plain run, or another one may seem to be the first
-                self.injector.watch(target, self._name, points)
+            # As in the plain run, or another one may seem to be the first.
+            groups.append((reaching.beneath, self._name))
+        self.injector.watch_all(*groups)
+
+    def _watch_of_files(self) -> tuple[Watched, Observer]:
+        """Return the watch of the files that are opened for writing."""
+        plain = self.plan.plain
+        # Most tests write no file, and then their runs under faults are spared it.
+        is_wanted = self.contract.leaks != "off" and (plain is None or plain.steady.files)
+        opening = self.laboratory.opening
+        return [(_OPEN, opening)] if is_wanted and opening else [], self.files.opened
 
     def _above(self, frame: FrameType | None) -> tuple[Place, ...]:
         """Return the lines of the project behind a call, innermost first."""
@@ -591,9 +656,10 @@ class Experiment:
         # What the plain run leaves is subtracted from what runs under faults leave, so it is looked at all the same.
         looks = self.contract.leaks != "off" if self.trace is not None else self.leaks != "off"
         leftovers = self.inventory.left() if looks or self.leaks != "off" else []
+        ends = self.laboratory.census.ends.take(lambda code: self.laboratory.sources.tree(code, {}))
         self.close()
-        seen = self._observation(leftovers)
-        return seen, judge(seen, LEAK_ORACLES if self.is_plain else self.laboratory.oracles)
+        seen = self._observation(leftovers, ends)
+        return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
@@ -602,6 +668,8 @@ class Experiment:
         self._put_back()
         self.journal.forget_errors()
         self.inventory.close()
+        self.laboratory.census.births.tell_entries(tells=False)
+        self.laboratory.census.ends.stop()
         quietly, self._quietly = self._quietly, None
         if quietly is not None:
             quietly.__exit__(None, None, None)
@@ -612,7 +680,7 @@ class Experiment:
         self.ward.close()
         self.injector.lift_all()
 
-    def _observation(self, leftovers: Iterable[Leftover]) -> Observation:
+    def _observation(self, leftovers: Iterable[Leftover], ends: Mapping[Key, tuple[End, ...]]) -> Observation:
         plan, injections = self.plan, self.injector.injections
         return Observation(
             test=plan.test,
@@ -628,7 +696,7 @@ class Experiment:
             answers=tuple(self._answers),
             parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
             standstills=() if self.patrol is None else tuple(self.patrol.ended),
-            leftovers=tuple(leftovers),
+            leftovers=tuple(map(self._explained, leftovers)),
             recovery=self._recovery,
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
@@ -638,16 +706,33 @@ class Experiment:
             spots=()
             if self.trace is None
             else spots_of(
-                self.trace, plan.plain, set().union(*(one.endless for one in injections)), self._is_in_pieces
+                self.trace,
+                plan.plain,
+                {key: loop for one in injections for key, loop in one.loops.items()},
+                self._is_in_pieces,
             ),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
+            ends=ends,
+            files=() if self.trace is None else self.files.seen(),
+        )
+
+    def _explained(self, one: Leftover) -> Leftover:
+        ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
+        entry = None if self.failure is None else self.failure.entry
+        return replace(
+            one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
         )
 
 
 def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:
     return double_at(point, home_of(point), call.function, provenance) is not None
+
+
+def _mode_of(catalogue: Catalogue, point: str, call: AskedCall) -> str:
+    boundary = catalogue.at(point)
+    return "" if boundary is None else mode_of(boundary, call)
 
 
 def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None:
@@ -663,7 +748,7 @@ def _limit_of(catalogue: Catalogue, point: str, call: AskedCall) -> Limit | None
 def spots_of(
     trace: Trace,
     plain: Plain | None,
-    endless: Container[tuple[str, CodeType, int]] = (),
+    loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
@@ -680,8 +765,8 @@ def spots_of(
                 gaps.append(time_s - last[actor])
             last[actor] = time_s
         gap_s = statistics.median(gaps) if gaps else None
-        is_endless = site.code is not None and (point, site.code, site.line) in endless
-        one = SpotSeen(point, site.place, calls.count, 0, gap_s, is_endless, is_in_pieces(point))
+        loop = None if site.code is None else loops.get((point, site.code, site.line))
+        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point))
         was = before.pop((point, site.place), None)
         found.append(one if was is None else _beside(one, was))
     missed = [
@@ -721,9 +806,21 @@ def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
 LEAK_ORACLES: tuple[Oracle, ...] = (judge_leaks, judge_lost)
 
 
-def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES) -> Judgement:
-    """Return what all oracles together say of a run."""
-    return Judgement.of(finding for oracle in oracles for finding in oracle(seen))
+def judge(seen: Observation, oracles: Iterable[Oracle] = ORACLES, fail_on: FailOn | None = None) -> Judgement:
+    """Return what oracles say of a run together.
+
+    Args:
+        seen: What was seen of it.
+        oracles: Those that are asked.
+        fail_on: Which verdicts fail; by default those that do by themselves.
+    """
+    found = [finding for oracle in oracles for finding in oracle(seen)]
+    if fail_on is None:
+        return Judgement.of(found)
+    # How the body of a fault test ends is judged by its author.
+    return Judgement.of(
+        one if one.evidence.oracle == "ending" and not seen.is_compared else fail_on.applied(one) for one in found
+    )
 
 
 def _parked_seen(parked: Parked, budget_s: float) -> ParkedSeen:
@@ -766,6 +863,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         caller=next((trigger.caller for trigger in triggers if trigger.caller is not None), ""),
         wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
         parameters=tuple(injection.parameters),
+        dependency=injection.rule.dependency,
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from pytest_chaos.dependencies import is_tests_own
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.faults.instances import RaisingFault
@@ -73,6 +74,9 @@ WAITS_THE_SAME = "the same line waits, called by somebody else"
 
 TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
+
+OWN = "a file or database of the test's own"
+"""The dependency of a key, as tests share it, where each of them makes one and calls it what it likes."""
 
 _LONGEST_LABEL = 80  # characters
 
@@ -200,6 +204,7 @@ class Explorer:
         self._effects: dict[tuple[object, ...], Key] = {}
         self._paired: set[tuple[object, ...]] = set()
         self._texts: set[str] = set()
+        self._own: dict[tuple[str, str], set[str]] = {}  # the files and databases of the test's own on each way
         self._lost: set[Key] = set()
         self.keys = 0
         self.made: Counter[Shape] = Counter()
@@ -262,7 +267,7 @@ class Explorer:
 
     def _is_ours(self, scenario: Scenario) -> bool:
         """Tell whether nobody else explores the key of a scenario; a key that somebody does goes, with its shapes."""
-        if scenario.shape == "pair" or self._claim(scenario.key):
+        if scenario.shape == "pair" or self._claim(self._in_suite(scenario.key)):
             return True
         if scenario.key not in self._lost:
             self._lost.add(scenario.key)
@@ -290,6 +295,9 @@ class Explorer:
     def _plan(self) -> None:
         explored = [way for way in self._ways if self._with_driver or not way.site.is_driver]
         several = Counter((way.point, way.dependency) for way in explored)
+        for way in explored:
+            if is_tests_own(way.dependency):
+                self._own.setdefault((way.point, way.text), set()).add(way.dependency)
         self.pruned["not made by the system"] += sum(way.count for way in self._ways) - sum(
             way.count for way in explored
         )
@@ -306,7 +314,7 @@ class Explorer:
         if key in self._followers:
             self.pruned[WAITS_THE_SAME] += 1
             return
-        if not self._take(key):
+        if not self._take(self._in_suite(key)):
             self.pruned[TAKEN] += 1
             return
         self.keys += 1
@@ -331,6 +339,12 @@ class Explorer:
             for shape, number in zip(shapes, numbers, strict=False)
         ]
         self._followers[key] = (single[:1], single[1:])
+
+    def _in_suite(self, key: Key) -> Key:
+        """Return a key as other tests have it: the one temporary file that each of them makes is the same to all."""
+        if len(self._own.get((key.point, key.way), ())) != 1 or not is_tests_own(key.dependency):
+            return key
+        return key._replace(dependency=OWN)
 
     def _rule(self, point: str, fault: Fault, trigger: Trigger, *, dependency: str = "", below: str = "") -> Rule:
         chain = (Term(fault, trigger),)

@@ -31,6 +31,12 @@ BUDGET_S = 1.0  # long enough for the sub-second timeouts of test configurations
 _SAMPLE_S = 0.02  # how often the watchdog looks while something is parked
 _SETTLE_S = 0.001  # how often while the test starts a thread whose call is parked: it may soon go on
 _PATIENCE = 10  # budgets that a test may go on beside a parked call, or a call has of its own, before that is let go
+LONGEST_WAIT_S = 30.0
+"""How long a wait that ends by itself is sat through, as a default; who has longer limits is not tried."""
+
+_GONE = (
+    3  # looks in which no such wait is seen any more, until it is over: a loop that polls is between two waits in one
+)
 _TRIO_LOOP = "trio._core._run"
 _SWALLOWED = 100  # calls after a release that are refused too; whoever swallows them all is let through
 
@@ -130,6 +136,8 @@ class Ward:
         bystanders: Threads of the test runner, by native id, that end no hang.
         guard: Returns the native id of our thread that looks after bodies, or 0.
         sits_out: Whether a call that was given a limit waits until then; else it ends as if that was over.
+        longest_wait_s: How long a wait with an end of its own, which may end a hang, is sat through, in seconds.
+        say: Is told, once for each, what is waited for beyond the budget.
         clock: Tells the time, in seconds.
 
     Attributes:
@@ -149,6 +157,8 @@ class Ward:
         guard: Callable[[], int] = lambda: 0,
         *,
         sits_out: bool = True,
+        longest_wait_s: float = 0.0,
+        say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,  # bound here: who freezes the clock of the system freezes no other
     ) -> None:
         self.records: list[Parked] = []
@@ -168,6 +178,10 @@ class Ward:
         self._bystanders = bystanders
         self._guard = guard
         self._sits_out = sits_out
+        self._longest_wait_s = longest_wait_s
+        self._say = Ear(say)  # a terminal may be gone
+        self._said: set[str] = set()
+        self._gone = 0
         self._clock = clock
         self._is_signal_read: Callable[[], bool] = _no
         self._interrupt_body: Callable[[], bool] = _no
@@ -239,6 +253,7 @@ class Ward:
         end = self._end_of(seconds, limit)
         if end is not None:
             self._note_blocked_loop(activation)
+            self._say_limit(end, seconds, limit, activation)
             self.pause(end if seconds is not None or self._sits_out else 0)
             return end
         event = threading.Event()
@@ -280,6 +295,7 @@ class Ward:
         __tracebackhide__ = True
         end = self._end_of(seconds, limit)
         if end is not None:
+            self._say_limit(end, seconds, limit, activation)
             await self.pause_async(end if seconds is not None or self._sits_out else 0)
             return end
         wait, release = _async_event()
@@ -362,7 +378,20 @@ class Ward:
             return seconds if told is None else min(seconds, told)
         if not self._sits_out:
             return told
-        return told if told is not None and told <= _PATIENCE * self.budget_s else None
+        longest_s = max(_PATIENCE * self.budget_s, self._longest_wait_s)
+        return told if told is not None and told <= longest_s else None
+
+    def _say_limit(self, end: float, seconds: float | None, limit: Limit | None, activation: Activation) -> None:
+        """Say that a call waits until its own limit, if that is long."""
+        if seconds is None and limit is not None and self._sits_out and end > self.budget_s:
+            self._say_once(end, f"the {limit.parameter} of {activation.point}")
+
+    def _say_once(self, seconds: float, what: str) -> None:
+        with self._lock:
+            is_new = what not in self._said
+            self._said.add(what)
+        if is_new:
+            self._say(f"chaos: waiting up to {seconds:g} s for {what}")
 
     def _note_blocked_loop(self, activation: Activation) -> None:
         """Record a wait that ends by itself, if it blocks a loop: that is said of each."""
@@ -584,7 +613,22 @@ class Ward:
         self.release(lambda parked: parked not in waiting and now - parked.began >= _PATIENCE * self.budget_s)
         if waiting:
             timed = stacks.pending_timed_waits(self._provenance, loops, [parked.ident for parked in self._parked])
-            self._decide(waiting, timed)
+            if not self._is_sat_through(waiting, timed, now):
+                self._decide(waiting, timed)
+
+    def _is_sat_through(self, waiting: list[Parked], timed: Sequence[Place], now: float) -> bool:
+        """Tell whether a wait with an end of its own is still waited for: what comes after it is judged."""
+        if any(one.limit is not None and one.limit.seconds is not None for one in waiting):
+            return False  # it is longer than anybody waits
+        left_s = self._longest_wait_s - (now - min(parked.began for parked in waiting))
+        if left_s <= 0:
+            return False
+        if timed:
+            self._gone = _GONE
+            self._say_once(self._longest_wait_s, f"a timed wait at {timed[0].told}")
+            return True
+        self._gone -= 1
+        return self._gone > 0
 
     def _prove(self, parked: list[Parked], meaning: str) -> None:
         position = self._progress.position(list(self._loops()))
@@ -611,6 +655,10 @@ class Ward:
                 self._dead_wait = standing, self._clock()
         for parked in waiting:
             parked.release()
+
+
+IN_HANG = frozenset((Ward.park.__code__, Ward.park_async.__code__))
+"""The code of ours in which whoever hangs for ever stands."""
 
 
 def _no() -> bool:

@@ -12,10 +12,14 @@ from pytest_chaos.doubles import Double
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.provenance import Place
+from pytest_chaos.resources.births import Entry
+from pytest_chaos.resources.ends import End, Key
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.subtraction import Difference, subtract
 from pytest_chaos.resources.waits import Wait
+from pytest_chaos.trace import Loop
 
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady", "before"]
@@ -57,6 +61,7 @@ class RuleSeen:
         caller: The glob that it holds against the module of the caller; empty for none.
         wanted: The parameters that it asks for by name.
         parameters: Those that the calls had which were refused for their arguments.
+        dependency: The one dependency whose calls it means; empty for all.
     """
 
     text: str
@@ -75,6 +80,7 @@ class RuleSeen:
     caller: str = ""
     wanted: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    dependency: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class Failure:
         is_timeout: It is a ``TimeoutError``, as limits around a call raise it.
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
+        entry: The test's call that raised it; ``None`` if that is not known.
         left: Outermost frame of the project that it left; ``None`` if it left none.
     """
 
@@ -110,6 +117,7 @@ class Failure:
     is_injected_interrupt: bool = False
     message: str = field(default="", kw_only=True)
     is_timeout: bool = field(default=False, kw_only=True)
+    entry: Entry | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
     left: Place | None = field(default=None, kw_only=True)
 
@@ -197,7 +205,7 @@ class SpotSeen:
         calls: How many there were.
         plain_calls: How many the plain run made there.
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
-        is_endless: Whether it has called so often that it has no cap, and looks at no clock.
+        loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
         above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
             innermost first; empty where that is not known.
@@ -209,7 +217,7 @@ class SpotSeen:
     calls: int
     plain_calls: int
     gap_s: float | None = None
-    is_endless: bool = False
+    loop: Loop | None = None
     in_pieces: bool = False
     above: tuple[Place, ...] = ()
     actor: str = ""
@@ -229,12 +237,16 @@ class Steady:
         leftovers: What it leaves anyway.
         answers: Answers that the test received.
         duration_s: Seconds the body took.
+        ends: Who ended what it made.
+        files: The files that the system opened for writing.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
     leftovers: tuple[Leftover, ...] = ()
     answers: tuple[Answer, ...] = ()
     duration_s: float = field(default=0.0, compare=False)
+    ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
+    files: tuple[FileSeen, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +280,8 @@ class Observation:
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
             process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
+        ends: Of a plain run: who ended what it made.
+        files: The files that the system opened for writing, where the run is compared or compared with.
     """
 
     test: str
@@ -296,6 +310,8 @@ class Observation:
     let_through: str = ""
     fresh: Fresh = ""
     polluter: str = ""
+    ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
+    files: tuple[FileSeen, ...] = ()
 
     @property
     def is_compared(self) -> bool:

@@ -8,6 +8,7 @@ that. What neither fails nor waits is offered nothing.
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
 import functools
 import inspect
@@ -102,7 +103,7 @@ class Offers:
         elif way.is_double:
             faults = [] if _cannot_fail(point) else self._of_function(called)
         elif named == "by its package":
-            faults = [Raise(cls) for cls in self._raised(point)]
+            faults = [Raise(cls) for cls in self._raised(point, only_over_answers=True)]
         elif named == "by its module" and way.steps and way.steps[0].module == point.module:
             return []  # the module is a boundary for those outside of it
         else:
@@ -114,7 +115,9 @@ class Offers:
     def _of_boundary(self, boundary: Boundary, way: Way) -> list[Fault]:
         """Return the errors of a boundary that callers on the way tell apart, and those that they ask for by name."""
         timed = bool(boundary.late) and (way.has_limit or (boundary.own_limit_s is not None and way.can_time_out))
-        known = _parsed(boundary, (*boundary.faults, *(boundary.late if timed else ())))
+        faults = boundary.faults_in(way.modes)
+        known = _parsed(boundary, (*faults, *(boundary.late if timed else ())))
+        never = {_class_of(fault) for fault in _parsed(boundary, set(boundary.faults) - set(faults))}
         kept: dict[tuple[bool, Taken], Fault] = {}
         classes = []
         for fault in known:
@@ -126,7 +129,7 @@ class Offers:
             kept.setdefault((_is_timeout(cls), self.handling.taken(way.steps, cls)[0]), fault)
         told = {taken for _, taken in kept}
         for cls in _offerable(self.handling.caught(way.steps)):
-            if cls in classes or not _can_raise(boundary, cls, classes):
+            if cls in classes or cls in never or not _can_raise(boundary, cls, classes):
                 continue
             taken = self.handling.taken(way.steps, cls)[0]
             if taken not in told and not (_is_timeout(cls) and not timed):
@@ -171,14 +174,23 @@ class Offers:
 
     # --- what the source of a function says
 
-    def _raised(self, point: Point) -> Iterator[type[Exception]]:
-        """Yield the errors that a function's own body raises by name."""
+    def _raised(self, point: Point, *, only_over_answers: bool = False) -> Iterator[type[Exception]]:
+        """Yield the errors that a function's own body raises by name.
+
+        Args:
+            point: The function.
+            only_over_answers: Whether to leave out what is raised over arguments and state, which are what the plain
+                run made them, and over other errors, which arise elsewhere.
+        """
         function = _function_of(point.raw)
         if function is None:
             return
         scope = Scope(function.__code__, function.__globals__)
-        for node in self._sources.own_nodes(function.__code__, function.__globals__):
+        nodes = self._sources.own_nodes(function.__code__, function.__globals__)
+        for node in nodes:
             if isinstance(node, ast.Raise) and node.exc is not None:
+                if only_over_answers and not _is_over_answer(node, nodes):
+                    continue
                 named = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
                 yield from _offerable([scope.value(named)])
 
@@ -193,6 +205,69 @@ class Offers:
                 boundary = self._catalogue.called(_name_of(scope.value(node.func)))
                 if boundary is not None:
                     yield boundary
+
+
+def _is_over_answer(statement: ast.Raise, nodes: Sequence[ast.AST]) -> bool:
+    """Tell whether what a function called decides that an error is raised.
+
+    Args:
+        statement: The statement that raises it.
+        nodes: All of the function.
+    """
+    around = [
+        node for node in nodes if isinstance(node, ast.If | ast.While | ast.ExceptHandler) and _holds(node, statement)
+    ]
+    if any(isinstance(node, ast.ExceptHandler) for node in around):
+        return False
+    tests = [node.test for node in around if isinstance(node, ast.If | ast.While)]
+    if not tests:
+        return True
+    answers = {
+        name.id
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor | ast.withitem)
+        for name in ast.walk(_target_of(node))
+        if isinstance(name, ast.Name) and _asks(_value_of(node))
+    }
+    return any(_asks(test) or not answers.isdisjoint(_names_in(test)) for test in tests)
+
+
+def _holds(node: ast.AST, statement: ast.Raise) -> bool:
+    return any(inner is statement for inner in ast.walk(node))
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _asks(node: ast.AST | None) -> bool:
+    """Tell whether an expression calls something that is not built in."""
+    return node is not None and any(
+        isinstance(inner, ast.Call) and not (isinstance(inner.func, ast.Name) and inner.func.id in vars(builtins))
+        for inner in ast.walk(node)
+    )
+
+
+def _target_of(node: ast.AST) -> ast.AST:
+    match node:
+        case ast.Assign(targets=targets):
+            return ast.Tuple(targets)
+        case ast.withitem(optional_vars=target) if target is not None:
+            return target
+        case ast.AnnAssign(target=target) | ast.NamedExpr(target=target) | ast.For(target=target):
+            return target
+        case ast.AsyncFor(target=target):
+            return target
+    return ast.Tuple([])
+
+
+def _value_of(node: ast.AST) -> ast.AST | None:
+    match node:
+        case ast.For(iter=value) | ast.AsyncFor(iter=value) | ast.withitem(context_expr=value):
+            return value
+        case ast.Assign(value=value) | ast.AnnAssign(value=value) | ast.NamedExpr(value=value):
+            return value
+    return None
 
 
 def _leads_nowhere(boundary: Boundary, way: Way) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.guard import Limits
-from pytest_chaos.hang import BUDGET_S
+from pytest_chaos.hang import BUDGET_S, LONGEST_WAIT_S
 from pytest_chaos.injector.injector import Observer, Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
 from pytest_chaos.reach import FunctionKey, Reach
@@ -83,7 +83,12 @@ class Plain:
     @classmethod
     def of(cls, seen: Observation, trace: Trace, reach: Reach, sites: Sites) -> Plain:
         """Return the plain run for what was seen of it."""
-        return cls(Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s), trace, reach, sites)
+        return cls(
+            Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s, seen.ends, seen.files),
+            trace,
+            reach,
+            sites,
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class RunPlan:
         observed: Asked at the end of the set-up which other calls somebody wants to be told of.
         contract: What the system promises.
         budget_s: The hang budget, in seconds.
+        is_asked: Whether the user asked for its hang by name, as a fault test does.
+        longest_wait_s: How long a wait that ends by itself is sat through in such a run, in seconds.
         plain: The plain run of an explored test, with which this run is compared.
         plain_leaks: How strictly leaks are judged if nothing is injected after all.
         limits: When parts of it are ended that stand still; without them nobody looks.
@@ -115,6 +122,8 @@ class RunPlan:
     observed: Callable[[], Iterable[Observed]] = tuple
     contract: Contract = field(default_factory=Contract)
     budget_s: float = BUDGET_S
+    is_asked: bool = False
+    longest_wait_s: float = LONGEST_WAIT_S
     plain: Plain | None = None
     plain_leaks: LeakLevel = "off"
     limits: Limits | None = None

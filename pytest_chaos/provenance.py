@@ -135,6 +135,7 @@ class Provenance:
         self._swept: set[str] = set()
         self._by_file: dict[str, Origin] = {}
         self._short: dict[str, str] = {}
+        self._whole: dict[str, str] = {}
         self._known_lie: _Lie | None = None
 
     def learn(
@@ -266,7 +267,12 @@ class Provenance:
         known = self._short.get(filename)
         if known is None:
             known = self._short[filename] = self._shortened(filename)
+            self._whole.setdefault(known, filename)
         return known
+
+    def whole(self, path: str) -> str:
+        """Return the file name of a path that :meth:`shorten` returned, or the path itself if it did not."""
+        return self._whole.get(path, path)
 
     def place(self, code: CodeType, line: int | None) -> Place:
         """Return a line of a function, or where it begins if the line is not known."""

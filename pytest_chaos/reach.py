@@ -87,6 +87,7 @@ class Way:
         is_double: Whether a test double answered one of them.
         entry: The installed package that calls the project for the test; empty where the test itself does. A framework
             has handlers of its own for what the project does not take.
+        modes: The modes in which they opened files, each once; none where nothing tells.
     """
 
     point: str
@@ -101,6 +102,7 @@ class Way:
     is_whole: bool = False
     is_double: bool = False
     entry: str = ""
+    modes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -172,12 +174,15 @@ class _Stack:
     count: int = 0
     numbers: list[Number] = field(default_factory=list)
     limits: list[Limit | None] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
     is_double: bool = False
 
-    def note_answer(self, limit: Limit | None, *, is_double: bool) -> None:
+    def note_answer(self, limit: Limit | None, mode: str, *, is_double: bool) -> None:
         """Note what is known of one call beside its lines."""
         if limit not in self.limits:
             self.limits.append(limit)
+        if mode and mode not in self.modes:
+            self.modes.append(mode)
         self.is_double |= is_double
 
     def add(self) -> bool:
@@ -215,6 +220,7 @@ class Reach:
         is_double: Tells whether a test double answers it.
         replaced: Points that are looked at, too, because something was put in their names; it may grow. Where calls
             have passed before that nobody has numbered, they are not.
+        mode_of: Tells the mode in which it opens a file.
     """
 
     def __init__(
@@ -229,6 +235,7 @@ class Reach:
         limit_of: Callable[[str, AskedCall], Limit | None],
         is_double: Callable[[str, AskedCall], bool],
         replaced: Container[str] = (),
+        mode_of: Callable[[str, AskedCall], str] = lambda point, call: "",
     ) -> None:
         self._provenance = provenance
         self._site_of = site_of
@@ -240,6 +247,7 @@ class Reach:
         self._limit_of = limit_of
         self._is_double = is_double
         self._replaced = replaced
+        self._mode_of = mode_of
         self._passed: set[str] = set()
         self._by_function: dict[FunctionKey, list[tuple[_Stack, str]]] = {}
         self._indexed = 0
@@ -280,7 +288,8 @@ class Reach:
                 stack = self._stacks[key] = self._new_stack(point, site, dependency, walked)
             is_kept = stack.add()
         if is_kept:
-            stack.note_answer(self._limit_of(point, call), is_double=self._is_double(point, call))
+            is_double = self._is_double(point, call)
+            stack.note_answer(self._limit_of(point, call), self._mode_of(point, call), is_double=is_double)
 
     def ways(self, is_guarded: IsGuarded) -> list[Way]:
         """Return the ways, in the order of their first call.
@@ -308,6 +317,7 @@ class Reach:
                 first.is_whole,
                 any(stack.is_double for stack in same),
                 first.entry,
+                tuple(dict.fromkeys(mode for stack in same for mode in stack.modes)),
             )
             for first, steps, same in found.values()
         ]
@@ -320,7 +330,8 @@ class Reach:
             steps = stack.steps()
             if name:
                 steps = steps[: [step.name for step in steps].index(name) + 1]
-            yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=tuple(stack.limits))
+            limits, modes = tuple(stack.limits), tuple(stack.modes)
+            yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=limits, modes=modes)
 
     def _index(self) -> None:
         """Find for each function the calls on its behalf, with its name where it is a caller and no starter."""

@@ -54,6 +54,19 @@ class CallSite:
         return f"{self.function}+{self.offset}"
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A loop that calls again and again.
+
+    Attributes:
+        place: Its function, and the line at which it stood.
+        is_endless: Whether it is the system's and reads no clock, so that nothing but an answer could end it.
+    """
+
+    place: Place
+    is_endless: bool
+
+
 Spot = tuple[str, CallSite]
 """An injection point's text, and a place that calls it."""
 

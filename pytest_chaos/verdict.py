@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -53,6 +53,8 @@ class Verdict(Enum):
 
 
 _ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
+_TELLS_NOTHING = frozenset({Verdict.RESILIENT, Verdict.DEGRADED, Verdict.INCONCLUSIVE})
+"""Of the system: it went well, or it was not found out."""
 
 
 @dataclass(frozen=True)
@@ -100,26 +102,75 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The worst verdict of a run, with all evidence, the worst first."""
+class FailOn:
+    """Which verdicts fail a test.
 
-    verdict: Verdict
-    fails: bool
-    evidence: tuple[Evidence, ...]
+    Attributes:
+        verdicts: Those that the user named: whatever gives one of these fails.
+        with_default: Whether what fails by itself fails as well.
+    """
+
+    verdicts: frozenset[Verdict] = frozenset()
+    with_default: bool = True
+
+    def may_fail(self, verdict: Verdict) -> bool:
+        """Tell whether a verdict may fail a test, if it fails by default."""
+        return self.with_default or verdict in self.verdicts
+
+    def applied(self, finding: Finding) -> Finding:
+        """Return a finding that fails if it is to."""
+        fails = finding.verdict in self.verdicts or (self.with_default and finding.fails)
+        return finding if fails is finding.fails else replace(finding, fails=fails)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What all oracles said of a run.
+
+    Attributes:
+        findings: All of it, the worst first.
+    """
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict."""
+        return self.findings[0].verdict if self.findings else Verdict.RESILIENT
+
+    @property
+    def fails(self) -> bool:
+        """Whether any of it fails the test."""
+        return any(finding.fails for finding in self.findings)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The facts, in the same order."""
+        return tuple(finding.evidence for finding in self.findings)
+
+    @property
+    def decisive(self) -> tuple[Finding, ...]:
+        """What is worth a reader's time: all that fails, and all that gave the run its verdict."""
+        tells = self.verdict not in _TELLS_NOTHING
+        return tuple(
+            finding for finding in self.findings if finding.fails or (tells and finding.verdict is self.verdict)
+        )
 
     def beside(self, other: Judgement) -> Judgement:
         """Return what two judgements come to together."""
         worse, better = sorted((self, other), key=lambda one: _ORDER[one.verdict], reverse=True)
-        return Judgement(worse.verdict, worse.fails or better.fails, (*worse.evidence, *better.evidence))
+        return Judgement.of((*worse.findings, *better.findings))
+
+    def doubted(self, doubt: Evidence) -> Judgement:
+        """Return a judgement that proves nothing any more; its evidence stays.
+
+        Args:
+            doubt: Why.
+        """
+        notes = [replace(finding, verdict=Verdict.RESILIENT, fails=False) for finding in self.findings]
+        return Judgement.of([Finding(Verdict.INCONCLUSIVE, doubt, fails=False), *notes])
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Judgement:
         """Return the judgement that findings add up to."""
-        ordered = sorted(findings, key=lambda finding: _ORDER[finding.verdict], reverse=True)
-        if not ordered:
-            return cls(Verdict.RESILIENT, False, ())
-        return cls(
-            verdict=ordered[0].verdict,
-            fails=any(finding.fails for finding in ordered),
-            evidence=tuple(finding.evidence for finding in ordered),
-        )
+        return cls(tuple(sorted(findings, key=lambda finding: _ORDER[finding.verdict], reverse=True)))

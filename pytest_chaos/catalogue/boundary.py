@@ -13,7 +13,10 @@ without arguments. What a path leads to may be missing; then the next path is fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_CREATING = frozenset("wax")  # letters of the modes of ``open`` in which it makes a file that is not there
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class Boundary:
             ``None`` for no limit. Where none does, the limit is the library's own.
         own_limit_s: The limit of a call that is told none, in seconds; ``None``, if that waits for ever.
         dependency: Where it is read what is called; empty, if nothing tells.
+        mode: Paths to the mode in which a file is opened.
+        creating: Texts of errors that a call can meet that makes the file where it is not there, instead of
+            :attr:`faults`.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
         releases: The releases of the library that this holds for, as a version specifier; empty for all.
     """
@@ -75,6 +81,13 @@ class Boundary:
     dependency: Dependency = Dependency()
     releases: str = ""
     in_pieces: bool = False
+    mode: tuple[str, ...] = ()
+    creating: tuple[str, ...] = ()
+
+    def faults_in(self, modes: Iterable[str]) -> tuple[str, ...]:
+        """Return the texts of errors that calls can meet which open files in these modes; of none if nothing tells."""
+        found = [self.faults if _CREATING.isdisjoint(mode) else self.creating for mode in modes]
+        return tuple(dict.fromkeys(text for texts in found for text in texts)) or self.faults
 
     @property
     def module(self) -> str:

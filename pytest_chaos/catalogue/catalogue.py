@@ -30,6 +30,7 @@ class Catalogue:
         self._read: dict[str, Library] = {}
         self._by_target: dict[str, Boundary] = {}
         self._by_name: dict[str, Boundary] = {}
+        self._makers: dict[str, Boundary | None] = {}
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -90,6 +91,28 @@ class Catalogue:
         """Return the boundary of an injection point, or ``None``."""
         self._read_for(point)
         return self._by_target.get(point)
+
+    def maker(self, point: str) -> Boundary | None:
+        """Return the boundary of an injection point, or ``None`` where no others go through what it returns.
+
+        Args:
+            point: The injection point, such as ``sqlite3:connect``.
+        """
+        if point not in self._makers:
+            boundary = self.at(point)
+            others = () if boundary is None else self.library(boundary.library).boundaries
+            self._makers[point] = boundary if any(other.dependency.maker for other in others) else None
+        return self._makers[point]
+
+    def name_of(self, point: str, dependency: str) -> str:
+        """Return how people call what fails at an injection point: the library, and what is called by it.
+
+        Args:
+            point: The injection point.
+            dependency: What is called; empty where nothing tells.
+        """
+        boundary = self.at(point)
+        return " ".join(filter(None, (point if boundary is None else boundary.library, dependency)))
 
     def called(self, name: str) -> Boundary | None:
         """Return the boundary that is called under a name, ``module:Qual.name``, its own or an alias; or ``None``."""

@@ -186,8 +186,11 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
     aliases = entry.texts("aliases")
     for alias in aliases:
         _check_name(entry, "aliases", alias, modules)
-    faults, late = entry.texts("faults"), entry.texts("late")
-    for key, texts in (("faults", faults), ("late", late)):
+    faults, late, creating = entry.texts("faults"), entry.texts("late"), entry.texts("creating")
+    mode = entry.paths("mode")
+    if bool(mode) != bool(creating):
+        entry.refuse("mode" if mode else "creating", "the keys 'mode' and 'creating' say nothing without one another")
+    for key, texts in (("faults", faults), ("late", late), ("creating", creating)):
         for text in texts:
             _check_fault(entry, key, target, text)
     waits, limit, own_limit_s = entry.truth("waits", wanted=True), entry.paths("limit"), entry.seconds("own_limit_s")
@@ -215,6 +218,8 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
         _dependency(entry.table("dependency")),
         _releases(entry),
         entry.truth("in_pieces"),
+        mode,
+        creating,
     )
 
 

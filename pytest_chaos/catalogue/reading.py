@@ -6,12 +6,13 @@ What cannot be read, for whatever reason, is not told.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +25,8 @@ from pytest_chaos.faults.timeouts import UNTOLD, seconds_of
 _MISSING: Any = object()
 # Of the web, whose URLs leave them out: a service is called the same with and without.
 _WEB_PORTS = (80, 443)
-_IN_MEMORY = ":memory:"
+IN_MEMORY = ":memory:"
+"""Name of a database that is gone with its connection."""
 
 
 class SeenCall(Protocol):
@@ -76,6 +78,22 @@ class Addresses:
             self._known[answer] = address
         except TypeError:
             return
+
+    def learn(self, boundary: Boundary, call: SeenCall, answer: Any) -> None:
+        """Remember where the answer of a call leads: where the call went.
+
+        Args:
+            boundary: What is known of what was called.
+            call: The call.
+            answer: What it has returned.
+        """
+        address = dependency_of(boundary, call, self)
+        if address is None:
+            return
+        if address.path[:1] not in ("", "/", ":", "@"):  # the working folder may be another one when it is asked for
+            with contextlib.suppress(OSError):  # or gone already
+                address = replace(address, path=str(Path.cwd() / address.path))
+        self.remember(answer, address)
 
     def of(self, answer: Any) -> Address | None:
         """Return the address that was remembered for an answer, or ``None``."""
@@ -130,7 +148,7 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     try:
         seen = _Seen(call)
         for paths, reader in readers:
-            for _, value in _led_to(paths, seen):
+            for _, value in _led_to(paths, seen) if paths else ():
                 try:
                     found = reader(value)
                 except ValueError:  # a URL that is none
@@ -140,6 +158,22 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
     except Exception:  # noqa: BLE001  # of a call or a text that the user made
         return None
     return None
+
+
+def mode_of(boundary: Boundary, call: SeenCall) -> str:
+    """Return the mode in which a call opens a file, or an empty text if nothing tells.
+
+    Args:
+        boundary: What is known of what is called.
+        call: The call.
+    """
+    if not boundary.mode:
+        return ""
+    try:
+        seen = _Seen(call)
+        return next((text for _, value in _led_to(boundary.mode, seen) if (text := _text(value))), "")
+    except Exception:  # noqa: BLE001  # of a call that the user made
+        return ""
 
 
 def goes_by_number(boundary: Boundary, call: SeenCall) -> bool:
@@ -284,7 +318,7 @@ def _of_path(value: Any) -> Address | None:
         path = "" if "mode=memory" in query.split("&") else path
     if path.startswith("\0"):  # a socket in the abstract namespace of Linux
         path = f"@{path[1:]}"
-    return Address(path=path or _IN_MEMORY)  # a database without a name goes with its connection, too
+    return Address(path=path or IN_MEMORY)  # a database without a name goes with its connection, too
 
 
 def _of_program(value: Any) -> Address | None:

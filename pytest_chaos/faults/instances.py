@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,7 @@ class RaisingFault(Fault):
         else:
             try:
                 error = source(message)
+                _give_number(error)
             except Exception:  # noqa: BLE001  # a constructor with a signature of its own: try it bare
                 error = self._attempt(source, (), {})
         return self._checked(source, error)
@@ -142,6 +144,29 @@ class RaisingFault(Fault):
 
     def text_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.exc, *self.args), dict(self.kwargs)
+
+
+# What the system says for its errors: who handles them asks for the number, where one class stands for several.
+_NUMBERS: Mapping[type[OSError], int] = {
+    BlockingIOError: errno.EAGAIN,
+    BrokenPipeError: errno.EPIPE,
+    ChildProcessError: errno.ECHILD,
+    ConnectionAbortedError: errno.ECONNABORTED,
+    ConnectionRefusedError: errno.ECONNREFUSED,
+    ConnectionResetError: errno.ECONNRESET,
+    FileExistsError: errno.EEXIST,
+    FileNotFoundError: errno.ENOENT,
+    InterruptedError: errno.EINTR,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+    PermissionError: errno.EACCES,
+    ProcessLookupError: errno.ESRCH,
+}
+
+
+def _give_number(error: object) -> None:
+    if isinstance(error, OSError) and error.errno is None:
+        error.errno = _NUMBERS.get(type(error))
 
 
 MARK = "chaos: injected at "

@@ -17,12 +17,16 @@ class RealCall:
         function: What is really called, bound where it is a method.
         args: Positional arguments, as they were passed.
         kwargs: Keyword arguments, as they were passed.
+        instance: The object whose method is called, also where that is called by the name of its class.
     """
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], instance: Any = None
+    ) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
+        self._instance = instance
 
     def make(self) -> Any:
         """Make the call."""
@@ -32,7 +36,7 @@ class RealCall:
     @property
     def receiver(self) -> Any:
         """The object whose method is called; ``None`` for a function."""
-        receiver = getattr(self.function, "__self__", None)
+        receiver = getattr(self.function, "__self__", self._instance)
         return None if isinstance(receiver, ModuleType) else receiver  # which C gives its functions
 
     def is_on(self, is_receiver: Callable[[Any], bool]) -> bool:

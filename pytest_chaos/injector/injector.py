@@ -39,6 +39,7 @@ from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_chain, format_left
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module, function_name
+from pytest_chaos.resources import tap
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.schedule import Cursor, stream
@@ -54,8 +55,9 @@ from pytest_chaos.target import (
     leads_by,
     module_matcher,
 )
-from pytest_chaos.trace import CallerOf
+from pytest_chaos.trace import CallerOf, Loop
 from pytest_chaos.triggers import Call
+from pytest_chaos.turns import Turn
 
 _STRIDE = 0x9E3779B1  # odd, so that it takes 2**24 steps to come round; the golden ratio, so that they look unlike
 
@@ -112,8 +114,9 @@ class Injection:
         spares_driver: Whether calls without a frame of the project behind them are counted and never disturbed.
         patience: How often and how long it may go on before it is lifted, for a fault that nobody chose by hand.
         let_through: Why it acts no more, once its patience is over.
-        endless: Lines that have met it so often that they have no cap, and look at no clock that could end them:
-            point, code and line.
+        loops: The loops in which lines have met it so often that they have no cap, and whether nothing could end them;
+            by point, and code and line of the caller.
+        turn: One turn of such a loop that is listened to.
     """
 
     def __init__(
@@ -135,7 +138,8 @@ class Injection:
         self.spares_driver = spares_driver
         self.patience = patience
         self.let_through = ""
-        self.endless: set[tuple[str, CodeType, int]] = set()
+        self.loops: dict[tuple[str, CodeType, int], Loop] = {}
+        self.turn: Turn | None = None
         self.rule = rule
         self.text = text
         self.faults = faults
@@ -194,9 +198,25 @@ class Injection:
             if made in self.refused or len(self.refused) < MOST_CALLERS:
                 self.refused[made] += 1
 
-    def note_endless(self, point: str, caller: FrameType) -> None:
-        """Note a line that calls again and again, and looks at no clock that could end it."""
-        self.endless.add((point, caller.f_code, caller.f_lineno))
+    @property
+    def is_loop_known(self) -> bool:
+        """Whether the loop that meets it again and again was found."""
+        return bool(self.loops)
+
+    def note_loop(self, point: str, caller: FrameType, loop: FrameType, *, is_endless: bool) -> None:
+        """Note the loop in which a line calls again and again, and whether nothing in it could end it."""
+        place = self._provenance.place(loop.f_code, loop.f_lineno)
+        self.loops[point, caller.f_code, caller.f_lineno] = Loop(place, is_endless)
+
+    def begin_turn(self, turn: Turn) -> None:
+        """Listen to one turn of the loop that makes its calls."""
+        self.turn = turn
+
+    def end_turn(self) -> None:
+        """Listen to no turn of a loop any more."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            turn.end()
 
     def note_parameters(self, names: Iterable[str]) -> None:
         """Note the names under which arguments of a refused call were looked for."""
@@ -338,6 +358,7 @@ class Injection:
         """Let it act no more, wherever it still stands."""
         self.is_lifted = True
         self._injector = None
+        self.end_turn()
 
     def was_outranked(self) -> None:
         """Count a call on which it wanted to act, and another rule did."""
@@ -401,6 +422,7 @@ class Injection:
 
 _MANY = 50  # points from which on it pays to let a rule rest between two runs, and not to search for garbage
 
+_TURNS = 8  # that are listened to until the loop is found: calls of several tasks may come in turns
 _WATCHING = (Term(Remember()),)
 
 
@@ -670,28 +692,29 @@ class Injector:
         self._listen(target)
         return watch
 
-    def watch_all(self, watched: Sequence[tuple[Target, list[Point]]], observer: Observer) -> None:
+    def watch_all(self, *groups: tuple[Sequence[tuple[Target, list[Point]]], Observer]) -> None:
         """Watch targets whose injection points are known, as every run of an explored test does: with the same sites.
 
         Args:
-            watched: The targets, with their injection points.
-            observer: Who is told.
+            groups: Targets, with their injection points, and who is told of their calls.
 
         Raises:
             SpecificationError: A target cannot be replaced.
         """
         self._armory.tidy()
         self._is_unspliced = bool(why_not_now())  # a profiler that comes on later changes nothing of these
+        watched = [(target, list(points)) for group, _ in groups for target, points in group]
+        observers = [observer for group, observer in groups for _ in group]
         kept = self._kept.taken(watched)
-        if kept is not None and not self._sites and self._adopt(kept, observer):
+        if kept is not None and not self._sites and self._adopt(kept, observers):
             for watch in self.watches:
                 self._listen(watch.rule.target)
         else:
-            for target, points in watched:
+            for (target, points), observer in zip(watched, observers, strict=True):
                 self.watch(target, observer, points)
-        self._watched = [(target, list(points)) for target, points in watched]
+        self._watched = watched
 
-    def _adopt(self, kept: _Watches, observer: Observer) -> bool:
+    def _adopt(self, kept: _Watches, observers: list[Observer]) -> bool:
         """Take over the watches of an earlier run, unless functions are replaced in another way now."""
         if self._is_unspliced != kept.is_unspliced:
             return False
@@ -707,7 +730,7 @@ class Injector:
         self._sites = kept.sites
         self.watches = kept.watches
         self._resting = kept.resting
-        for watch in self.watches:
+        for watch, observer in zip(self.watches, observers, strict=True):
             watch.resume(self, observer, self._next_rank())
         return True
 
@@ -1018,6 +1041,8 @@ class Injector:
 
     def _site(self, point: Point) -> _Site:
         function = function_behind(point.raw)
+        if function is not None and function.__closure__:
+            function = tap.behind(function)  # a fault acts on the function, and who listens to it hears of the call
         if function is not None and not (point.through or point.adapter or point.inherited):
             joined = self._sites.get(id(function))
             if joined is not None:
@@ -1155,6 +1180,7 @@ class Injector:
         with self.lock:
             for injection in self.injections:
                 injection.retire_gates()
+                injection.end_turn()
         if was_open:
             self._note_covered()
 
@@ -1355,8 +1381,8 @@ class Injector:
                     )
                     injection.recorded.append(winner[2])
                     self.journal.rows.append(winner[2])
-                    if cursor.firings == UNCAPPED and injection.patience is not None:
-                        self._note_endless(injection, point, frame)
+                    if injection.patience is not None and UNCAPPED <= cursor.firings < UNCAPPED + _TURNS:
+                        self._watch_turn(injection, point, frame)
                 if fault is not None and not acts and winner is not None:
                     injection.was_outranked()
                 # No condition stands last: CPython 3.13 takes a jump from there out of what releases the lock.
@@ -1367,23 +1393,31 @@ class Injector:
             return Strike(fault, point.kind, call, activation, self, answers)
         return None if answers is None else Strike(Remember(), site.point.kind, call, NO_ACTIVATION, self, answers)
 
-    def _note_endless(self, injection: Injection, point: Point, frame: FrameType | None) -> None:
-        """Note the line that makes a call once more, if nothing there could end it after a while."""
-        stack = [
-            (outer.f_code, outer.f_globals, origin)
-            for outer, origin in self.provenance.own_stack(frame)
-            if origin not in ("passage", "chaos", "test")
-        ]
+    def _watch_turn(self, injection: Injection, point: Point, frame: FrameType | None) -> None:
+        """Find the loop that makes a call once more, and whether anything in it could end it after a while."""
+        if injection.is_loop_known:
+            return
         caller, is_systems = self._caller_of(frame)
-        # What a library that tries again looks at is not told by the frames that stand there now.
-        is_known = all(origin != "installed" for *_, origin in stack)
-        if (
-            caller is not None
-            and is_systems
-            and is_known
-            and not reads_clock((code, names) for code, names, _ in stack)
-        ):
-            injection.note_endless(point.text, caller)
+        if caller is None or not is_systems:
+            return
+        stack = [
+            outer
+            for outer, origin in self.provenance.own_stack(frame)
+            if origin not in ("passage", "chaos", "test", "stdlib")
+        ]
+        turn = injection.turn
+        loop = None if turn is None else turn.loop(stack)
+        if turn is None or loop is None:
+            injection.begin_turn(Turn(stack, self._counts_clock))
+            return
+        injection.end_turn()
+        # A library has a policy of its own, whose end may be further away.
+        is_systems = self.provenance.of_frame(loop) == "project"
+        has_clock = turn.reads_clock if turn.is_heard else reads_clock((one.f_code, one.f_globals) for one in stack)
+        injection.note_loop(point.text, caller, loop, is_endless=is_systems and not has_clock)
+
+    def _counts_clock(self, frame: FrameType) -> bool:
+        return self.provenance.of_frame(frame) not in ("passage", "chaos", "test", "pytest", "stdlib")
 
     def _is_drivers(self, frame: FrameType | None) -> bool:
         return not self._caller_of(frame)[1]

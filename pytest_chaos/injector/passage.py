@@ -52,7 +52,7 @@ class Passage:
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         __tracebackhide__ = True
-        strike = self.decide(self.place, RealCall, (wrapped, args, kwargs), None)
+        strike = self.decide(self.place, RealCall, (wrapped, args, kwargs, instance), None)
         if type(strike) is not Strike:  # and not by isinstance, on which a fault may stand
             return wrapped(*args, **kwargs)
         return self._shape(strike)

@@ -56,6 +56,17 @@ class Unstable:
 
 
 @dataclass(frozen=True)
+class Unconfirmed:
+    """What was found under a fault, and was not looked at once more, for the budget was used up.
+
+    Attributes:
+        verdict: What was found.
+    """
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Cold:
     """A scenario that met its fault in a fresh process, before any plain run.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 from pytest_chaos.observation import Observation
-from pytest_chaos.oracles.base import failing, note
+from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
+from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -27,21 +28,106 @@ class PreExisting:
     leftover: Leftover
 
 
+@dataclass(frozen=True)
+class CutOff:
+    """A task that hung until its event loop was closed over it.
+
+    Attributes:
+        leftover: The task.
+    """
+
+    leftover: Leftover
+
+
+@dataclass(frozen=True)
+class NotCleanedUp:
+    """Something that the test's own clean-up would have ended, had the body not failed before.
+
+    Attributes:
+        leftover: What is left.
+    """
+
+    leftover: Leftover
+
+
+def judge_files(seen: Observation) -> Iterator[Finding]:
+    """Find files that an injected error left half written, or that it kept from being removed.
+
+    Looked at are files that a function of the project opened which the error left: whoever takes it further in has
+    decided what stands in the file. What is added to, such as a log, is whole after each addition.
+    """
+    if seen.contract.leaks == "off" or seen.steady is None:
+        return
+    passed = {name for way in seen.absorptions for name in way.passed}
+    for file in seen.files:
+        if file.function not in passed or file.after is None or not file.is_rewritten:
+            continue
+        plain = [one for one in seen.steady.files if (one.name, one.place) == (file.name, file.place)]
+        wholes = [one.after for one in plain if one.after is not None]
+        if file.before is not None:
+            wholes.append(file.before)
+        whole = max((one for one in wholes if file.after.is_cut_off(one)), key=lambda one: one.size, default=None)
+        if whole is not None and file.after not in wholes:
+            yield failing(Verdict.LEAKED, _file_evidence("torn-file", TornFile(file, whole)))
+        elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
+            yield reported(Verdict.LEAKED, _file_evidence("file-left", file))
+
+
+@dataclass(frozen=True)
+class TornFile:
+    """A file that was left half written.
+
+    Attributes:
+        file: What it is, and what is left in it.
+        whole: What was in it before, or what the plain run writes.
+    """
+
+    file: FileSeen
+    whole: Content
+
+
+def _file_evidence(kind: str, about: FileSeen | TornFile) -> Evidence:
+    file = about.file if isinstance(about, TornFile) else about
+    return Evidence("leaks", kind, about=about, place=file.place, fingerprint=f"{kind} {file.name} {file.place.told}")
+
+
 def judge_leaks(seen: Observation) -> Iterator[Finding]:
-    """Find leftovers that the plain run does not leave; notes fail only where the contract is strict."""
+    """Find leftovers that the plain run does not leave; notes fail only where the contract is strict.
+
+    What the project's own loop cancels when it is closed is a note, but for a task in an injected hang: nobody had
+    given it up, and in a loop that goes on it would be there for ever. What the test itself ends in the plain run, and
+    did not come to end because it failed before, is the test's. What a thread that is left holds open goes with it.
+    """
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
+    has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
-        if leftover.is_note and seen.contract.leaks != "strict":
+        if _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
+            yield note(_evidence(leftover, leftover))
+        elif leftover.is_tests:
+            yield note(_evidence(leftover, NotCleanedUp(leftover)))
+        elif leftover.is_note and leftover.kind == "task" and leftover.is_in_hang:
+            yield failing(Verdict.LEAKED, _evidence(leftover, CutOff(leftover)))
+        elif leftover.is_note and seen.contract.leaks != "strict":
             yield note(_evidence(leftover, leftover))
         else:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
+    yield from judge_files(seen)
     for leftover in pre_existing:
         yield note(_evidence(leftover, PreExisting(leftover)))
 
 
-def _evidence(leftover: Leftover, about: Leftover | PreExisting) -> Evidence:
+def _is_foreign(leftover: Leftover, seen: Observation) -> bool:
+    """Tell whether a library made something for itself, or the test did: no line of the system is to be looked at."""
+    return seen.is_compared and leftover.is_foreign and leftover.kind in _MADE_BY_CALLS
+
+
+_MADE_BY_CALLS: frozenset[LeftKind] = frozenset({"thread", "task", "timer", "executor"})
+"""Kinds of which it is always known who made them."""
+
+
+def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:
     return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)

@@ -40,8 +40,11 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
         yield from _over_budget(seen, budget)
     if seen.let_through:
         yield note(Evidence("storm", "let-through", about=seen.let_through, point=point_of(seen)))
+    loops = [spot for spot in seen.spots if spot.more >= UNCAPPED and spot.loop is not None]
     for spot in seen.spots:
-        if spot.more >= UNCAPPED:
+        if loops and spot not in loops and spot.more >= UNCAPPED:
+            yield note(Evidence("storm", "no-cap", about=spot, place=spot.place, point=spot.point))  # of the same loop
+        elif spot.more >= UNCAPPED:
             yield _report(budget, "no-cap", spot)
         elif spot.more >= _HASTY and spot.gap_s is not None and spot.gap_s < _NO_PAUSE_S:
             yield _report(budget, "no-back-off", spot)
@@ -64,9 +67,10 @@ def _calls(seen: Observation) -> dict[str, int]:
 
 
 def _report(budget: float | None, kind: str, spot: SpotSeen) -> Finding:
-    evidence = Evidence("storm", kind, about=spot, place=spot.place, point=spot.point)
+    place = spot.place if spot.loop is None else spot.loop.place
+    evidence = Evidence("storm", kind, about=spot, place=place, point=spot.point)
     if budget is not None:
         return note(evidence)  # with a declared budget the budget decides; what it allows is only told
     # A clock may end it, after a while; else nothing does.
-    is_endless = kind == "no-cap" and spot.is_endless
+    is_endless = kind == "no-cap" and spot.loop is not None and spot.loop.is_endless
     return failing(Verdict.STORM, evidence) if is_endless else reported(Verdict.STORM, evidence)

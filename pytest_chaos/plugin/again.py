@@ -8,7 +8,7 @@ import pytest
 
 from pytest_chaos.explorer import Scenario
 from pytest_chaos.observation import Observation
-from pytest_chaos.plugin import compat
+from pytest_chaos.plugin import command_line, compat
 from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.plugin.options import Settings, exploring_options, replay_text
 
@@ -25,12 +25,11 @@ class Again:
         self._config = config
         self._settings = settings
         self._typed_ids: dict[str, str] = {}
+        self._started: list[str] | None = None
 
     def test(self, item: pytest.Item, seen: Observation) -> str:
         """Return the command for a test."""
         words = [f"--chaos-seed={seen.seed}", *self._budget()]
-        if not seen.rules and self._settings.leaks != "off":
-            words.append(f"-ochaos_leaks={self._settings.leaks}")
         return self._command(words, split_id(compat.plain_id(item))[0], seen)
 
     def scenario(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
@@ -51,4 +50,8 @@ class Again:
         known = self._typed_ids.get(test)
         if known is None:
             known = self._typed_ids[test] = compat.cwd_relative_id(self._config, test)
-        return shlex.join(["pytest", "--chaos", *words, known]) + (f"  # {seen.scenario}" if seen.scenario else "")
+        if self._started is None:
+            config = self._config
+            self._started = [*command_line.started_as(config), *command_line.started_with(config)]
+        comment = f"  # {seen.scenario}" if seen.scenario else ""
+        return shlex.join([*self._started, "--chaos", *words, known]) + comment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import functools
 import inspect
@@ -9,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -23,6 +25,23 @@ from pytest_chaos.injector.patching import Patching
 __all__ = ["runtestprotocol"]
 
 _OWN_FIXTURES = "pytest_chaos.plugin.entry"
+
+
+def say(config: pytest.Config, text: str) -> None:
+    """Show a line while a test runs, on a terminal; a worker of xdist has none."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return
+    # While the body runs its output is captured, by the descriptor that the terminal writes to as well; another one
+    # stands for it meanwhile. To stop capturing is not for another thread, beside a test that may print.
+    capturing = getattr(config.pluginmanager.get_plugin("capturemanager"), "_global_capturing", None)
+    number = getattr(getattr(capturing, "out", None), "targetfd_save", None)
+    if isinstance(number, int):
+        os.write(number, f"\n{text}\n".encode(errors="replace"))
+    else:
+        terminal.ensure_newline()
+        terminal.write_line(text)
+        terminal.flush()
 
 
 def asks_for(item: pytest.Item, fixture: str) -> bool:
@@ -164,11 +183,21 @@ def plain_id(item: pytest.Item) -> str:
     return item.nodeid.removesuffix(f"@{group}")
 
 
+def known_options(config: pytest.Config) -> dict[str, argparse.Action]:
+    """Return the options of the command line, those of plugins and conftests too, by each of their names."""
+    parser: argparse.ArgumentParser = config._parser.optparser
+    return dict(parser._option_string_actions)
+
+
 def cwd_relative_id(config: pytest.Config, nodeid: str) -> str:
     """Return a node id as it is typed where pytest was started."""
     path, separator, rest = nodeid.partition("::")
-    here = config.invocation_params.dir
-    return bestrelpath(here, config.rootpath / path) + separator + rest
+    return cwd_relative_path(config, config.rootpath / path) + separator + rest
+
+
+def cwd_relative_path(config: pytest.Config, path: Path) -> str:
+    """Return a path as it is typed where pytest was started."""
+    return bestrelpath(config.invocation_params.dir, path)
 
 
 # --- monkeypatch

@@ -32,8 +32,6 @@ _MARKERS = (
 # Options of the design whose work comes later. Known by name, so that using one says so.
 _LATER_OPTIONS = {
     "--chaos-shards": "spreading one test over workers",
-    "--chaos-fail-on": "choosing which verdicts fail",
-    "--chaos-baseline": "comparing with earlier findings",
 }
 
 
@@ -46,11 +44,19 @@ _REPEATABLE = (
     ),
     ("--chaos-fault", "FAULT", "the faults to explore with, instead of those a call can meet: 'hang'; repeatable"),
     ("--chaos-only", "GLOB", "run only scenarios whose label matches; repeatable"),
+    (
+        "--chaos-fail-on",
+        "WORDS",
+        "the verdicts that fail, such as 'hung,leaked'; 'default' stands for those that fail by default, and 'none' "
+        "for none; repeatable",
+    ),
     ("--chaos-replay", "TEXT", "run exactly the faults of one earlier failure, 'c1:...'; repeatable"),
 )
 _VALUES = (
     ("--chaos-runs", "N", "run scenarios with a rate below 100%% with N seeds"),
     ("--chaos-budget", "DURATION", "how long exploring may take, such as '10m'; what is left out is said"),
+    ("--chaos-baseline", "FILE", "fail only for findings that FILE does not accept"),
+    ("--chaos-write-baseline", "FILE", "write a baseline that accepts what fails now"),
     ("--chaos-max", "N", "run at most N scenarios for each test; what is left out is said"),
 )
 
@@ -97,6 +103,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-swarm", action="store_true", help="with --chaos-runs: a random part of all rules acts in each run"
     )
+    group.addoption("--chaos-clones-fail", action="store_true", help="fail each scenario, and not one of each finding")
     group.addoption(
         "--chaos-scope",
         default="suite",

@@ -8,9 +8,10 @@ from pytest_chaos.notation import format_rule
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.report import lines
+from pytest_chaos.verdict import Verdict
 
 
-def settle(settings: Settings, results: Results, session: pytest.Session, *, asked: list[str], is_part: bool) -> None:
+def settle(settings: Settings, results: Results, session: pytest.Session, *, asked: list[str], is_asked: bool) -> None:
     """Set the exit status where what was asked for was not there, or a rule never fired; and say why.
 
     Args:
@@ -18,7 +19,7 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
         results: What was found, to which complaints are added.
         session: pytest's session.
         asked: Ids of scenarios that were asked for.
-        is_part: Whether only some scenarios of some tests were asked for.
+        is_asked: Whether only some scenarios of some tests were asked for.
     """
     ledger = results.ledger
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -39,7 +40,7 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif (
         session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        and not is_part
+        and not is_asked
         and _ran_whole(settings, results, session)
     ):
         silent = _silent_rules(settings, results)
@@ -50,23 +51,31 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
 
 def _ran_whole(settings: Settings, results: Results, session: pytest.Session) -> bool:
     """Tell whether every test that there is was run, so that a rule that never fired will never fire."""
+    named = session.config.args_source is pytest.Config.ArgsSource.ARGS
+    return not (named or is_part(settings, results, session))
+
+
+def is_part(settings: Settings, results: Results, session: pytest.Session) -> bool:
+    """Tell whether tests or scenarios were left out of what was named, so that findings may be missing."""
     option = session.config.option
-    is_part = (
+    return bool(
         results.deselected
         or session.shouldfail
         or session.shouldstop
+        or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # interrupted, or not begun
         or settings.only
         or settings.replay
         or any(tally.left_out for tally in results.ledger.tallies)
         or getattr(option, "lf", False)
         or getattr(option, "stepwise", False)
     )
-    return not is_part and session.config.args_source is not pytest.Config.ArgsSource.ARGS
 
 
 def _silent_rules(settings: Settings, results: Results) -> list[str]:
     """Return what is to be said of each rule for ordinary tests that had to fire, and did not in any test."""
     fired = {rule["text"] for record in results.records for rule in record["rules"] if rule["activations"]}
+    if not settings.fail_on.may_fail(Verdict.INCONCLUSIVE):
+        return []
     told = lines.never_fired(results.records)
     silent = [rule for rule in settings.rules if rule.is_sure and format_rule(rule) not in fired]
     never = [(told.get((format_rule(rule), rule.source)), rule) for rule in silent]

@@ -14,7 +14,6 @@ from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.marker import Specification
 from pytest_chaos.plugin.one_run import OneRun
-from pytest_chaos.report.record import record_of
 
 SPECIFICATION: pytest.StashKey[Specification] = pytest.StashKey()
 """On a fault test: what its markers say."""
@@ -78,7 +77,8 @@ class FaultTests:
             is_ours = failure is not None and (
                 failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
             )
-            record = record_of(seen, judgement, self._context.again.test(item, seen))
+            record = self._context.record_of(seen, judgement, self._context.again.test(item, seen))
+            self._context.outcomes.settle(record, is_clone=False)
             telling.put_verdict(item, run.reports, record, is_authors=not is_ours)
 
         run.run_and_report(nextitem, tell)

@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,37 +22,17 @@ from typing import Any
 import pytest
 
 from pytest_chaos.observation import Fresh
+from pytest_chaos.plugin import compat
+from pytest_chaos.plugin.command_line import config_words, given_options
 from pytest_chaos.report.record import Record
 
 VARIABLE = "PYTEST_CHAOS_QUESTION"
 """The environment variable that names the file with the question; the answer is written beside it."""
 
 LIMIT_S = 120.0
-# Options of the outer run that would write files, choose tests, or run them in another way.
-_DROPPED_WITH_VALUE = (
-    *("-n", "--numprocesses", "--maxprocesses", "--dist", "--tx", "-k", "-m", "--maxfail", "--deselect", "--durations"),
-    *("--junitxml", "--junit-xml", "--junitprefix", "--junit-prefix", "--cov", "--cov-report", "--cov-config"),
-    *("--html", "--report-log", "--json-report-file", "--lfnf", "--last-failed-no-failures", "-r", "--count"),
-    *("--reruns", "--flake-runs", "--max-worker-restart"),
-    *("--chaos-target", "--chaos-rule", "--chaos-fault", "--chaos-runs", "--chaos-only"),
-    *("--chaos-budget", "--chaos-max", "--chaos-scope", "--chaos-replay", "--chaos-report", "--chaos-seed"),
-)
-_DROPPED = (
-    *(
-        "-x",
-        "--exitfirst",
-        "--lf",
-        "--last-failed",
-        "--ff",
-        "--failed-first",
-        "--nf",
-        "--new-first",
-        "--sw",
-        "--stepwise",
-    ),
-    *("--sw-skip", "--stepwise-skip", "--sw-reset", "--stepwise-reset", "--pdb", "--trace", "--chaos-plan"),
-    *("--chaos-swarm", "--chaos-require", "--json-report", "--flake-finder", "-f", "--looponfail"),
-)
+# Those of the outer run that have another value here, or would have the test run several times.
+_REPLACED = ("-c", "--rootdir", "--count", "--reruns", "--flake-runs", "--flake-finder")
+_KEPT = ("--chaos-suite",)  # its contract holds here too
 
 
 @dataclass(frozen=True)
@@ -110,7 +89,7 @@ def ask(config: pytest.Config, question: Question, limit_s: float = LIMIT_S) -> 
         file = Path(folder) / "question.json"
         file.write_text(json.dumps(vars(question)), encoding="utf-8")
         path, separator, rest = question.test.partition("::")
-        command = [sys.executable, "-m", "pytest", *kept_options(_arguments(config), config)]
+        command = [sys.executable, "-m", "pytest", *_kept_options(config)]
         command += ["--rootdir", str(config.rootpath), "-p", "no:cacheprovider", "-q", "--chaos"]
         if config.inipath is not None:
             command += ["-c", str(config.inipath)]
@@ -145,38 +124,14 @@ def answer(found: Answer) -> None:
     file.write_text(json.dumps(vars(found)), encoding="utf-8")
 
 
-def kept_options(arguments: Sequence[str], config: pytest.Config) -> list[str]:
-    """Return the options of a command line that say how tests run, without those that choose or report them."""
-    kept: list[str] = []
-    places = {str(one) for one in config.args} | {str(one).partition("::")[0] for one in config.args}
-    is_value = follows_option = False
-    for word in arguments:
-        # A file that follows an option may be its value, of a plugin that we do not know.
-        follows_option, may_be_value = word.startswith("-") and "=" not in word, follows_option
-        if is_value:
-            is_value = False
-            continue
-        name = word.partition("=")[0]
-        if name in _DROPPED or word in places or word.partition("::")[0] in places:
-            continue
-        if name in _DROPPED_WITH_VALUE:
-            is_value = "=" not in word
-            continue
-        if any(word.startswith(short) and len(word) > 2 for short in ("-n", "-k", "-r")) and not word.startswith("--"):
-            continue
-        if word == "-c" or name in ("--rootdir", "--config-file"):
-            is_value = "=" not in word
-            continue
-        is_place = not word.startswith("-") and (config.invocation_params.dir / word.partition("::")[0]).exists()
-        if is_place and not may_be_value:
-            continue
-        kept.append(word)
-    return kept
-
-
-def _arguments(config: pytest.Config) -> Sequence[str]:
-    shipped: Any = getattr(config, "workerinput", {}).get("chaos_arguments")
-    return list(shipped) if shipped is not None else [str(word) for word in config.invocation_params.args]
+def _kept_options(config: pytest.Config) -> list[str]:
+    """Return the options of this run that say how tests run, but for those that are given anew."""
+    return [
+        word
+        for given in given_options(config_words(config), compat.known_options(config))
+        if (given.says_how_tests_run and not given.is_one_of(_REPLACED)) or given.is_one_of(_KEPT)
+        for word in given.words
+    ]
 
 
 def _no_worker() -> dict[str, str]:

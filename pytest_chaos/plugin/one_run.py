@@ -20,7 +20,6 @@ from pytest_chaos.plugin.aftermath import look_after_others
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.forgetting import forget
 from pytest_chaos.plugin.running import Subject
-from pytest_chaos.report.record import record_of
 from pytest_chaos.verdict import Judgement
 
 S = TypeVar("S", bound=Subject)
@@ -132,7 +131,8 @@ class OneRun(Generic[S]):
         if ran:
             self.seen, self.judgement = seen, judgement
         if reports and judgement.evidence and (subject.is_plain or not ran):
-            record = record_of(seen, judgement, context.again.test(self._item, seen))
+            record = context.record_of(seen, judgement, context.again.test(self._item, seen))
+            context.outcomes.settle(record, is_clone=False)
             telling.put_what_was_left(self._item, reports, record, told or [])
 
     def run_and_report(self, nextitem: pytest.Item | None, tell: Callable[[], None] = lambda: None) -> None:

@@ -12,14 +12,15 @@ from typing import Literal
 import pytest
 
 from pytest_chaos.breakers import Breakers
-from pytest_chaos.experiment import Experiment, judge
+from pytest_chaos.experiment import Experiment
 from pytest_chaos.explorer import Explorer, Outcome, Scenario
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.guard import QUIET_S, Limits
 from pytest_chaos.injector.injector import Patience
 from pytest_chaos.observation import Observation, RunKind, Steady
-from pytest_chaos.oracles.exercised import Cold, Unstable
+from pytest_chaos.oracles.base import note
+from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import COSTS, Polluted, TroubleKind, recovery_trouble
 from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.plugin import compat, telling
@@ -32,8 +33,8 @@ from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Explored
 from pytest_chaos.plugin.one_run import OneRun
 from pytest_chaos.plugin.planning import RECOVERY, Planner, TestPlan
-from pytest_chaos.report.record import Record, record_of
-from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
+from pytest_chaos.report.record import Record
+from pytest_chaos.verdict import Evidence, Judgement, Verdict
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
 _PATIENCE_S = 10.0
@@ -131,8 +132,7 @@ class OneTest:
         if run.reports:  # else a plugin that runs tests again has told of it
             self._log(clone, run)
         if after.item is self._recovery and not all(report.passed for report in run.reports):
-            self._recovery.add_marker(pytest.mark.skip(reason="not explored: the teardown of the plain run failed"))
-            self._run_plainly(self._recovery, nextitem)
+            self._leave_recovery_out("not explored: the teardown of the plain run failed", nextitem)
         elif after.item is self._recovery:
             self._disturb(nextitem)
         elif self.waits and self._plain is not None:
@@ -226,12 +226,12 @@ class OneTest:
             return Answer("unknown", None)
         if seen.fired:
             points = tuple(dict.fromkeys(point for rule in seen.rules for point in rule.points))
-            note = Evidence("exercised", "cold", about=Cold(points))
-            judgement = judgement.beside(Judgement(Verdict.RESILIENT, False, (note,)))
+            about_it = note(Evidence("exercised", "cold", about=Cold(points)))
+            judgement = judgement.beside(Judgement.of([about_it]))
             after = self._after_first(scenario)
             if after is not None:
                 judgement = judgement.beside(after)
-        return Answer("unknown", None, record_of(seen, judgement, ""))
+        return Answer("unknown", None, self._context.record_of(seen, judgement))
 
     def _after_first(self, scenario: Scenario) -> Judgement | None:
         """Return what is to say of the plain test after a scenario that it met first; calls are fewer by nature."""
@@ -240,7 +240,7 @@ class OneTest:
         seen = self._run_silently(None, "recovery").seen
         if seen is None:
             return None
-        judgement = judge(after_it(seen, scenario.label), self._context.laboratory.oracles)
+        judgement = self._context.laboratory.judge(after_it(seen, scenario.label))
         return judgement if judgement.fails else None
 
     def _decide(self, run: OneRun[Experiment], nextitem: pytest.Item | None) -> pytest.Item | None:
@@ -329,6 +329,15 @@ class OneTest:
         """Tell whether the budget is used up, once these seconds are spent."""
         return self._left_s is not None and seconds >= self._left_s
 
+    def _has_time_for(self, seconds: float) -> bool:
+        """Tell whether the budget, and the little that may be added to it, is enough for one more run.
+
+        Args:
+            seconds: How long that takes, as far as is known.
+        """
+        spent_s = time.monotonic() - self._began
+        return self._left_s is None or spent_s + seconds <= self._left_s + _OVERTIME_S
+
     def _leave_out(self, reason: str, explorer: Explorer) -> None:
         left = len(explorer.waiting)
         if left:
@@ -384,12 +393,14 @@ class OneTest:
         record = self._ask_cold(scenario)
         if record is None or not record["fails"]:
             return judgement, record
+        if not self._has_time_for(record["duration_s"]):
+            return self._unconfirmed(judgement, Verdict.from_word(record["verdict"])), None
         again = self._ask_cold(scenario)
         self.explored.tally.checks["confirmation"] += 1
         if again is None or again["fails"]:
             return judgement, record
         about = Unstable(Verdict.from_word(record["verdict"]))
-        return _doubted(judgement, "exercised", "unstable", about), None
+        return judgement.doubted(Evidence("exercised", "unstable", about=about)), None
 
     def _ask_cold(self, scenario: Scenario) -> Record | None:
         assert self._plain is not None, "scenarios follow a plain run"
@@ -418,15 +429,30 @@ class OneTest:
         """Run a scenario that fails once more; what does not come again is unstable, and what does is shown."""
         if judgement.verdict is Verdict.LEAKED and judgement.evidence[0].kind in _LASTING:
             return judgement
+        causes = self._context.causes.of(seen, judgement)
+        if self._context.outcomes.are_known({one.cause.id for one in causes if one.finding.fails}):
+            return judgement  # another scenario has proved it
+        if not self._has_time_for(seen.duration_s):
+            return self._unconfirmed(judgement, judgement.verdict)
         again = self._run_silently(scenario, "explored", seen)
         self.explored.tally.checks["confirmation"] += 1
         if again.judgement is None or again.judgement.fails:
             telling.show_failure(run.reports, again.reports)
             return judgement
-        return _doubted(judgement, "exercised", "unstable", Unstable(judgement.verdict))
+        return judgement.doubted(Evidence("exercised", "unstable", about=Unstable(judgement.verdict)))
+
+    def _unconfirmed(self, judgement: Judgement, verdict: Verdict) -> Judgement:
+        """Return a judgement that is in doubt, because there is no time to see whether its verdict comes again."""
+        self.explored.is_cut_short = True
+        return judgement.doubted(Evidence("exercised", "unconfirmed", about=Unconfirmed(verdict)))
 
     def _probe(self) -> Answer | None:
-        """Return ``None`` if the test still does what its plain run did; else a fresh process says since when."""
+        """Return ``None`` if the test still does what its plain run did, as far as there is time to find out.
+
+        Else a fresh process says since when.
+        """
+        if not self._has_time_for(self.seconds):
+            return None
         trouble = self._trouble_without_faults()
         return None if trouble is None else self._answer_about(trouble)
 
@@ -473,16 +499,20 @@ class OneTest:
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
         """Say of a scenario in a polluted process which one has polluted it."""
         if answer.plain == "fails":
-            return _doubted(judgement, "exercised", "unstable", Unstable())
+            return judgement.doubted(Evidence("exercised", "unstable", about=Unstable()))
         if answer.plain == "varies":
             return judgement  # it does the same without faults: what it remembers is no pollution
         if answer.polluter is not None and self._ran[answer.polluter] is not scenario:
-            return _doubted(judgement, "recovery", "polluted", Polluted(self._ran[answer.polluter].label))
+            return judgement.doubted(Evidence("recovery", "polluted", about=Polluted(self._ran[answer.polluter].label)))
         return judgement
 
     def _recover(self, nextitem: pytest.Item | None) -> None:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
+        if not self._has_time_for(self.seconds):
+            self._leave_recovery_out("not looked at: the budget was used up", nextitem)
+            self.explored.is_cut_short = True
+            return
         if self._plan.mark.recovery_within_s and not self._answers:
             self._trouble_without_faults()
         clone.ihook.pytest_runtest_logstart(nodeid=clone.nodeid, location=clone.location)
@@ -499,10 +529,15 @@ class OneTest:
                 answer = self._answer_about(trouble.kind) if is_steady else Answer("unsteady", None)
                 by = "" if answer.polluter is None else self._ran[answer.polluter].label
                 seen = replace(seen, fresh=answer.plain, polluter=by)
-                judgement = judge(seen, self._context.laboratory.oracles)
+                judgement = self._context.laboratory.judge(seen)
                 self.explored.has_recovered = not judgement.fails
             self._tell(clone, run, seen, judgement, None)
         self._log(clone, run)
+
+    def _leave_recovery_out(self, reason: str, nextitem: pytest.Item | None) -> None:
+        """Skip the last run of the test, which tears down what the next one does not need, and say why."""
+        self._recovery.add_marker(pytest.mark.skip(reason=reason))
+        self._run_plainly(self._recovery, nextitem)
 
     # --- one run
 
@@ -533,10 +568,16 @@ class OneTest:
             observed=self._candidates.observed if is_plain and self._candidates is not None else tuple,
             contract=self._plan.contract,
             budget_s=settings.hang_budget_s,
+            is_asked=scenario is not None and self._is_asked(scenario),
             plain=self._plain,
             plain_leaks=self.item.stash.get(LEVEL, "off") if is_plain else "off",
             limits=self._limits(kind, first),
         )
+
+    def _is_asked(self, scenario: Scenario) -> bool:
+        """Tell whether the user named a hang: in a rule, or among the faults of the exploration."""
+        named = self._settings.faults if self._plan.mark.faults is None else self._plan.mark.faults
+        return not scenario.spares_driver or any(isinstance(fault, Hang) for fault in named or ())
 
     def _watched_now(self) -> Watched:
         """Return what is traced; a module that a run has imported is known to the next one."""
@@ -555,13 +596,22 @@ class OneTest:
 
     @property
     def _lasts_s(self) -> float:
-        """How long a fault without an end acts, in seconds: where there is a budget, not for most of it."""
-        return self._patience_s if self._left_s is None else min(self._patience_s, max(_PATIENCE_S, self._left_s))
+        """How long a fault without an end acts, in seconds: where there is a budget, not longer than what is left."""
+        return self._patience_for(_PATIENCE_S)
 
     @property
     def _patience_s(self) -> float:
+        """For how long a run may go on that stands still in no way, in seconds; on a busy machine it takes longer."""
         assert self._plain is not None, "asked only of runs that follow it"
-        return _PATIENCE_S + 20 * self._plain.steady.duration_s
+        return self._patience_for(_PATIENCE_S + 3 * self._plain.steady.duration_s)
+
+    def _patience_for(self, least_s: float) -> float:
+        assert self._plain is not None, "asked only of runs that follow it"
+        most_s = _PATIENCE_S + 20 * self._plain.steady.duration_s
+        if self._left_s is None:
+            return most_s
+        left_s = self._left_s - (time.monotonic() - self._began if self._began else 0.0)
+        return min(most_s, max(least_s, left_s))
 
     def _new_run(
         self, clone: pytest.Item, scenario: Scenario | None, kind: RunKind, first: Observation | None = None
@@ -636,7 +686,7 @@ class OneTest:
         scenario: Scenario | None,
         cold: Record | None = None,
     ) -> None:
-        record = cold or record_of(seen, judgement, "")
+        record = cold or self._context.record_of(seen, judgement)
         is_shown = run.body is None or record["fails"] or bool(record["evidence"])
         if is_shown or self.item.config.getoption("chaos_report"):  # else nobody gets to read it
             record["replay"] = self._context.again.scenario(self.item, seen, scenario)
@@ -645,6 +695,7 @@ class OneTest:
         if seen.standstills or any(parked.was_released for parked in seen.parked):
             telling.excuse_teardown(run.reports)
         is_authors = seen.failure is not None and not seen.failure.is_release
+        self._context.outcomes.settle(record, is_clone=True)
         telling.put_verdict_of_scenario(run.reports, record, is_shown=is_shown, is_authors=is_authors)
 
 
@@ -653,12 +704,6 @@ def _plain_of(run: OneRun[Experiment]) -> Plain | None:
     if run.seen is None or subject.trace is None or subject.reach is None:
         return None
     return Plain.of(run.seen, subject.trace, subject.reach, subject.sites)
-
-
-def _doubted(judgement: Judgement, oracle: str, kind: str, about: Unstable | Polluted) -> Judgement:
-    """Return a judgement that proves nothing any more; its evidence stays."""
-    doubt = Finding(Verdict.INCONCLUSIVE, Evidence(oracle, kind, about=about), fails=False)
-    return Judgement(Verdict.INCONCLUSIVE, False, (doubt.evidence, *judgement.evidence))
 
 
 def plan_lines(test: str, explorer: Explorer, seconds: float) -> list[str]:

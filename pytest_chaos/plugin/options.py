@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos.baseline import Baseline
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.errors import NotationError, SpecificationError, near_misses
@@ -28,6 +29,7 @@ from pytest_chaos.scenario import Rule, check_all
 from pytest_chaos.target import Target, check_name
 from pytest_chaos.target import check as check_target
 from pytest_chaos.triggers import ALWAYS
+from pytest_chaos.verdict import FailOn, Verdict
 
 _TABLE = "[tool.pytest_chaos]"
 _TABLE_KEYS = ("rules", "suites", "contract", "leaks")
@@ -72,6 +74,10 @@ class Settings:
         filters: Leftovers that nobody wants to be told of.
         ignores_current: Whether what threads of the session's start make later is ignored too.
         catalogue: The boundaries that are known.
+        fail_on: Which verdicts fail.
+        baseline: The findings that are accepted.
+        new_baseline: The file of a baseline to write.
+        clones_fail: Whether each scenario fails, and not one of each finding.
     """
 
     seed: int = 0
@@ -96,6 +102,10 @@ class Settings:
     filters: list[Filter] = field(default_factory=list)
     ignores_current: bool = False
     catalogue: Catalogue = field(default_factory=Catalogue)
+    fail_on: FailOn = field(default_factory=FailOn)
+    baseline: Baseline = field(default_factory=Baseline)
+    new_baseline: Path | None = None
+    clones_fail: bool = False
 
     @property
     def rules(self) -> list[Rule]:
@@ -173,6 +183,7 @@ def read_settings(config: pytest.Config) -> Settings:
         if found := collect(parse, text, source):
             settings.scenarios.append(tuple(found))
     settings = _with_exploration(config, settings, collect)
+    settings = _with_outcomes(config, settings, collect)
     if not hasattr(config, "workerinput"):
         for name in config.getoption("chaos_report"):
             path = collect(_report_path, name, config.invocation_params.dir)
@@ -183,6 +194,59 @@ def read_settings(config: pytest.Config) -> Settings:
     if errors:
         raise pytest.UsageError(*map(str, errors))
     return settings
+
+
+def _with_outcomes(config: pytest.Config, settings: Settings, collect: Any) -> Settings:
+    """Return settings with what options say of which findings fail."""
+    folder = config.invocation_params.dir
+    changes: dict[str, Any] = {"clones_fail": config.getoption("chaos_clones_fail")}
+    if words := config.getoption("chaos_fail_on"):
+        changes["fail_on"] = collect(_fail_on, words) or FailOn()
+    if name := config.getoption("chaos_baseline"):
+        changes["baseline"] = collect(_baseline, name, folder) or Baseline()
+    if (name := config.getoption("chaos_write_baseline")) and not hasattr(config, "workerinput"):
+        changes["new_baseline"] = folder / name
+        collect(_check_writable, folder / name, name, "--chaos-write-baseline")
+    return replace(settings, **changes)
+
+
+_DEFAULT = "default"
+_NONE = "none"
+
+
+def _fail_on(texts: list[str]) -> FailOn:
+    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    place = "--chaos-fail-on"
+    if not words or (_NONE in words and len(set(words)) > 1):
+        raise SpecificationError(
+            f"verdicts are wanted, or 'none' alone, got {', '.join(texts)!r}",
+            place=place,
+            remedy="Write for instance --chaos-fail-on=hung,leaked or --chaos-fail-on=default,escaped.",
+        )
+    try:
+        verdicts = frozenset(Verdict.from_word(word) for word in words if word not in (_DEFAULT, _NONE))
+    except SpecificationError as error:
+        raise error.at(place) from None
+    if Verdict.RESILIENT in verdicts:
+        raise SpecificationError("a run that is resilient cannot fail", place=place)
+    return FailOn(verdicts, with_default=_DEFAULT in words)
+
+
+def _baseline(name: str, folder: Path) -> Baseline:
+    place = "--chaos-baseline"
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+        raise SpecificationError(
+            f"cannot read {name!r}: {why}",
+            place=place,
+            remedy=f"Write it first, with --chaos-write-baseline={name}.",
+        ) from None
+    try:
+        return Baseline.read(text)
+    except SpecificationError as error:
+        raise SpecificationError(f"{name!r}: {error.what}", place=place, remedy=error.remedy) from None
 
 
 def _with_exploration(config: pytest.Config, settings: Settings, collect: Any) -> Settings:
@@ -470,6 +534,11 @@ def _report_path(name: str, folder: Path) -> Path:
             place="--chaos-report",
             remedy=near_misses(path.suffix, _REPORT_SUFFIXES) or "Write to a .json file.",
         )
+    _check_writable(path, name, "--chaos-report")
+    return path
+
+
+def _check_writable(path: Path, name: str, place: str) -> None:
     existed = path.exists()
     try:
         with path.open("a", encoding="utf-8"):
@@ -479,10 +548,9 @@ def _report_path(name: str, folder: Path) -> Path:
     except OSError as error:
         raise SpecificationError(
             f"cannot write {name!r}: {os.strerror(error.errno or 0)}",
-            place="--chaos-report",
+            place=place,
             remedy="Nothing was run. Name a file in a folder that exists and can be written.",
         ) from None
-    return path
 
 
 # --- the table

@@ -155,6 +155,7 @@ class Planner:
         self._offers = Offers(sources, settings.catalogue)
         self._reaches: list[Reach] = []
         self._known_beneath: dict[FunctionKey, list[Way]] = {}
+        self._known_boundaries: tuple[int, list[Target]] = (0, [])  # with how many modules were imported then
         self._waits = [Target(*text.split(":")) for text in WAITS]
 
     # --- which tests
@@ -277,6 +278,12 @@ class Planner:
 
     def _boundaries(self) -> list[Target]:
         """Return the boundaries whose modules are imported, without those that the project itself holds."""
+        modules = len(sys.modules)
+        if self._known_boundaries[0] != modules:
+            self._known_boundaries = modules, self._find_boundaries()
+        return self._known_boundaries[1]
+
+    def _find_boundaries(self) -> list[Target]:
         is_projects: dict[str, bool] = {}
         found = []
         for boundary in self._settings.catalogue.imported():
@@ -484,7 +491,9 @@ class Planner:
         known = self._known_beneath.get(function)
         if known is None:
             ways = (way for reach in self._reaches for way in reach.beneath(function))
-            found = {(way.point, way.site, way.steps, way.dependency, way.outer, way.limits): way for way in ways}
+            found = {
+                (way.point, way.site, way.steps, way.dependency, way.outer, way.limits, way.modes): way for way in ways
+            }
             known = self._known_beneath[function] = list(found.values())
         return known
 

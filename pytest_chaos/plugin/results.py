@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_chaos.baseline import Baseline, Entry
+from pytest_chaos.findings import findings_of
 from pytest_chaos.plugin.ledger import Ledger
-from pytest_chaos.report.record import Record
+from pytest_chaos.report.record import Record, sorted_records
 
 _GOOD = frozenset({"resilient", "degraded"})
 
@@ -23,6 +25,9 @@ class Results:
         deselected: How many tests are not run.
         complaints: What is said at the end, and makes the session fail or explains why nothing was done.
         usage_errors: What workers say is wrong with the specification.
+        findings: What was found, by its cause, once the session is over.
+        gone: Findings that the baseline accepts and that did not occur, where nothing was left out.
+        is_whole: Whether nothing was left out.
     """
 
     def __init__(self) -> None:
@@ -33,10 +38,25 @@ class Results:
         self.deselected = 0
         self.complaints: list[str] = []
         self.usage_errors: list[str] = []
+        self.findings: list[Record] = []
+        self.gone: list[Entry] = []
+        self.is_whole = False
 
     def complain(self, lines: Iterable[str]) -> None:
         """Add to what is said at the end."""
         self.complaints.extend(lines)
+
+    def conclude(self, baseline: Baseline, *, is_whole: bool) -> None:
+        """Find the causes of all results, once the session is over.
+
+        Args:
+            baseline: The findings that are accepted.
+            is_whole: Whether nothing was left out of what was to run.
+        """
+        self.is_whole = is_whole
+        self.records = sorted_records(self.records)
+        self.findings = findings_of(self.records)
+        self.gone = baseline.gone({one["id"] for one in self.findings}) if is_whole else []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that not every test is run."""
@@ -62,5 +82,7 @@ class Results:
             return None
         if not report.passed:
             return None
+        if record["outcome"] != "passed":
+            return "passed", record["outcome"][0], f"{record['outcome']} {record['verdict']}".upper()
         letter = "." if record["verdict"] in _GOOD else record["verdict"][0]
         return "passed", letter, record["verdict"].upper()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from pytest_chaos import compat as python
 from pytest_chaos.answers import watched_answers
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Laboratory
+from pytest_chaos.findings import Causes
 from pytest_chaos.guard import Guard
 from pytest_chaos.injector.adapters.registry import Adapters
 from pytest_chaos.injector.mechanisms import Armory
@@ -29,6 +31,7 @@ from pytest_chaos.plugin.collection import Collected, answer_question, may_be_di
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.marker import exploration_of
 from pytest_chaos.plugin.options import Settings, read_settings, wrong_packages
+from pytest_chaos.plugin.outcomes import Outcomes
 from pytest_chaos.plugin.owners import Owners
 from pytest_chaos.plugin.planning import RECOVERY, Planner
 from pytest_chaos.plugin.progress import Progress
@@ -39,6 +42,7 @@ from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources.census import Census
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.standstill import bystanders
+from pytest_chaos.statements import Statements
 from pytest_chaos.target import Target
 
 
@@ -61,6 +65,7 @@ def start(config: pytest.Config) -> ChaosSession:
         guard=Guard(bystanders()),
         catalogue=settings.catalogue,
         temporary=compat.temporary_folders(config),
+        say=functools.partial(compat.say, config),
     )
     running, results, progress = Running(), Results(), Progress(config)
     owners = Owners(laboratory.census, running)
@@ -136,7 +141,8 @@ class ChaosSession:
         self._running = running
         self._results = results
         self._owners = owners
-        self._adapters = Adapters(laboratory.armory.aliases, laboratory.provenance)
+        self._adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
+        self._shared = xdist.shared_by(config)
         self._planner: Planner | None = None
         self._wanted: dict[str, set[str]] = {}
         self._asked: list[str] = []
@@ -195,7 +201,7 @@ class ChaosSession:
             context.laboratory.sources,
             context.laboratory.armory.globs,
             context.laboratory.provenance,
-            xdist.shared_by(self._config),
+            self._shared,
         )
         if question is not None:
             self._is_asked = True
@@ -227,10 +233,20 @@ class ChaosSession:
         )
         laboratory = replace(
             self._laboratory,
+            fail_on=self._settings.fail_on,
             oracles=(*ORACLES, *_flat(config.hook.pytest_chaos_oracles(config=config))),
             watchers=(watched_answers, *_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
         )
-        return Context(config, self._settings, laboratory, self._running, Again(config, self._settings))
+        settings, catalogue = self._settings, laboratory.catalogue
+        return Context(
+            config,
+            settings,
+            laboratory,
+            self._running,
+            Again(config, settings),
+            Causes(laboratory.provenance, Statements(laboratory.sources), catalogue.name_of),
+            Outcomes(settings.baseline, self._shared, clones_fail=settings.clones_fail),
+        )
 
     def _judge_leaks(self, collected: Collected) -> None:
         if not collected.are_judged or self._judges_leaks:
@@ -258,7 +274,9 @@ class ChaosSession:
             return
         if self._config.option.collectonly:
             return
-        exit_status.settle(self._settings, self._results, session, asked=self._asked, is_part=bool(self._wanted))
+        exit_status.settle(self._settings, self._results, session, asked=self._asked, is_asked=bool(self._wanted))
+        is_whole = not exit_status.is_part(self._settings, self._results, session)
+        self._results.conclude(self._settings.baseline, is_whole=is_whole)
         summary.write_reports(session, self._settings, self._results)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
@@ -294,7 +312,8 @@ def _plugin_files(config: pytest.Config) -> list[str]:
         plugin if isinstance(plugin, ModuleType) else sys.modules.get(getattr(plugin, "__name__", ""))
         for plugin in config.pluginmanager.get_plugins()
     ]
-    return _files_of(modules)
+    # The script that is started as ``pytest`` is in no package.
+    return _files_of([*modules, sys.modules.get("__main__") if compat.is_program() else None])
 
 
 def _fixture_files(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

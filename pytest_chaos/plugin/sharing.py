@@ -1,4 +1,4 @@
-"""What the workers of a spread session share: which keys are taken, and which scenario each of them runs.
+"""What the workers of a spread session share: which keys and findings are taken, and which scenario each of them runs.
 
 Both are files of one folder, for workers know nothing of each other, and a worker that dies leaves its file behind.
 """
@@ -9,8 +9,6 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
-
-from pytest_chaos.explorer import Key
 
 
 class Shared:
@@ -24,10 +22,10 @@ class Shared:
     def __init__(self, folder: str = "", worker: str = "") -> None:
         self._folder = Path(folder) if folder else None
         self._worker = worker
-        self._mine: set[Key] = set()
+        self._mine: set[tuple[str, ...]] = set()
 
-    def take(self, key: Key) -> bool:
-        """Take a key, and tell whether it is this process's; the first one that asks for it gets it."""
+    def take(self, key: tuple[str, ...]) -> bool:
+        """Take a key or a finding, and tell whether it is this process's; the first one that asks for it gets it."""
         if self._folder is None or key in self._mine:
             return True
         name = hashlib.blake2b("\0".join(key).encode(), digest_size=16).hexdigest()

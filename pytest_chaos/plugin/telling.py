@@ -103,7 +103,7 @@ def put_what_was_left(
     if failed:
         # The first failure wins the screen: what was left is a section of it.
         _add(failed[0] if failed[0] in open_ else bearer, text)
-    elif record["fails"]:
+    elif record["outcome"] == "failed":
         _fail(item, bearer, text)
     else:
         _add(bearer, text)
@@ -130,7 +130,7 @@ def put_verdict(
     _carry(body, reports, record)
     if body.failed and is_authors and not _is_strict_xpass(item, body):
         _add(body, text)  # the first failure wins the screen
-    elif record["fails"]:
+    elif record["outcome"] == "failed":
         _fail(item, body, text)
     elif record["evidence"]:
         _add(body, text)
@@ -164,7 +164,7 @@ def put_verdict_of_scenario(
         report.location = (path, line, f"{domain}[chaos: {record['label']}]")
     if body is None:
         _add(reports[0], text)
-    elif record["fails"]:
+    elif record["outcome"] == "failed":
         if is_authors and not body.passed:
             compat.begin_message(body, text)
             _add(body, text)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_chaos.plugin import command_line
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.plugin.sharing import Shared, SharedFolder
@@ -49,10 +50,11 @@ class Exchange:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker the seed, and the folder that all of them share."""
+        """Give a worker the seed, the folder that all of them share, and how pytest was started."""
         node.workerinput["chaos_folder"] = self._folder.path
         node.workerinput["chaos_seed"] = self._seed
-        node.workerinput["chaos_arguments"] = [str(word) for word in self._config.invocation_params.args]
+        node.workerinput[command_line.WORDS] = command_line.config_words(self._config)
+        node.workerinput[command_line.PROGRAM] = command_line.started_as(self._config)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

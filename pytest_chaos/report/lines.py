@@ -18,7 +18,7 @@ _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
 
 def verdict_text(record: Record) -> str:
     """Return the text of one run: the verdict with its evidence, and at the end the line that runs it again."""
-    first, *others = record["evidence"] or [{"text": "every oracle is content", "kind": "", "oracle": ""}]
+    first, *others = record["evidence"] or [{"text": "no problems found", "kind": "", "oracle": ""}]
     lines = [f"chaos: {record['verdict']}: {first['text']}"]
     lines.extend(f"  also: {evidence['text']}" for evidence in others[: _MOST_EVIDENCE - 1])
     if len(others) >= _MOST_EVIDENCE:
@@ -36,8 +36,17 @@ def verdict_text(record: Record) -> str:
     if len(record["ways"]) > _MOST_WAYS:
         left = len(record["ways"]) - _MOST_WAYS
         lines.append(f"  raised: {left} more {'way' if left == 1 else 'ways'}, see --chaos-report")
+    lines.extend(f"  finding: {_finding(cause, record)}" for cause in record["causes"])
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
+
+
+def _finding(cause: Record, record: Record) -> str:
+    if cause["accepted"]:
+        return f"{cause['id']}, which the baseline accepts"
+    if record.get("outcome") == "known" and cause["fails"]:
+        return f"{cause['id']}, which another run has failed for already"
+    return str(cause["id"])
 
 
 def table(records: Iterable[Record]) -> list[tuple[str, str]]:
@@ -68,13 +77,52 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
     return lines
 
 
-def totals(records: list[Record]) -> str:
-    """Return one line that counts disturbed runs and their verdicts."""
+def totals(records: Iterable[Record]) -> str:
+    """Return one line that counts disturbed runs, their time and their verdicts."""
     records = [record for record in records if record["kind"] != "session"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
-    failing = sum(record["fails"] for record in records)
-    runs = "1 disturbed run" if len(records) == 1 else f"{len(records)} disturbed runs"
-    return f"{runs}: {counts}; {failing} failing"
+    accepted = sum(record.get("outcome") == "accepted" for record in records)
+    failing = sum(record["fails"] for record in records) - accepted
+    runs = _many(len(records), "disturbed run")
+    tests = _many(len({record["test"] for record in records}), "test")
+    seconds = sum(record["duration_s"] for record in records)
+    line = f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
+    return f"{line}, {accepted} accepted" if accepted else line
+
+
+def with_seeds(records: Iterable[Record]) -> tuple[list[list[Record]], list[Record]]:
+    """Return the runs that differ in their seed alone, those of one scenario together, and all other records."""
+    together: dict[tuple[str, str, str], list[Record]] = {}
+    for record in sorted_records(records):
+        together.setdefault((record["test"], record["scenario"], record["kind"]), []).append(record)
+    several = {key for key, runs in together.items() if len({run["seed"] for run in runs}) > 1}
+    return (
+        [runs for key, runs in together.items() if key in several],
+        [run for key, runs in together.items() if key not in several for run in runs],
+    )
+
+
+def seeds(groups: Iterable[list[Record]]) -> list[tuple[str, str]]:
+    """Return a line for each scenario that was run with several seeds, with its worst verdict.
+
+    Args:
+        groups: The runs of each, as :func:`with_seeds` returns them.
+    """
+    lines = []
+    for runs in groups:
+        fired = [run for run in runs if run["activations"]]
+        counts = list(summary_of(fired).items())
+        if not fired:
+            came = f"fired in none of {len(runs)} runs"
+        elif len(counts) == 1:
+            came = f"fired in {len(fired)} of {len(runs)} runs, {counts[0][0]} in all"
+        else:
+            came = f"fired in {len(fired)} of {len(runs)} runs, " + ", ".join(
+                f"{verdict} in {count}" for verdict, count in reversed(counts)
+            )
+        worst = counts[-1][0] if counts else "inconclusive"
+        lines.append((f"{runs[0]['test']}: {runs[0]['scenario']}: {came}", worst))
+    return lines
 
 
 def leak_totals(records: Iterable[Record], judged: int) -> str:
@@ -92,7 +140,9 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
 
 
 def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list[str]:
-    """Return lines that say how much of what was planned was run, and why the rest was not.
+    """Return parts of a line that say how much of what was planned was run, and what was left out and why.
+
+    Where nothing was run they are lines of their own.
 
     Args:
         tallies: Those of all processes.
@@ -113,10 +163,19 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
     if total.tests and total.unreached:
         lines.append(f"{total.unreached} more reached no target")
-    for word, counts in (("pruned", total.pruned), ("left out", total.left_out)):
-        if sum(counts.values()):
-            lines.append(f"{word} {sum(counts.values())}: {_reasons(counts)}")
+    if sum(total.left_out.values()):
+        lines.append(f"left out {sum(total.left_out.values())}: {_reasons(total.left_out)}")
     return lines
+
+
+def pruned(tallies: Iterable[Tally]) -> list[str]:
+    """Return a line that says which scenarios were not worth a run, and why; none where there were none.
+
+    Args:
+        tallies: Those of all processes.
+    """
+    counts = Tally.of_all(tallies).pruned
+    return [f"pruned {sum(counts.values())}: {_reasons(counts)}"] if sum(counts.values()) else []
 
 
 def all_made_by_tests(tallies: Iterable[Tally]) -> list[str]:

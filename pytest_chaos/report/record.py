@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_chaos.findings import Caused, findings_of, is_passed_on
 from pytest_chaos.journal import Activation
 from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.report.sentences import told, told_way
+from pytest_chaos.report.titles import cause_record
 from pytest_chaos.verdict import Judgement, Verdict
 
 VERSION = 1
@@ -22,13 +24,14 @@ Only for what the end of a session says; the file does not hold it.
 """
 
 
-def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
+def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iterable[Caused] = ()) -> Record:
     """Return the record of one run; every value is a str, int, float, bool, None, list or dict.
 
     Args:
         seen: What was seen.
         judgement: What was said of it.
         replay: The command that runs exactly this again.
+        causes: What of it is worth a reader's time.
     """
     record = {
         "test": seen.test,
@@ -42,6 +45,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str) -> Record:
             {"oracle": evidence.oracle, "kind": evidence.kind, "text": told(evidence)}
             for evidence in judgement.evidence
         ],
+        "causes": [cause_record(caused) for caused in causes],
         "caught": [str(place) for place in seen.caught],
         "duration_s": round(seen.duration_s, 6),
         "replay": replay,
@@ -142,10 +146,13 @@ def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, 
         exploration: How much of what was planned was run, where ordinary tests were explored.
     """
     ordered = sorted_records(records)
+    found = findings_of(ordered)
     return {
         "version": VERSION,
         "seed": seed,
         "results": [{key: value for key, value in record.items() if key != IN_COUNTS} for record in ordered],
+        "findings": [one for one in found if not is_passed_on(one)],
+        "passed_on": [one for one in found if is_passed_on(one)],
         "rules": rules_of(ordered),
         "summary": summary_of(ordered),
         "exploration": dict(exploration or {}),

@@ -13,14 +13,15 @@ from typing import Any
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
-from pytest_chaos.oracles.exercised import Cold, NeverFired, Unstable
+from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import PreExisting
+from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.verdict import Evidence
@@ -106,6 +107,10 @@ def _unstable(about: Unstable) -> str:
     if about.verdict is None:
         return "unstable: the test fails in a fresh process too, where no fault ever acted"
     return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
+
+
+def _unconfirmed(about: Unconfirmed) -> str:
+    return f"not confirmed: {about.verdict}, and the budget was used up before it could be run once more"
 
 
 def _cold(about: Cold) -> str:
@@ -267,7 +272,8 @@ def _amplified(about: Amplified) -> str:
 
 
 def _without_cap(about: SpotSeen) -> str:
-    return f"{_calls(about)}: it tries again{' without a cap' if about.is_endless else ', capped by time at most'}"
+    is_endless = about.loop is not None and about.loop.is_endless
+    return f"{_calls(about)}: it tries again{' without a cap' if is_endless else ', capped by time at most'}"
 
 
 def _without_pause(about: SpotSeen) -> str:
@@ -287,8 +293,25 @@ def _times(count: int) -> str:
 # --- leaks
 
 
-def _left(about: Leftover | PreExisting) -> str:
-    return f"pre-existing: {about.leftover.text}" if isinstance(about, PreExisting) else about.text
+def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
+    match about:
+        case PreExisting(leftover):
+            return f"pre-existing: {leftover.text}"
+        case NotCleanedUp(leftover):
+            return f"{leftover.text}; the test ends it itself, and failed before it came to that"
+        case CutOff(leftover):
+            return f"{leftover.text}; nothing but the closing of its event loop ended the injected hang"
+    return about.text
+
+
+def _torn(about: TornFile) -> str:
+    file = about.file
+    left = "nothing" if file.after is None or not file.after.size else f"the first {file.after.size} bytes"
+    return f"file {file.name} was left with {left} of {about.whole.size}; opened for writing at {file.place.told}"
+
+
+def _file_left(about: FileSeen) -> str:
+    return f"file {about.name} was left, which the plain run removes; opened for writing at {about.place.told}"
 
 
 Sentence = Callable[[Any], str]
@@ -305,6 +328,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("exercised", "specification"): str,
         ("exercised", "never-fired"): _never_fired,
         ("exercised", "unstable"): _unstable,
+        ("exercised", "unconfirmed"): _unconfirmed,
         ("exercised", "cold"): _cold,
         ("hang", "standstill"): _standstill,
         ("hang", "hang"): _hang,
@@ -331,6 +355,8 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("storm", "no-cap"): _without_cap,
         ("storm", "no-back-off"): _without_pause,
         **{("leaks", kind): _left for kind in LEFT_KINDS},
+        ("leaks", "torn-file"): _torn,
+        ("leaks", "file-left"): _file_left,
     }
 )
 """Of each oracle of ours and each kind of its evidence: what makes the sentence."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_chaos import compat
 from pytest_chaos.by_identity import ByIdentity
@@ -44,6 +44,22 @@ class Owner:
 NOBODY = Owner("the session", "session")
 
 
+class Entry(NamedTuple):
+    """A call that the test makes, and in which everything beneath it happens.
+
+    Attributes:
+        file: The file of the test's outermost function.
+        function: That function's qualified name.
+        line: The line that calls.
+        called: Qualified name of what is called.
+    """
+
+    file: str
+    function: str
+    line: int
+    called: str
+
+
 class Birth:
     """How something came to be.
 
@@ -51,13 +67,15 @@ class Birth:
         owner: On whose behalf.
         site: The frames that made it, innermost first: each one's code and the offset of its current instruction.
             They end with the first frame of the project.
+        entry: The test's call in which it was made, while such calls are told.
     """
 
-    __slots__ = ("owner", "site")
+    __slots__ = ("entry", "owner", "site")
 
-    def __init__(self, owner: Owner, site: tuple[tuple[CodeType, int], ...]) -> None:
+    def __init__(self, owner: Owner, site: tuple[tuple[CodeType, int], ...], entry: Entry | None = None) -> None:
         self.owner = owner
         self.site = site
+        self.entry = entry
 
 
 Mine = Callable[[Birth | None], bool]
@@ -93,6 +111,7 @@ class Births:
         # Goes with what is handed to an event loop, whichever thread that runs in.
         self._asker: ContextVar[Owner] = ContextVar("pytest_chaos_asker", default=NOBODY)
         self._births: ByIdentity[Birth] = ByIdentity()
+        self._tells_entries = False
 
     @property
     def owner(self) -> Owner:
@@ -111,9 +130,14 @@ class Births:
         """Tell somebody of the last owner and the next one each time that they change, or nobody any more."""
         self._owner_changes = owner_changes
 
-    def note(self, thing: Any) -> None:
-        """Remember that something is made now; weak references must be able to refer to it."""
-        self._births[thing] = self.here()
+    def tell_entries(self, *, tells: bool) -> None:
+        """Say whether births are to tell the test's call in which they happen, until the contrary is said."""
+        self._tells_entries = tells
+
+    def note(self, thing: Any) -> Birth:
+        """Remember that something is made now, and return how; weak references must be able to refer to it."""
+        self._births[thing] = birth = self.here()
+        return birth
 
     def of(self, thing: Any) -> Birth | None:
         """Return the birth of something, or ``None`` if nobody saw it."""
@@ -143,7 +167,35 @@ class Births:
             if provenance.of_file(code.co_filename) == "project":
                 break
             frame = frame.f_back
-        return Birth(self._owner_of_maker(), tuple(site))
+        entry = self.entry(frame) if self._tells_entries else None
+        return Birth(self._owner_of_maker(), tuple(site), None if entry is None else entry[0])
+
+    def entry(self, frame: FrameType | None = None) -> tuple[Entry, CodeType] | None:
+        """Return the test's call in which code runs, with the code of the function that makes it.
+
+        Args:
+            frame: The innermost frame, if not all that :meth:`maker` leaves.
+
+        Returns:
+            ``None`` where none of the test's functions stands on the stack.
+        """
+        of_file = self.provenance.of_file
+        found: FrameType | None = None
+        called = inner = ""
+        frame = frame or self.maker()
+        while frame is not None:
+            origin = of_file(frame.f_code.co_filename)
+            if origin == "test":
+                found, called = frame, inner
+            elif origin == "pytest" and found is not None:
+                break
+            if origin not in ("passage", "chaos"):
+                inner = frame.f_code.co_qualname
+            frame = frame.f_back
+        if found is None:
+            return None
+        code = found.f_code
+        return Entry(code.co_filename, code.co_qualname, found.f_lineno, called), code
 
     def _owner_of_maker(self) -> Owner:
         """Return on whose behalf the running code makes something.
@@ -164,6 +216,10 @@ class Births:
 
     def _is_own(self, birth: Birth) -> bool:
         return any(self.provenance.of_file(code.co_filename) in ("project", "test") for code, _ in birth.site)
+
+    def is_projects(self, code: CodeType) -> bool:
+        """Tell whether a function belongs to the project."""
+        return self.provenance.of_file(code.co_filename) == "project"
 
     def place(self, birth: Birth | None) -> Place | None:
         """Return where something was made, as the reader knows the place; or ``None``."""

@@ -8,17 +8,19 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
+from types import FrameType
 from typing import Any, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Provenance, frames_from
-from pytest_chaos.resources import taps
+from pytest_chaos.resources import tap, taps
 from pytest_chaos.resources.async_generators import AsyncGenerators
 from pytest_chaos.resources.births import Births, Mine, Owner, is_fixture, is_tests
 from pytest_chaos.resources.children import Children
 from pytest_chaos.resources.coroutines import Coroutines
 from pytest_chaos.resources.deaths import Deaths, described
 from pytest_chaos.resources.descriptors import Descriptors
+from pytest_chaos.resources.ends import Ends
 from pytest_chaos.resources.kind import Kind
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.locks import HeldLock, Locks
@@ -87,6 +89,12 @@ class Listener(Protocol):
     def loop_closes(self, loop: asyncio.AbstractEventLoop) -> None:
         """An event loop is about to be closed, and waits for its workers."""
 
+    def is_by_fault(self, error: BaseException) -> bool:
+        """Tell whether a fault acted in the running thread, which dies of an error, or is behind the error."""
+
+    def file_made(self, path: Any, frame: FrameType | None) -> None:
+        """A file was made that was not there before, in a frame."""
+
 
 class Census:
     """Follows births while chaos is on. One per session.
@@ -96,6 +104,7 @@ class Census:
 
     Attributes:
         births: Who made what.
+        ends: Who ends what, in plain runs.
         loops_in_use: The event loops.
         kinds: What can be left behind, kind by kind, in the order in which it is looked at: what waits for others
             to end comes first.
@@ -103,8 +112,9 @@ class Census:
 
     def __init__(self, provenance: Provenance) -> None:
         self.births = Births(provenance)
+        self.ends = Ends(self.births)
         self.loops_in_use = Loops()
-        self._deaths = Deaths(self.births)
+        self._deaths = Deaths(self.births, self._is_by_fault)
         self._children = Children(self.births)
         self._async_generators = AsyncGenerators(self.births, self.loops_in_use)
         self._loop_timers = LoopTimers(self.births, self.loops_in_use)
@@ -158,7 +168,11 @@ class Census:
     def open(self) -> None:
         """Begin to follow births. Harmless when done twice."""
         if self._undo is None:
-            self._undo = taps.install(self)
+            self._undo = tap.all_of(
+                taps.install(self),
+                taps.hear_of_ends(self._thing_ends, self._child_ends),
+                taps.hear_of_new_files(self._file_made),
+            )
             for kind in self.kinds:
                 kind.open()
             self.births.tell(self._owner_changes)
@@ -206,6 +220,19 @@ class Census:
         if self._listener is not None:
             self._listener.child_started(pid)
         self._children.started(pid)
+
+    def _thing_ends(self, kind: LeftKind, thing: Any) -> None:
+        self.ends.ended(kind, self.births.of(thing))
+
+    def _child_ends(self, pid: int) -> None:
+        self.ends.ended("child-process", self._children.birth_of(pid))
+
+    def _file_made(self, path: Any) -> None:
+        if self._listener is not None:
+            self._listener.file_made(path, self.births.maker())
+
+    def _is_by_fault(self, error: BaseException) -> bool:
+        return self._listener is not None and self._listener.is_by_fault(error)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
         if not (is_fixture(before) or is_fixture(after)):

@@ -51,6 +51,10 @@ class Children:
         if status is not None:
             self._born[Child(pid, status.start)] = self._births.here()
 
+    def birth_of(self, pid: int) -> Birth | None:
+        """Return how a child came to be that nobody has waited for yet."""
+        return next((birth for child, birth in self._born.items() if child.pid == pid), None)
+
     def snapshot(self) -> frozenset[Child]:
         """Return the children that are there."""
         if not self._born and not compat.has_child():

@@ -67,13 +67,24 @@ class Deaths:
     A death belongs to what runs when it happens, also where a fixture of wider scope made what died: its server's
     threads and tasks work for the test. What an earlier test left, and dies now, is not this test's.
 
+    A library's own thread is the library's affair, unless a fault ended it: then whatever the project wanted of it
+    stays undone.
+
     Args:
         births: Who made which.
+        is_by_fault: Tells of an error that ends the running thread whether a fault acted in it or is behind the
+            error.
         grace_s: How long somebody may take to ask, in seconds.
     """
 
-    def __init__(self, births: Births, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        births: Births,
+        is_by_fault: Callable[[BaseException], bool] = lambda error: False,
+        grace_s: float = GRACE_S,
+    ) -> None:
         self._births = births
+        self._is_by_fault = is_by_fault
         self.grace_s = grace_s
         self._numbers = itertools.count()
         # By id: when the garbage collector takes a task, its weak references are gone before its error is told.
@@ -254,7 +265,9 @@ class Deaths:
         kind: LeftKind = "task-error",
         thread: threading.Thread | None = None,
     ) -> None:
-        if not _is_no_error(error) and self._is_ours(birth, code, error):
+        if _is_no_error(error):
+            return
+        if self._is_ours(birth, code, error) or (thread is not None and self._is_by_fault(error)):
             self._note(kind, f"{words} {self._cause(error)}", verb, birth, life, thread)
 
     def _note(

@@ -155,7 +155,7 @@ class Descriptors:
     # --- births
 
     def _socket_made(self, made: socket.socket) -> None:
-        self._sockets[made.fileno()] = (weakref.ref(made), self._births.here())
+        self._sockets[made.fileno()] = (weakref.ref(made), self._births.note(made))
 
     def _number_made(self, number: int) -> None:
         self._opened[number] = os.fstat(number)[1:3], self._births.here()
@@ -208,38 +208,47 @@ class Descriptors:
 
     def _look_closely(self, new: list[Descriptor]) -> list[Leftover]:
         """Tell what of this is left in the end."""
-        for generation in (_YOUNG, _ALL):  # a cycle that nobody refers to is dropped, and not left; most are young
-            self._collects_itself = True
-            try:
-                gc.collect(generation)
-            finally:
-                self._collects_itself = False
-            new = [one for one in new if _is_open(one)]
-            if not new:
-                return []
-        owners = _owners({one.number for one in new})
-        new = [one for one in new if not self._is_kept_by_machinery(one, owners.get(one.number))]
-        names = {number: _mode(owner) for number, owner in owners.items()}
-        owners.clear()  # nothing is held while somebody else may let it go
+        # A cycle that nobody refers to is dropped, and not left; most are young.
+        new = self._still_open(new, _YOUNG)
+        if not new:
+            return []
+        owners = _Owners({one.number for one in new})
+        new = [one for one in new if not self._is_kept_by_machinery(one, owners)]
+        names = owners.modes()
+        owners.let_go()  # nothing is held while somebody else may let it go
+        if new:
+            new = self._still_open(new, _ALL)
         return [self._leftover(one, names.get(one.number, "")) for one in poll(new, _is_open, self.grace_s)]
 
-    def _is_kept_by_machinery(self, one: Descriptor, owner: object) -> bool:
+    def _still_open(self, new: list[Descriptor], generation: int) -> list[Descriptor]:
+        """Return those that are open once garbage has been collected."""
+        self._collects_itself = True
+        try:
+            gc.collect(generation)
+        finally:
+            self._collects_itself = False
+        return [one for one in new if _is_open(one)]
+
+    def _is_kept_by_machinery(self, one: Descriptor, owners: _Owners) -> bool:
         holders = Holders(self._births.provenance)
         known = self._sockets.get(one.number)
         if _target(one.number).startswith("socket:") and known is not None:
             made = known[0]()
             return made is not None and holders.is_kept_elsewhere(made, is_made_by_own=True)
+        owner = owners.of(one.number)
         if owner is not None:
             return holders.is_kept_elsewhere(owner)
         opened = self._opener(one)
         if opened is not None:
             return not self._is_own(opened)
+        if _target(one.number).startswith("pipe:") and compat.foreign_loop_class() is not None:
+            return True  # a loop made in C has pipes of its own, one of them for each loop that is told of signals
         path = _path(one.number)
         if path.endswith(_BESIDE_DATABASES):
             return True  # the database's own descriptor tells
         if path.startswith("/") and self._births.provenance.of_file(path) in ("installed", "stdlib", "pytest"):
             return True  # perhaps a library's data
-        connections = _connections() if _may_be_database(one.number) else []
+        connections = owners.connections if _may_be_database(one.number) else []
         return any(holders.is_kept_elsewhere(connection) for connection in connections)
 
     def _leftover(self, one: Descriptor, mode: str) -> Leftover:
@@ -326,20 +335,42 @@ def _path(number: int) -> str:
     return _target(number).removesuffix(" (deleted)")
 
 
-def _owners(numbers: set[int]) -> dict[int, Any]:
-    """Return the Python objects that will close descriptors: files, and connections of multiprocessing."""
-    found: dict[int, Any] = {}
-    for one in live(io.FileIO, "multiprocessing.connection:_ConnectionBase"):
-        try:
-            if not one.closed and getattr(one, "closefd", True) and one.fileno() in numbers:
-                found[one.fileno()] = one
-        except (AttributeError, OSError, ValueError):  # half made, or closed by another thread
-            continue
-    return found
+class _Owners:
+    """The Python objects that will close descriptors: files, and connections of multiprocessing and of sqlite3.
 
+    All objects of the process are looked through for them, once.
 
-def _connections() -> list[Any]:
-    return live("sqlite3:Connection")
+    Args:
+        numbers: The descriptors that are asked for.
+
+    Attributes:
+        connections: All connections of sqlite3, which do not tell their descriptors.
+    """
+
+    def __init__(self, numbers: set[int]) -> None:
+        self._found: dict[int, Any] = {}
+        self.connections: list[Any] = []
+        for one in live(io.FileIO, "multiprocessing.connection:_ConnectionBase", "sqlite3:Connection"):
+            try:
+                if not hasattr(type(one), "fileno"):
+                    self.connections.append(one)
+                elif not one.closed and getattr(one, "closefd", True) and one.fileno() in numbers:
+                    self._found[one.fileno()] = one
+            except (AttributeError, OSError, ValueError):  # half made, or closed by another thread
+                continue
+
+    def of(self, number: int) -> Any:
+        """Return who will close a descriptor, or ``None``."""
+        return self._found.get(number)
+
+    def modes(self) -> dict[int, str]:
+        """Return for what files were opened, in words."""
+        return {number: _mode(owner) for number, owner in self._found.items()}
+
+    def let_go(self) -> None:
+        """Hold none of them any more."""
+        self._found.clear()
+        self.connections.clear()
 
 
 def _may_be_database(number: int) -> bool:

@@ -43,6 +43,8 @@ def live(*classes: type | str) -> list[Any]:
         if isinstance(one, type):
             wanted.append(one)
     known = tuple(wanted)
+    if not known:
+        return []
     # The type itself is asked: what an object says of its class may be a lie, and runs its code.
     return [one for one in gc.get_objects() if issubclass(type(one), known)]
 

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any, Literal, TypeVar
 
 from pytest_chaos.provenance import Place
-from pytest_chaos.resources.births import Birth, Births
+from pytest_chaos.resources.births import Birth, Births, Entry
 
 GRACE_S = 0.5  # with four CPU burners on two cores, 100 ms had no false alarm in 60 runs; only real leaks wait so long
 _FIRST_WAIT_S = 0.0002
@@ -48,6 +48,10 @@ class Leftover:
         stack: Where it stands, innermost first; empty for what runs no code.
         made_in: The frames that made it, innermost first.
         place: Where it was made, or ``None`` if nobody knows.
+        is_in_hang: Whether it stood in an injected hang.
+        entry: The test's call in which it was made, where that is known.
+        is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
+        is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
     """
 
     kind: LeftKind
@@ -57,6 +61,10 @@ class Leftover:
     stack: tuple[CodeType, ...] = ()
     made_in: tuple[CodeType, ...] = ()
     place: Place | None = None
+    is_in_hang: bool = False
+    entry: Entry | None = None
+    is_tests: bool = False
+    is_foreign: bool = False
 
 
 def leftover(
@@ -89,7 +97,9 @@ def leftover(
         text += f"{';' if maker else ''} now at {where}"
     made_in = () if birth is None else tuple(code for code, _ in birth.site)
     fingerprint = f"{kind} {what if place is None else place.told}"
-    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place)
+    entry = None if birth is None else birth.entry
+    is_foreign = birth is not None and not any(births.is_projects(code) for code in made_in)
+    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place, entry=entry, is_foreign=is_foreign)
 
 
 def made_by(births: Births, birth: Birth | None, verb: str) -> str:

@@ -123,7 +123,7 @@ def replace(owner: Any, name: str, wrap: Callable[[Function, Ear], Any], listene
     is_inherited = name not in vars(owner)
     original = getattr(owner, name) if is_inherited else vars(owner)[name]
     replacement = wrap(original, ear)
-    if type(original) is BuiltinFunctionType:
+    if type(original) in (BuiltinFunctionType, StandIn):  # a second one stands for the first
         replacement = StandIn(original, replacement)
     elif not isinstance(replacement, type):
         # Its name and its signature: an error that names it, and who asks for its parameters, are the same.
@@ -152,6 +152,13 @@ def _heard(function: Any) -> Any:
 def is_tap(value: object) -> bool:
     """Tell whether something is a tap; what it stands for is its ``__wrapped__``."""
     return type(value) is StandIn or _ear_of(value) is not None
+
+
+def behind(function: FunctionType) -> FunctionType:
+    """Return the Python function behind taps, which has its own parameters; or the function itself if it is no tap."""
+    while _ear_of(function) is not None and type(function.__wrapped__) is FunctionType:  # type: ignore[attr-defined]
+        function = function.__wrapped__  # type: ignore[attr-defined]  # each tap has what it stands for
+    return function
 
 
 def _ear_of(value: object) -> Ear | None:

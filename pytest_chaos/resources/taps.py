@@ -29,6 +29,7 @@ from typing import Any, Protocol
 
 from pytest_chaos import compat
 from pytest_chaos.resources import tap
+from pytest_chaos.resources.leftovers import LeftKind
 from pytest_chaos.resources.tap import Ear
 
 
@@ -287,15 +288,64 @@ def hear_of_failed_futures(failed: Callable[[Any, Any], None], asked: Callable[[
     )
 
 
+def hear_of_ends(thing: Callable[[LeftKind, Any], None], child: Callable[[int], None]) -> Callable[[], None]:
+    """Tell who ends a thread, a socket, a connection or a server of asyncio, or a child process.
+
+    Args:
+        thing: Is told, before each call that ends something or waits for its end, the evidence kind and the thing.
+        child: Is told the process id of a child, likewise.
+
+    Returns:
+        What undoes it.
+    """
+
+    def ends(owner: Any, name: str, kind: LeftKind) -> Callable[[], None]:
+        return tap.before(owner, name, lambda one, *args, **named: thing(kind, one))
+
+    def ends_child(owner: Any, name: str) -> Callable[[], None]:
+        def told(one: Any, *args: Any, **named: Any) -> None:
+            if one.pid is not None:
+                child(one.pid)
+
+        return tap.before(owner, name, told)
+
+    transport = compat.transport_class()
+    return tap.all_of(
+        ends(threading.Thread, "join", "thread"),
+        ends(threading.Timer, "cancel", "timer"),
+        ends(socket.socket, "close", "file-descriptor"),
+        ends(asyncio.base_events.Server, "close", "transport"),
+        *(ends(transport, name, "transport") for name in ("close", "abort") if transport is not None),
+        *(ends_child(subprocess.Popen, name) for name in ("wait", "kill", "terminate", "communicate")),
+        *(ends_child(multiprocessing.process.BaseProcess, name) for name in ("join", "kill", "terminate")),
+    )
+
+
 def hear_of_sockets(listener: Callable[[socket.socket], None]) -> Callable[[], None]:
     """Tell ``listener`` each socket that is made, also by ``accept``; return what undoes it."""
     return _hear_of_making(socket.socket, listener)
 
 
+def hear_of_new_files(listener: Callable[[Any], None]) -> Callable[[], None]:
+    """Tell ``listener`` the path of each file that ``os.open`` makes, as for ``tempfile``; return what undoes it."""
+
+    def made(number: int, path: Any, flags: int, *args: Any, dir_fd: int | None = None, **named: Any) -> None:
+        if flags & os.O_CREAT and flags & os.O_EXCL and dir_fd is None:
+            listener(path)
+
+    return tap.after(os, "open", made)
+
+
 def hear_of_descriptors(listener: Callable[[int], None]) -> Callable[[], None]:
     """Tell ``listener`` each descriptor that is opened or doubled as a plain number; return what undoes it."""
+
+    def hear_of_both(ends: tuple[int, int], *args: object) -> None:
+        for number in ends:
+            listener(number)
+
     return tap.all_of(
-        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup"))
+        *(tap.after(os, name, lambda number, *args, **named: listener(number)) for name in ("open", "dup")),
+        *(tap.after(os, name, hear_of_both) for name in ("pipe", "pipe2") if hasattr(os, name)),
     )
 
 

@@ -51,18 +51,19 @@ def printed_by(command: str, folder: Path) -> list[str]:
     """Run a command as a reader would, with the plugin under test as the only one, and return what it prints."""
     words = shlex.split(command)
     assert words[0] in ("pytest", "python")
-    if words[0] == "pytest":
-        switch = [] if "no:chaos" in words else ["-p", "chaos"]
-        words = ["python", "-m", "pytest", *switch, *words[1:]]
+    programs = Path(sys.executable).parent
+    switch = "-p chaos" if words[0] == "pytest" and "no:chaos" not in words else ""
     environment = {
         **{
             name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("PYTEST", "COV"))
         },
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_ADDOPTS": switch,
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "COLUMNS": "100",
     }
     done = subprocess.run(
-        [sys.executable, *words[1:]],
+        [str(programs / words[0]), *words[1:]],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -322,26 +322,36 @@ def test_errors_and_hangs_of_well_known_libraries_are_documented():
     catalogue = Catalogue()
     for name in catalogue.libraries:
         own = catalogue.library(name).boundaries
-        errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late)}
+        errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late, *boundary.creating)}
         assert documented[name] == (errors, "yes" if any(boundary.hangs for boundary in own) else "no")
 
 
 def test_the_fields_of_the_report_are_documented():
     """Document, result, rule and firing have the documented fields and no others."""
+    from pytest_chaos.clauses import Sources
+    from pytest_chaos.findings import Causes
     from pytest_chaos.observation import Observation
+    from pytest_chaos.provenance import Provenance
     from pytest_chaos.report.record import document_of, record_of
+    from pytest_chaos.statements import Statements
     from pytest_chaos.verdict import Evidence, Finding, Judgement
 
     seen = Observation(test="t", kind="fault", seed=0, scenario="m:f = hang", contract=Contract())
     found = Finding(Verdict.STORM, Evidence("grumpy", "mood", "it sighed"), fails=False)
-    record = record_of(seen, Judgement.of([found]), "pytest")
+    judgement = Judgement.of([found])
+    causes = Causes(Provenance(Path()), Statements(Sources()), lambda point, dependency: point).of(seen, judgement)
+    record = record_of(seen, judgement, "pytest", causes)
     document = json.loads(json.dumps(document_of([record], 0)))
     text = page("report")
-    parts = re.split(r"^(?:A result:|Results of kind .*|A rule, .*)$", text, flags=re.MULTILINE)
+    parts = re.split(r"^(?:A finding:|A result:|Results of kind .*|A rule, .*)$", text, flags=re.MULTILINE)
     tables = [first_cells(part) for part in parts]
 
     assert tables[0][: len(document)] == list(document)
-    assert tables[1] == list(document["results"][0])
+    assert set(tables[1]) == set(document["findings"][0])
+    assert tables[2] == list(document["results"][0])
+    assert list(document["results"][0]["causes"][0]) == re.findall(
+        r"`(\w+)`", re.search(r"^\| `causes` \| (.*) as above", text, re.MULTILINE)[1]
+    )
     assert list(document["results"][0]["evidence"][0]) == re.findall(
         r"`(\w+)`", re.search(r"^\| `evidence` \| (.*)$", text, re.MULTILINE)[1]
     )

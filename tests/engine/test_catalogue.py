@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from pytest_chaos.catalogue import catalogue as room
 from pytest_chaos.catalogue.boundary import Boundary, Dependency
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reader import read_index, read_library
-from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, limit_of
+from pytest_chaos.catalogue.reading import Address, Addresses, dependency_of, limit_of, mode_of
 from pytest_chaos.catalogue.releases import holds_for, installed_release
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, Limit
 from pytest_chaos.faults.raising import Raise
+from pytest_chaos.injector.adapters.registry import Adapters
+from pytest_chaos.injector.call import RealCall
 from pytest_chaos.notation import parse_target
 from pytest_chaos.scenario import Rule, Term
 from pytest_chaos.target import resolve
@@ -54,7 +56,7 @@ def test_every_boundary_is_written_in_rule_texts(boundary: Boundary) -> None:
     """Where its library is there, so are its errors; and what it offers acts there."""
     pytest.importorskip(boundary.module)  # an extra that tests may lack
     (point,) = resolve(parse_target(boundary.target))
-    for text in (*boundary.faults, *boundary.late):
+    for text in (*boundary.faults, *boundary.late, *boundary.creating):
         (rule,) = parse(f"{boundary.target} = {text}")
         assert format_rule(rule) == f"{boundary.target} = {text}"
         fault = rule.chain[0].fault
@@ -189,6 +191,14 @@ class Connection(sqlite3.Connection):
     """One to which there are weak references."""
 
 
+USES_OF_A_CONNECTION: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
+    ("sqlite3:Cursor.executemany", lambda connection: connection.cursor().executemany("insert", [])),
+    ("sqlite3:Cursor.executescript", lambda connection: connection.cursor().executescript("")),
+    ("sqlite3:Connection.commit", lambda connection: connection.commit()),
+)
+
+
 def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses: Addresses) -> None:
     assert look("sqlite3:connect", lambda: sqlite3.connect(":memory:")) == ("never waits", ":memory:")
     assert look("sqlite3:connect", lambda: sqlite3.connect(database="notes.db")) == ("never waits", "notes.db")
@@ -198,13 +208,41 @@ def test_database_is_read_and_its_connection_stands_for_it(look: Any, addresses:
             addresses.remember(connection, Address(path="notes.db"))
             use(connection)
 
-    for target, use in (
-        ("sqlite3:Cursor.execute", lambda connection: connection.cursor().execute("select 1")),
-        ("sqlite3:Cursor.executemany", lambda connection: connection.cursor().executemany("insert", [])),
-        ("sqlite3:Cursor.executescript", lambda connection: connection.cursor().executescript("")),
-        ("sqlite3:Connection.commit", lambda connection: connection.commit()),
-    ):
+    for target, use in USES_OF_A_CONNECTION:
         assert look(target, lambda use=use: body(use)) == ("never waits", "notes.db")
+
+
+def test_connections_and_cursors_go_where_connect_was_called_for(
+    look: Any, lab: Any, addresses: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes the connection, outside of any window; and wherever the process works by then."""
+    laboratory = replace(lab.laboratory, catalogue=SHIPPED, addresses=addresses)
+    monkeypatch.chdir(tmp_path)
+    adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
+    adapters.prepare(parse("sqlite3:Cursor.execute = null"))
+    try:
+        one, other = sqlite3.connect("notes.db"), sqlite3.connect(":memory:", factory=Connection)
+    finally:
+        adapters.close()
+    monkeypatch.chdir("/")
+    with contextlib.closing(one), contextlib.closing(other):
+        for connection, name in ((one, str(tmp_path / "notes.db")), (other, ":memory:")):
+            for target, use in USES_OF_A_CONNECTION:
+                assert look(target, lambda use=use, made=connection: use(made)) == ("never waits", name)
+            assert look("sqlite3:Connection.commit", lambda made=connection: made.__exit__(None, None, None))[1] == name
+            assert look("sqlite3:Cursor.execute", lambda made=connection: made.execute("select 1"))[1] == name
+
+
+def test_only_what_others_of_a_library_go_through_is_remembered(lab: Any, addresses: Addresses, tmp_path: Path) -> None:
+    """Which file is open is told by the call that opens it, and the calls of a file are no boundaries."""
+    laboratory = replace(lab.laboratory, catalogue=SHIPPED, addresses=addresses)
+    adapters = Adapters(laboratory.armory.aliases, laboratory.provenance, laboratory.was_made)
+    adapters.prepare(parse("io:TextIOWrapper.write = null"))
+    with contextlib.closing(adapters), open(tmp_path / "notes", "w") as file:
+        assert addresses.of(file) is None
+    assert SHIPPED.maker("sqlite3:connect") is SHIPPED.at("sqlite3:connect")
+    assert SHIPPED.maker("builtins:open") is None
+    assert SHIPPED.maker("psycopg2:connect") is None
 
 
 def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
@@ -213,6 +251,28 @@ def test_path_of_a_file_is_read(look: Any, tmp_path: Path) -> None:
     assert look("builtins:open", lambda: open(path).close()) == ("never waits", str(path))
     assert look("builtins:open", lambda: open(file=str(path)).close()) == ("never waits", str(path))
     assert look("builtins:open", lambda: open(0, closefd=False).close()) == ("never waits", None)
+
+
+@pytest.mark.parametrize(
+    ("args", "named", "expected"),
+    [
+        ((), {}, "r"),
+        (("rb",), {}, "rb"),
+        ((), {"mode": "x"}, "x"),
+        (("a+",), {"encoding": "utf-8"}, "a+"),
+        ((3,), {}, ""),
+    ],
+)
+def test_mode_in_which_a_file_is_opened_is_read(args: Any, named: Any, expected: str) -> None:
+    boundary = SHIPPED.at("builtins:open")
+    assert boundary is not None
+    assert mode_of(boundary, RealCall(open, ("notes", *args), named)) == expected
+
+
+def test_what_opens_no_file_has_no_mode() -> None:
+    boundary = SHIPPED.at("sqlite3:connect")
+    assert boundary is not None
+    assert mode_of(boundary, RealCall(sqlite3.connect, ("notes", "w"), {})) == ""
 
 
 def test_limit_and_program_of_a_child_are_read(look: Any) -> None:
@@ -1085,6 +1145,7 @@ def test_what_depends_on_a_limit_is_refused_without_one(key: str) -> None:
     ("key", "lines", "message"),
     [
         ("faults", "waits = false", "what meets no errors and cannot wait for ever is no boundary"),
+        ("mode", "waits = true\nmode = ['mode']", "the keys 'mode' and 'creating' say nothing without one another"),
         ("local", "waits = false\nfaults = ['hang']\nlocal.x = ['y']", "nothing of this waits for ever"),
         ("own_port", "waits = true\ndependency.own_port = 1", "a port says nothing without the key 'host'"),
     ],

@@ -260,7 +260,7 @@ def test_body_that_stood_still_is_hung_but_in_a_recovery_run_not_recovered() -> 
 
 # --- leaks and lost errors
 
-THREAD = Leftover("thread", "thread 'x'", "thread shop.py:3")
+THREAD = Leftover("thread", "thread 'x'", "thread shop.py:3", place=Place("shop.py", 3, "pay"))
 DEAD = Leftover("task-error", "task 'y' died", "task-error shop.py:5")
 
 
@@ -278,6 +278,21 @@ def test_what_the_plain_run_leaves_too_is_a_note(plain: Any, left: Any, expected
     seen = explored(leftovers=left, steady=replace(STEADY, leftovers=plain))
 
     assert expected == said(judge_leaks, seen)
+
+
+def test_a_thread_that_no_line_of_the_system_made_is_a_note() -> None:
+    """A library made it for itself, or for a server of the test; of what C opened the maker is never known."""
+    thread, file = replace(THREAD, is_foreign=True), Leftover("file-descriptor", "file 'x'", "file x")
+
+    assert [("resilient", "thread", False)] == said(judge_leaks, explored(leftovers=(thread,), steady=STEADY))
+    assert [("leaked", "file-descriptor", True)] == said(judge_leaks, explored(leftovers=(file,), steady=STEADY))
+
+
+def test_what_a_thread_that_is_left_holds_open_goes_with_it() -> None:
+    file = Leftover("file-descriptor", "file 'x'", "file x", place=Place("test_it.py", 9, "test_it"))
+    seen = explored(leftovers=(THREAD, file), steady=STEADY)
+
+    assert [("leaked", "thread", True), ("resilient", "file-descriptor", False)] == said(judge_leaks, seen)
 
 
 @pytest.mark.parametrize(("plain", "expected"), [((), [("lost", "task-error", True)]), ((DEAD,), [])])

@@ -524,6 +524,56 @@ def test_librarys_own_task_is_not_judged(shop: Any, lab: Any, monkeypatch: pytes
     assert [] == left(lab, run_of(library["spawns"]))
 
 
+LIBRARY = """
+import threading
+
+def calls_back(callback):
+    def work():
+        if callback() is None:
+            raise RuntimeError("no answer")
+    thread = threading.Thread(target=work, name="ticker")
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.fixture
+def calls_back() -> Any:
+    """A library's function, in whose thread a callback is called that must give an answer."""
+    library: dict[str, Any] = {}
+    exec(compile(LIBRARY, "/opt/site-packages/ticker.py", "exec"), library)
+    return library["calls_back"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("raise(OSError)", "OSError: chaos: "), ("null", "RuntimeError: no answer")],
+    ids=["of the injected error", "of what it makes of the fault"],
+)
+def test_librarys_thread_that_a_fault_ends_is_lost(
+    shop: Any, lab: Any, calls_back: Any, fault: str, error: str
+) -> None:
+    lab.module("clock", "def read(): return 21")
+    clock = lab.module("tick", "import clock\n\ndef watch(calls_back):\n    calls_back(lambda: clock.read())\n")
+
+    seen = lab.run(lambda: clock.watch(calls_back), f"clock:read = {fault}")
+
+    assert ("lost", True, ["thread-error"]) == (seen.verdict, seen.fails, seen.kinds)
+    assert seen.texts[0].startswith(f"thread 'ticker' died unseen of {error}")
+    assert "started at tick.py:4 in watch" in seen.texts[0]
+
+
+def test_librarys_thread_that_dies_of_itself_is_not_judged(shop: Any, lab: Any, calls_back: Any) -> None:
+    """A fault that acts elsewhere has not ended it."""
+    lab.module("clock", "def read(): return 21")
+    lab.module("calm", "def call(): pass")
+    tick = lab.module("tick", "import calm\n\ndef watch(calls_back):\n    calm.call()\n    calls_back(print)\n")
+
+    seen = lab.run(lambda: tick.watch(calls_back), "calm:call = null")
+
+    assert ("resilient", []) == (seen.verdict, seen.kinds)
+
+
 def test_lost_errors_are_not_looked_for_where_the_contract_says_so(shop: Any, lab: Any) -> None:
     assert [] == left(lab, run_of(shop.forgets_it), contract=Contract(leaks="off"))
 

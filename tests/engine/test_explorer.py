@@ -30,7 +30,7 @@ from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.provenance import Place
 from pytest_chaos.reach import Number, Step, Way
 from pytest_chaos.trace import Calls, CallSite, Spot, Trace
-from pytest_chaos.verdict import Judgement
+from pytest_chaos.verdict import Evidence, Finding, Judgement
 
 LATE, BROKEN = Raise(TimeoutError), Raise(OSError)
 
@@ -186,7 +186,12 @@ def test_fault_that_has_the_effect_of_another_has_no_other_shapes() -> None:
 def effect_of(fault: Fault = LATE, failure: Failure | None = None) -> tuple[object, ...]:
     activation = Activation("a rule", "shop:charge", fault, 1, "main", 1, 0.0, "MainThread", "abc")
     seen = Observation("t.py::test", "explored", 0, "", Contract(), activations=(activation,), failure=failure)
-    return Outcome.of(seen, Judgement(Verdict.CHANGED, False, ()), plain({spot(): made(1)}), tuple).effect
+    return Outcome.of(
+        seen,
+        Judgement((Finding(Verdict.CHANGED, Evidence("ending", "assertion"), fails=False),)),
+        plain({spot(): made(1)}),
+        tuple,
+    ).effect
 
 
 HERE, THERE = Place("test_shop.py", 3, "test_sale"), Place("test_shop.py", 4, "test_sale")
@@ -302,6 +307,28 @@ def test_predicate_leaves_a_key_out_with_all_of_its_shapes() -> None:
 
     assert explore(one, each_its_own(spots, 1)) == [("all", "shop:note = raise(TimeoutError)")]
     assert one.pruned["a predicate of yours"] == 1
+
+
+@pytest.mark.parametrize("name", ["<tmp>/cart.db", ":memory:"])
+def test_key_of_the_one_database_that_a_test_makes_is_that_of_other_tests(name: str) -> None:
+    """What it calls it says nothing of the system; where it makes two, each is explored."""
+    taken: set[Key] = set()
+
+    def take(key: Key) -> bool:
+        return key not in taken and not taken.add(key)
+
+    def explored(*names: str) -> list[str]:
+        found = [Way(*spot(), dependency=one, numbers=(Number(1),)) for one in names]
+        return [one.text for one in Explorer(plain({}), found, lambda way: (BROKEN,), take=take).waiting]
+
+    assert explored("<tmp>/orders.db") == ["shop:charge[<tmp>/orders.db] = raise(OSError)"]
+    assert explored(name) == []
+    assert explored("/var/orders.db") == ["shop:charge[/var/orders.db] = raise(OSError)"]
+    assert explored("<tmp>/orders.db", name) == [
+        "shop:charge[<tmp>/orders.db] = raise(OSError)",
+        f"shop:charge[{name}] = raise(OSError)",
+    ]
+    assert explored("<tmp>/other.db", "<tmp>/orders.db") == ["shop:charge[<tmp>/other.db] = raise(OSError)"]
 
 
 def test_key_that_another_test_has_explored_is_pruned() -> None:

@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from signal import set_wakeup_fd
 from types import ModuleType
@@ -33,6 +34,8 @@ import pytest
 from pytest_chaos import compat
 from pytest_chaos.hang import HangReleased, released_threads_end_quietly
 from pytest_chaos.injector.remembering import NO_ACTIVATION
+from pytest_chaos.observation import Steady
+from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import taps
 
@@ -291,18 +294,60 @@ def test_task_that_hangs_is_told_by_name(shop: Any, lab: Any) -> None:
 
 
 def test_hang_that_a_timed_wait_of_the_project_may_end_is_inconclusive(shop: Any, lab: Any) -> None:
-    seen = lab.run(lambda: shop.waits_without_a_timeout(), "shop:pay = hang", budget_s=BUDGET_S)
+    seen = lab.run(
+        lambda: shop.waits_without_a_timeout(), "shop:pay = hang", budget_s=BUDGET_S, longest_wait_s=2 * BUDGET_S
+    )
 
-    assert ("inconclusive", True, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
+    assert ("inconclusive", False, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
     assert "a timed wait at shop.py:" in seen.texts[0]
     assert "in waits_without_a_timeout may have ended it; raise the budget" in seen.texts[0]
 
 
 def test_async_hang_under_a_longer_timeout_is_inconclusive(shop: Any, lab: Any) -> None:
-    seen = lab.run(lambda: asyncio.run(shop.gives_up(20)), "shop:pay_later = hang", budget_s=BUDGET_S)
+    seen = lab.run(
+        lambda: asyncio.run(shop.gives_up(20)), "shop:pay_later = hang", budget_s=BUDGET_S, longest_wait_s=BUDGET_S
+    )
 
-    assert ("inconclusive", ["inconclusive"]) == (seen.verdict, outcomes(seen))
+    assert ("inconclusive", False, ["inconclusive"]) == (seen.verdict, seen.fails, outcomes(seen))
     assert "shop.py:" in seen.texts[0] and "in gives_up" in seen.texts[0]
+
+
+@pytest.mark.parametrize("kind", ["fault", "asked"])
+def test_timed_wait_that_may_end_a_hang_is_sat_through_and_said(lab: Any, kind: str) -> None:
+    queues, said, answers = lab.module("queues", QUEUES), [], []
+    lab.laboratory = replace(lab.laboratory, say=said.append)
+    options = {"kind": "explored", "is_asked": True} if kind == "asked" else {}
+
+    seen = lab.run(lambda: answers.append(queues.gives_up(0.05)), "queues:pay = hang", budget_s=0.01, **options)
+
+    assert (["later"], ["abandoned"], "resilient") == (answers, outcomes(seen), seen.verdict)
+    assert ["chaos: waiting up to 30 s for a timed wait at queues.py:9 in gives_up"] == said
+
+
+def test_hang_that_a_sweep_offers_is_not_sat_through(lab: Any) -> None:
+    queues = lab.module("queues", QUEUES)
+
+    seen = lab.run(lambda: queues.gives_up(LONG_S), "queues:pay = hang", budget_s=0.01, kind="explored")
+
+    assert ("inconclusive", False) == (seen.verdict, seen.fails)
+
+
+def test_hang_that_no_timed_wait_has_ended_is_hung_by_what_comes_after(lab: Any) -> None:
+    queues = lab.module("queues", QUEUES)
+
+    seen = lab.run(lambda: queues.gives_up_in_vain(0.05), "queues:pay = hang", budget_s=0.01)
+
+    assert ("hung", True, ["hung"]) == (seen.verdict, seen.fails, outcomes(seen))
+
+
+def test_limit_of_a_call_that_is_sat_through_is_said(lab: Any) -> None:
+    queues, said = lab.module("queues", QUEUES), []
+    lab.laboratory = replace(lab.laboratory, say=said.append)
+
+    seen = lab.run(lambda: queues.asks(timeout=0.05), "queues:asks = hang", budget_s=0.01)
+
+    assert "escaped" == seen.verdict
+    assert ["chaos: waiting up to 0.05 s for the timeout of queues:asks"] == said
 
 
 def test_sync_hang_on_the_thread_of_a_loop_blocks_it(shop: Any, lab: Any) -> None:
@@ -650,6 +695,90 @@ def test_cancelled_hang_is_a_recovery(shop: Any, lab: Any) -> None:
     assert "CancelledError" == seen.observation.parked[0].ended_by
 
 
+QUEUES = """
+import queue, threading
+
+def pay(): return "paid"
+def gives_up(seconds):
+    answers = queue.Queue()
+    threading.Thread(target=lambda: answers.put(pay()), daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        return "later"
+
+def gives_up_in_vain(seconds):
+    answers = queue.Queue()
+    worker = threading.Thread(target=lambda: answers.put(pay()), daemon=True)
+    worker.start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        worker.join()
+
+def asks(timeout): return "paid"
+"""
+CACHE = """
+import asyncio
+
+def spare(): pass
+async def fetch(): return "news"
+
+async def asks(gives_up):
+    task = asyncio.ensure_future(fetch())
+    try:
+        return await asyncio.wait_for(asyncio.shield(task), 0.01)
+    except TimeoutError:
+        if gives_up:
+            task.cancel()
+        return "no news"
+
+async def polls():
+    poller = asyncio.create_task(poll())
+    await asyncio.sleep(0.01)
+    return "no news"
+
+async def poll():
+    while True:
+        await fetch()
+        await asyncio.sleep(0.001)
+
+def answer(ask, *args): return asyncio.run(ask(*args))
+"""
+
+
+@pytest.mark.parametrize(
+    ("gives_up", "verdict", "kinds"),
+    [(False, ("leaked", True), ["task"]), (True, ("resilient", False), [])],
+    ids=["nobody gives it up", "it is given up"],
+)
+def test_task_that_hangs_until_its_loop_is_closed_is_leaked(
+    lab: Any, gives_up: bool, verdict: tuple[str, bool], kinds: list[str]
+) -> None:
+    cache, answers = lab.module("cache", CACHE), []
+
+    seen = lab.run(lambda: answers.append(cache.answer(cache.asks, gives_up)), "cache:fetch = hang", budget_s=LONG_S)
+
+    assert ["no news"] == answers
+    assert (verdict, kinds) == ((seen.verdict, seen.fails), seen.kinds)
+    assert [
+        text.endswith("nothing but the closing of its event loop ended the injected hang") for text in seen.texts
+    ] == [True for _ in kinds]
+
+
+def test_task_that_the_plain_run_leaves_to_its_loop_may_hang_until_then(lab: Any) -> None:
+    """A poller that is never cancelled hangs no longer than it polls."""
+    cache = lab.module("cache", CACHE)
+    plain = lab.run(lambda: cache.answer(cache.polls), "cache:spare = null").observation
+    steady = Steady(leftovers=plain.leftovers)
+
+    seen = lab.run(lambda: cache.answer(cache.polls), "cache:fetch = hang", budget_s=LONG_S).observation
+
+    assert ["task"] == [one.kind for one in plain.leftovers] == [one.kind for one in seen.leftovers]
+    assert [True] == [found.fails for found in judge_leaks(seen)]
+    assert [False] == [found.fails for found in judge_leaks(replace(seen, steady=steady))]
+
+
 def test_hang_with_seconds_is_a_timeout_and_not_judged(shop: Any, lab: Any) -> None:
     def body() -> None:
         with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
@@ -772,9 +901,9 @@ def test_pool_that_waits_for_a_hung_worker_ends(shop: Any, lab: Any) -> None:
 @pytest.mark.parametrize("name", list(WAITS))
 def test_test_that_waits_on_after_the_release_is_interrupted_and_named(shop: Any, lab: Any, name: str) -> None:
     """Its own wait has no end either, and is in C: a lock, a sleep, a pipe, a child."""
-    seen = lab.run(lambda: shop.waits_on(name), "shop:pay = hang", budget_s=BUDGET_S)
+    seen = lab.run(lambda: shop.waits_on(name), "shop:pay = hang", budget_s=BUDGET_S, longest_wait_s=BUDGET_S)
 
-    assert seen.fails
+    assert seen.fails is (name not in ENDING)
     assert ("inconclusive" if name in ENDING else "hung", 1) == (seen.verdict, len(outcomes(seen)))
     assert "; after its release the test was interrupted, for it still waited at shop.py:" in seen.texts[0]
     assert f"in Waits.{name} <" in seen.texts[0]

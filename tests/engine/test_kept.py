@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import json
 import sys
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -63,6 +65,8 @@ class Runs:
 
     def __init__(self, lab: Any, target: str = TARGET) -> None:
         self.lab = lab
+        # Of the targets alone: what else a plain run watches is another list.
+        lab.laboratory = replace(lab.laboratory, opening=[])
         self.target = parse_target(target)
         self.points = lab.laboratory.armory.globs.points(self.target)
         self.plain: Plain | None = None
@@ -136,6 +140,37 @@ def test_the_watches_of_a_run_serve_the_next_one(runs: Runs, shop: Any, looked_u
     assert len(looked_up) == len(runs.points)
     looked_up.clear()
     runs.run(lambda: shop.sell())
+    assert looked_up == []
+
+
+def test_the_watches_of_a_plain_run_serve_that_of_the_next_test(
+    runs: Runs, lab: Any, shop: Any, looked_up: list[str]
+) -> None:
+    """Also those of which only the reach is told."""
+    beneath = parse_target("json:*")
+    points = lab.laboratory.armory.globs.points(beneath)
+    reaching = REACHING._replace(points={"shop:Till", "shop:charge", "json:dumps"}, beneath=[(beneath, points)])
+
+    def reached() -> list[tuple[str, int]]:
+        watched = [(runs.target, runs.points)]
+        experiment = Experiment(lab.laboratory, RunPlan("test", kind="session", watched=watched, reaching=reaching))
+        experiment.begin()
+        try:
+            experiment.prepare()
+            with experiment.body():
+                shop.sell()
+                json.dumps([])
+            experiment.conclude()
+            assert experiment.reach is not None
+            return [(way.point, way.count) for way in experiment.reach.ways(lambda step: False)]
+        finally:
+            experiment.close()
+
+    first = reached()
+    assert {"shop:charge", "json:dumps"} < {point for point, _ in first}
+    assert len(looked_up) == len(runs.points) + len(points)
+    looked_up.clear()
+    assert reached() == first
     assert looked_up == []
 
 

@@ -42,6 +42,32 @@ SHOP = """
             raise BankDown("too much")
         raise ValueError("no") from None
 
+    def checks_arguments(self, amount):
+        if amount > 3:
+            raise BankDown
+        if not isinstance(amount, int) or amount in self.known:
+            raise ValueError(amount)
+        limit = 3 + len(self.known)
+        while amount > limit:
+            raise KeyError(amount)
+
+    def checks_answers(self, amount):
+        if self.bank.status(amount) > 400:
+            raise BankDown
+        answer = silent()
+        if amount:
+            if not answer:
+                raise KeyError(amount)
+        for row in self.rows():
+            if row.is_gone:
+                raise IndexError(row)
+
+    def translates(self):
+        try:
+            silent()
+        except KeyError as error:
+            raise BankDown from error
+
     def raises_what_nobody_offers(kind):
         raise AssertionError("a check")
         raise NotImplementedError
@@ -135,6 +161,16 @@ SHOP = """
         except FileNotFoundError:
             pass
 
+    def tells_files_apart():
+        try:
+            silent()  # call
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            raise BankDown
+        except OSError:
+            return
+
     def takes_all_errors_of_files():
         try:
             silent()  # call
@@ -192,10 +228,11 @@ def offered(
     outer: str = "",
     dependency: str = "",
     beneath: Sequence[Way] = (),
+    modes: tuple[str, ...] = (),
 ) -> list[str]:
     """Return the texts of what is offered for a call."""
     (point,) = resolve(parse_target(target))
-    one = replace(way(target, *callers, limit=limit, outer=outer), dependency=dependency)
+    one = replace(way(target, *callers, limit=limit, outer=outer), dependency=dependency, modes=modes)
     called = Called(point, one, named, beneath)
     return [format_fault(fault) for fault in Offers(Sources(), Catalogue()).of(called)]
 
@@ -273,7 +310,23 @@ def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
 
 def test_function_of_a_package_meets_only_what_its_own_body_raises(shop: Any) -> None:
     """A package says where to look; a function in it neither fails nor hangs by itself."""
-    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(shop:BankDown)", "raise(ValueError)"]
+    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(ValueError)"]
+
+
+@pytest.mark.parametrize(
+    ("target", "errors"),
+    [
+        ("shop:checks_arguments", []),
+        ("shop:checks_answers", ["raise(shop:BankDown)", "raise(KeyError)", "raise(IndexError)"]),
+        ("shop:translates", []),
+    ],
+)
+def test_function_of_a_package_meets_what_it_raises_over_what_it_was_answered(
+    shop: Any, target: str, errors: list[str]
+) -> None:
+    """Arguments and state are what the plain run made them, and other errors arise where they arise."""
+    assert offered(target, shop.catches, named="by its package") == errors
+    assert offered(target, shop.catches, named="exactly") != []
 
 
 @pytest.mark.parametrize("target", ["shop:silent", "shop:optional", "shop:fetches", "shop:Till.release"])
@@ -355,6 +408,25 @@ def test_errors_of_a_boundary_that_the_function_calls_are_offered(shop: Any) -> 
     assert "raise(urllib.error:URLError, 'connection refused')" in offered("shop:fetches", shop.plain_caller)
     assert "raise(FileNotFoundError)" in offered("shop:runs", shop.plain_caller)
     assert "raise(PermissionError)" in offered("shop:opens", shop.plain_caller)
+
+
+FULL = "raise(OSError, 28, 'No space left on device')"
+
+
+@pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        ((), ["raise(FileNotFoundError)", "raise(PermissionError)", "raise(OSError)"]),
+        (("r", "rb", "r+"), ["raise(FileNotFoundError)", "raise(PermissionError)", "raise(OSError)"]),
+        (("w",), ["raise(PermissionError)", FULL]),
+        (("xb",), ["raise(PermissionError)", FULL]),
+        (("a+",), ["raise(PermissionError)", FULL]),
+        (("w", "r"), ["raise(PermissionError)", FULL, "raise(FileNotFoundError)"]),
+    ],
+)
+def test_file_that_is_made_is_never_missing(shop: Any, modes: tuple[str, ...], expected: list[str]) -> None:
+    """There may be no room for it."""
+    assert sorted(offered("builtins:open", shop.tells_files_apart, modes=modes)) == sorted(expected)
 
 
 def test_errors_of_boundaries_beneath_a_function_are_offered_but_for_what_is_taken_between(shop: Any) -> None:

@@ -125,7 +125,7 @@ def parked(outcome: str, blocks_loop: bool = False) -> ParkedSeen:
     ("outcome", "expected"),
     [
         ("hung", [("hung", "hang", True)]),
-        ("inconclusive", [("inconclusive", "timed-wait", True)]),
+        ("inconclusive", [("inconclusive", "timed-wait", False)]),
         ("abandoned", [("resilient", "abandoned", False)]),
         ("left", []),
         ("interrupted", []),
@@ -135,8 +135,9 @@ def test_outcome_of_a_parked_call_is_judged(outcome: str, expected: list[Any]) -
     assert expected == said(judge_hang, observed(parked=(parked(outcome),)))
 
 
-def test_hang_that_could_not_be_judged_fails_only_if_it_had_to_fire() -> None:
-    seen = observed(parked=(parked("inconclusive"),), rules=(rule(is_sure=False),))
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_hang_that_could_not_be_judged_never_fails(is_sure: bool) -> None:
+    seen = observed(parked=(parked("inconclusive"),), rules=(rule(is_sure=is_sure),))
 
     assert [("inconclusive", "timed-wait", False)] == said(judge_hang, seen)
 

@@ -15,7 +15,7 @@ from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Observation, Refused, RuleSeen
 from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.provenance import Place
-from pytest_chaos.report.lines import never_fired, reasons, table, totals, verdict_text
+from pytest_chaos.report.lines import never_fired, reasons, seeds, table, totals, verdict_text, with_seeds
 from pytest_chaos.report.record import Record, document_of, record_of, rules_of, sorted_records, summary_of
 from pytest_chaos.verdict import Evidence, Finding, Judgement, Verdict
 
@@ -83,6 +83,7 @@ def test_record_has_the_fields_of_the_contract() -> None:
             },
         ],
         "fired": [{"point": "m:f", "fault": "hang", "call": 1, "actor": "main", "index": 1}],
+        "causes": [],
         "ways": [],
     } == record(activations=ACTIVATIONS[:1])
 
@@ -105,7 +106,7 @@ def test_record_is_plain_data() -> None:
 def test_document_has_the_fields_of_the_contract() -> None:
     document = document_of([record()], seed=7)
 
-    assert ["version", "seed", "results", "rules", "summary", "exploration"] == list(document)
+    assert ["version", "seed", "results", "findings", "passed_on", "rules", "summary", "exploration"] == list(document)
     assert (1, 7, {"hung": 1}) == (document["version"], document["seed"], document["summary"])
     assert document == json.loads(json.dumps(document))
 
@@ -160,7 +161,7 @@ def test_text_begins_with_the_verdict_and_ends_with_the_replay(verdict: Verdict)
 
 
 def test_text_of_a_run_without_evidence_says_so() -> None:
-    assert "chaos: resilient: every oracle is content" == verdict_text(record(evidence=0)).splitlines()[0]
+    assert "chaos: resilient: no problems found" == verdict_text(record(evidence=0)).splitlines()[0]
 
 
 def test_text_shows_evidence_rules_and_the_first_firings() -> None:
@@ -225,12 +226,51 @@ def test_table_of_nothing_is_empty() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([Verdict.HUNG], "1 disturbed run: 1 hung; 1 failing"),
-        ([Verdict.RESILIENT, Verdict.HUNG, Verdict.RESILIENT], "3 disturbed runs: 2 resilient, 1 hung; 1 failing"),
+        ([Verdict.HUNG], "1 disturbed run of 1 test in 0.12s: 1 hung; 1 failing"),
+        (
+            [Verdict.RESILIENT, Verdict.HUNG, Verdict.RESILIENT],
+            "3 disturbed runs of 1 test in 0.37s: 2 resilient, 1 hung; 1 failing",
+        ),
     ],
 )
 def test_totals_count_runs_and_verdicts(verdicts: list[Verdict], expected: str) -> None:
     assert expected == totals([record(verdict=verdict) for verdict in verdicts])
+
+
+def test_totals_tell_accepted_runs_from_failing_ones() -> None:
+    outcomes = ("failed", "known", "accepted")
+    line = totals([{**record(verdict=Verdict.HUNG), "outcome": outcome} for outcome in outcomes])
+
+    assert line.endswith("3 hung; 2 failing, 1 accepted")
+
+
+def seeded(*runs: tuple[Verdict, int], scenario: str = "m:f = 50%null") -> list[Record]:
+    return [
+        {**record(scenario=scenario, verdict=verdict), "seed": seed, "activations": fired}
+        for seed, (verdict, fired) in enumerate(runs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "words", "verdict"),
+    [
+        ([(Verdict.RESILIENT, 2)] * 11 + [(Verdict.LOST, 0)] * 9, "11 of 20 runs, resilient in all", "resilient"),
+        ([(Verdict.RESILIENT, 1), (Verdict.HUNG, 1), (Verdict.RESILIENT, 3)],
+         "3 of 3 runs, hung in 1, resilient in 2", "hung"),
+        ([(Verdict.INCONCLUSIVE, 0)] * 2, "none of 2 runs", "inconclusive"),
+    ],
+)  # fmt: skip
+def test_runs_of_one_rule_with_several_seeds_are_one_line(runs: Any, words: str, verdict: str) -> None:
+    groups, others = with_seeds([*seeded(*runs), record("u.py::other")])
+
+    assert ["u.py::other"] == [one["test"] for one in others]
+    assert [(f"t.py::test: m:f = 50%null: fired in {words}", verdict)] == seeds(groups)
+
+
+def test_runs_of_different_scenarios_or_tests_stay_apart() -> None:
+    records = [*seeded((Verdict.HUNG, 1)), {**seeded((Verdict.HUNG, 1), scenario="m:g = null")[0], "seed": 5}]
+
+    assert ([], 2) == (with_seeds(records)[0], len(with_seeds(records)[1]))
 
 
 def test_rule_that_fired_in_no_run_of_the_session_is_listed() -> None:

@@ -14,13 +14,15 @@ from pytest_chaos.faults.base import Limit
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
-from pytest_chaos.oracles.exercised import Cold, Unstable
+from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import Polluted
 from pytest_chaos.provenance import Place
 from pytest_chaos.report.sentences import SENTENCES, told
+from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.waits import Wait
+from pytest_chaos.trace import Loop
 
 HERE, LINE = Place("test_shop.py", 3, "test_sale"), Place("shop.py", 8, "pay")
 FIRED = RuleSeen("m:f = hang", "t.py:3", 1, 1, True, ("m:f",), "m:f", "hang")
@@ -40,6 +42,7 @@ STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE
 CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
 IDLE = replace(CAUGHT, taker="project", does="nothing", span=(6, 9))
 OK, MOVED = Answer("GET http://test/", 200, True, 0.1), Answer("PUT http://test/", 201, True, 0.1)
+WRITTEN = FileSeen("<tmp>/x", LINE, "pay", Content(9, b"abcdefghi"), None, True)
 STEADY = Steady({"m:f": 1}, (), (OK,))
 AGAIN = SpotSeen("m:f", LINE, 3, 1, 0.5)
 BOOK = Place("shop.py", 12, "book")
@@ -278,7 +281,7 @@ TOLD: list[tuple[str, Observation, str]] = [
     ("storm let-through", compared(let_through="after 100 activations"), "after 100 activations"),
     (
         "storm no-cap",
-        compared(spots=(replace(AGAIN, calls=60, is_endless=True),)),
+        compared(spots=(replace(AGAIN, calls=60, loop=Loop(LINE, True)),)),
         "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again without a cap",
     ),
     (
@@ -301,6 +304,33 @@ TOLD: list[tuple[str, Observation, str]] = [
         compared(leftovers=(left("lock"),), steady=replace(STEADY, leftovers=(left("lock"),))),
         "pre-existing: lock 'x' made at shop.py:8 in pay",
     ),
+    (
+        "leaks thread",
+        seen(leftovers=(replace(left("thread"), is_tests=True),)),
+        "thread 'x' made at shop.py:8 in pay; the test ends it itself, and failed before it came to that",
+    ),
+    (
+        "leaks task",
+        seen(leftovers=(replace(left("task"), is_note=True, is_in_hang=True),)),
+        "task 'x' made at shop.py:8 in pay; nothing but the closing of its event loop ended the injected hang",
+    ),
+    *(
+        (
+            "leaks torn-file",
+            compared(absorptions=(CAUGHT,), files=(replace(WRITTEN, after=after),)),
+            f"file <tmp>/x was left with {words} of 9; opened for writing at shop.py:8 in pay",
+        )
+        for after, words in ((Content(0, b""), "nothing"), (Content(3, b"abc"), "the first 3 bytes"))
+    ),
+    (
+        "leaks file-left",
+        compared(
+            absorptions=(CAUGHT,),
+            files=(replace(WRITTEN, before=None, after=Content(3, b"abc")),),
+            steady=replace(STEADY, files=(replace(WRITTEN, before=None, after=None),)),
+        ),
+        "file <tmp>/x was left, which the plain run removes; opened for writing at shop.py:8 in pay",
+    ),
 ]
 # Said by who runs an explored test again and again, and not by an oracle: no single run shows it.
 OF_SEVERAL_RUNS = [
@@ -311,6 +341,10 @@ OF_SEVERAL_RUNS = [
     (
         Evidence("exercised", "unstable", about=Unstable()),
         "unstable: the test fails in a fresh process too, where no fault ever acted",
+    ),
+    (
+        Evidence("exercised", "unconfirmed", about=Unconfirmed(Verdict.HUNG)),
+        "not confirmed: hung, and the budget was used up before it could be run once more",
     ),
     (
         Evidence("exercised", "cold", about=Cold(("m:f", "m:g"))),

@@ -56,7 +56,9 @@ def finding(verdict: Verdict, text: str = "", fails: bool = False) -> Finding:
 
 
 def test_nothing_to_say_is_resilient() -> None:
-    assert Judgement(Verdict.RESILIENT, False, ()) == Judgement.of([])
+    nothing = Judgement.of([])
+
+    assert (Verdict.RESILIENT, False, ()) == (nothing.verdict, nothing.fails, nothing.evidence)
 
 
 def test_worst_finding_is_the_verdict_and_all_evidence_is_kept() -> None:
@@ -88,8 +90,30 @@ def test_milder_finding_may_be_the_one_that_fails() -> None:
 
 
 def test_two_judgements_come_to_the_worse_one_with_the_evidence_of_both() -> None:
-    changed = Judgement(Verdict.CHANGED, False, (Evidence("ending", "assertion"),))
-    stuck = Judgement(Verdict.NOT_RECOVERED, True, (Evidence("recovery", "fails"),))
+    changed = Judgement.of([finding(Verdict.CHANGED)])
+    stuck = Judgement.of([finding(Verdict.NOT_RECOVERED, fails=True)])
 
     assert changed.beside(stuck) == stuck.beside(changed)
-    assert changed.beside(stuck) == Judgement(Verdict.NOT_RECOVERED, True, (*stuck.evidence, *changed.evidence))
+    assert changed.beside(stuck).findings == (*stuck.findings, *changed.findings)
+
+
+def test_a_doubted_judgement_fails_nothing_and_keeps_its_evidence() -> None:
+    hung = Judgement.of([finding(Verdict.HUNG, fails=True), finding(Verdict.CHANGED)])
+    doubted = hung.doubted(Evidence("exercised", "unstable"))
+
+    assert (Verdict.INCONCLUSIVE, False) == (doubted.verdict, doubted.fails)
+    assert ["unstable", *(one.kind for one in hung.evidence)] == [one.kind for one in doubted.evidence]
+
+
+def test_decisive_is_what_fails_and_what_gave_the_verdict() -> None:
+    judged = Judgement.of(
+        [
+            finding(Verdict.HUNG),
+            finding(Verdict.LEAKED, fails=True),
+            finding(Verdict.CHANGED),
+            finding(Verdict.RESILIENT),
+        ]
+    )
+
+    assert [Verdict.HUNG, Verdict.LEAKED] == [one.verdict for one in judged.decisive]
+    assert () == Judgement.of([finding(Verdict.RESILIENT)]).decisive

@@ -39,6 +39,7 @@ for _module in (
     importlib.import_module(_module)
 
 REPORT = "chaos.json"
+_SECONDS = re.compile(r" in \d+\.\d\ds\b")
 _SHOWN = re.compile(r"[\w/]+\.py::(?P<name>.+?) (?P<word>[A-Z][A-Z ]+?)(?: \(.*\))? +\[ *\d+%\]")
 # A verdict is a text without a traceback, of which pytest 8 gives only the name of the test.
 _SUMS_UP_TEXTS = "isinstance" in _get_line_with_reprcrash_message.__code__.co_names
@@ -149,18 +150,25 @@ class Outcome:
         return any(shown.startswith(line) for shown in self.lines)
 
     def section(self, title: str) -> list[str]:
-        """Return the lines below a heading such as ``chaos``, up to the next heading."""
+        """Return the lines below a heading such as ``chaos``, up to the next, without how long runs took."""
         start = next(i for i, line in enumerate(self.lines) if line.strip("= ") == title and line.startswith("=="))
         rest = self.lines[start + 1 :]
         end = next((i for i, line in enumerate(rest) if line.startswith("===")), len(rest))
-        return [line for line in rest[:end] if line]
+        return [_SECONDS.sub(" in <time>", line) for line in rest[:end] if line]
+
+    @property
+    def totals(self) -> list[str]:
+        """The parts of the line that says how much was run and what was left out."""
+        (line,) = [line for line in self.section("chaos") if re.match(r"\d+ disturbed run|explored ", line)]
+        return line.split("; ")
 
 
 class Inner:
     """A project in a folder of its own, and pytest inside it."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pytester = pytester
+        self._monkeypatch = monkeypatch
         self.path = pytester.path
         self.sweeps = bool(os.environ.get("SWEEPS"))  # whether ordinary tests are swept that nobody asked to explore
 
@@ -171,13 +179,22 @@ class Inner:
         path.write_text(textwrap.dedent(source), encoding="utf-8")
         return path
 
-    def arguments(self, args: tuple[str, ...], chaos: bool, plugins: tuple[str, ...], report: bool | None) -> list[str]:
-        """Return the arguments of an inner run."""
+    @staticmethod
+    def switches(plugins: tuple[str, ...]) -> list[str]:
+        """Return the options that switch plugins on, which are loaded by themselves where users run pytest."""
         words = ["-p", "chaos"]
         for plugin in plugins:
             words += ["-p", plugin]
         if "asyncio" in plugins:
             words += ["-o", "asyncio_default_fixture_loop_scope=function"]  # unset, it warns
+        return words
+
+    def arguments(self, args: tuple[str, ...], chaos: bool, plugins: tuple[str, ...], report: bool | None) -> list[str]:
+        """Return all arguments of an inner run."""
+        return [*self.switches(plugins), *self._typed(args, chaos, report)]
+
+    def _typed(self, args: tuple[str, ...], chaos: bool, report: bool | None) -> list[str]:
+        words = []
         if chaos:
             words.append("--chaos")
             if not any(word.startswith(("--chaos-target", "--chaos-replay")) for word in args) and not self.sweeps:
@@ -190,8 +207,10 @@ class Inner:
 
     def run(self, *args: str, chaos: bool = True, plugins: tuple[str, ...] = (), report: bool | None = None) -> Outcome:
         """Run pytest in this process."""
-        words = self.arguments(args, chaos, plugins, report)
-        return Outcome(self.pytester.runpytest_inprocess(*words), self.path)
+        with self._monkeypatch.context() as patch:
+            patch.setenv("PYTEST_ADDOPTS", shlex.join(self.switches(plugins)))  # the line "run again" has none of it
+            result = self.pytester.runpytest_inprocess(*self._typed(args, chaos, report))
+        return Outcome(result, self.path)
 
     def run_apart(
         self,
@@ -202,8 +221,10 @@ class Inner:
         timeout_s: float = 60,
     ) -> Outcome:
         """Run pytest in a process of its own: for hangs, exit codes, xdist, and faults on what pytest itself needs."""
-        words = self.arguments(args, chaos, plugins, report)
-        return Outcome(self.pytester.runpytest_subprocess(*words, timeout=timeout_s), self.path)
+        with self._monkeypatch.context() as patch:
+            patch.setenv("PYTEST_ADDOPTS", shlex.join(self.switches(plugins)))
+            result = self.pytester.runpytest_subprocess(*self._typed(args, chaos, report), timeout=timeout_s)
+        return Outcome(result, self.path)
 
     def again(self, line: str) -> Outcome:
         """Run a "run again" line exactly as it was printed, in a shell."""
@@ -228,7 +249,9 @@ class Inner:
         """Run a "run again" line in this process."""
         command, *words = shlex.split(line, comments=True)
         assert command == "pytest"
-        return Outcome(self.pytester.runpytest_inprocess("-p", "chaos", f"--chaos-report={REPORT}", *words), self.path)
+        with self._monkeypatch.context() as patch:
+            patch.setenv("PYTEST_ADDOPTS", shlex.join([*self.switches(()), f"--chaos-report={REPORT}"]))
+            return Outcome(self.pytester.runpytest_inprocess(*words), self.path)
 
     def interrupt(self, *args: str, until: Path, plugins: tuple[str, ...] = ()) -> tuple[int, str, float]:
         """Run pytest apart, press Ctrl-C once a file appears, and return exit code, output and seconds to the end."""
@@ -265,7 +288,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(session, "Census", _HastyCensus)
-    return Inner(pytester)
+    return Inner(pytester, monkeypatch)
 
 
 def _replaced_places() -> set[str]:

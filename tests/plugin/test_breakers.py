@@ -81,7 +81,7 @@ def test_a_breaker_that_an_outage_has_opened_leaves_no_scenario_out(inner, libra
     }
     assert {result["activations"] for result in done.by_id.values() if "charge" in result["scenario"]} >= {2}
     assert (done.scenarios[SEND], done.code) == ("resilient", 0)
-    assert not [line for line in done.section("chaos") if line.startswith("left out")]
+    assert not [line for line in done.totals if line.startswith("left out")]
 
 
 @pytest.mark.parametrize(

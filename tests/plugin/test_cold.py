@@ -62,7 +62,7 @@ def test_a_failure_that_is_remembered_for_ever_is_found_where_the_fault_comes_fi
         "bank:rate raise ConnectionError all",
     )
     assert "only the first run in a process calls bank:rate" in evidence(done, COLD)
-    (line,) = [line for line in done.section("chaos") if line.startswith("explored")]
+    (line,) = [line for line in done.totals if line.startswith("explored")]
     assert ("cold run" in line, "fresh process" in line) == (True, False)
     if not code:
         return

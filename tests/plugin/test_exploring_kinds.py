@@ -209,7 +209,7 @@ def test_of_several_sets_of_parameters_the_quickest_one_is_explored(shop):
             shop.checkout()
         """,
     )
-    done = shop.run(*SWEEP)
+    done = shop.run(*SWEEP, "-v")
 
     assert done.outcomes == {"passed": 5}
     assert "1 key, 1 scenario run (1 all)" in done.text

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from pytest_chaos.plugin import one_test
+
 SHOP = """
     def charge():
         return "receipt"
@@ -160,7 +162,7 @@ def test_at_most_so_many_scenarios_for_each_test(shop):
         ("test_b", "shop:charge = raise(OSError)"),
         ("test_b", "shop:charge = raise(TimeoutError)"),
     ]
-    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
+    assert "left out 3: --chaos-max=3 (3)" in done.totals
     assert sum(result["kind"] == "recovery" for result in done.document["results"]) == 2
 
 
@@ -172,7 +174,7 @@ def test_the_most_is_for_each_test_also_where_the_suite_is_explored_once(shop):
     assert [text for _, text in scenarios(done)] == [
         f"shop:{name} = raise(TimeoutError)" for name in ("charge", "rows", "stock")
     ]
-    assert "left out 3: --chaos-max=3 (3)" in done.section("chaos")
+    assert "left out 3: --chaos-max=3 (3)" in done.totals
 
 
 def test_nothing_is_left_out_where_the_most_is_enough(shop):
@@ -192,12 +194,12 @@ def test_a_budget_that_is_used_up_leaves_scenarios_out(shop, scope, every):  # a
     assert {name for name, word in again.shown if word == "PASSED"} == {"test_a", "test_b"}
     begun = scope.endswith("test")  # else planning alone has used it up
     assert len(scenarios(done)) == begun
-    (line,) = [line for line in done.section("chaos") if line.startswith("left out")]
+    (line,) = [line for line in done.totals if line.startswith("left out")]
     planned = {5} if begun else {2, 6}  # of the first test, or of the one that was the quicker this time
     reason = "the budget was used up"
     assert line in {f"left out {one + 1}: tests not planned: {reason} (1), {reason} ({one})" for one in planned}
     ran = "1 scenario run (1 all)" if begun else "0 scenarios run"
-    assert any(one.startswith("explored ") and one.endswith(ran) for one in done.section("chaos"))
+    assert any(one.startswith("explored ") and one.endswith(ran) for one in done.totals)
 
 
 @SCOPES
@@ -207,6 +209,57 @@ def test_a_budget_that_is_enough_leaves_nothing_out(shop, scope, every):
 
     assert len(scenarios(done)) == every
     assert "left out" not in done.text
+
+
+@SCOPES
+def test_what_there_is_no_time_to_confirm_is_inconclusive(shop, scope, every):
+    """Nor is the plain test run again, neither after a scenario nor at the end."""
+    shop.write(
+        "till.py",
+        """
+        def charge():
+            return 1
+
+        def pay():
+            try:
+                paid = charge()
+            except OSError:
+                pass
+            return paid
+        """,
+    )
+    shop.write(
+        "test_it.py",
+        """
+        import till, pathlib
+
+        def test_it():
+            with pathlib.Path("runs").open("a") as file:
+                file.write("x")
+            till.pay()
+        """,
+    )
+    words = ("--chaos-target=till:charge", "--chaos-fault=raise(OSError)", "--chaos-budget=10m", scope, "-v")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_test, "_OVERTIME_S", -3600.0)  # no run takes as little
+        done = shop.run(*words)
+    ran = (shop.path / "runs").read_text()
+    (shop.path / "runs").unlink()
+    again = shop.run(*words)
+
+    def told(one):
+        (result,) = [one for one in one.by_id.values() if one["kind"] == "explored"]
+        return result["verdict"], result["fails"], [evidence["kind"] for evidence in result["evidence"]]
+
+    verdict, fails, kinds = told(done)
+    assert (verdict, fails, kinds[0], ran) == ("inconclusive", False, "unconfirmed", "xx")
+    assert "not confirmed: wrong error, and the budget was used up before it could be run once more" in done.text
+    assert done.shown[-1] == ("test_it[chaos: recovery]", "SKIPPED")
+    assert "SKIPPED (not looked at" in done.text
+    assert done.code == 0
+    verdict, fails, kinds = told(again)
+    assert (verdict, fails, "unconfirmed" in kinds) == ("wrong error", True, False)
+    assert len((shop.path / "runs").read_text()) > 3
 
 
 # --- scope

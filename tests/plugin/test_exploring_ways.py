@@ -164,7 +164,7 @@ def test_a_package_is_swept_at_the_boundaries_that_it_leads_to(project):
     )
     done = project.run_apart("--chaos-target=shop.**:*")
 
-    assert targets(done) == ["builtins:open[<tmp>/rates]", "shop.files:parsed"]
+    assert targets(done) == ["builtins:open[<tmp>/rates]"]
 
 
 def test_a_library_over_a_socket_is_one_boundary(project):
@@ -369,6 +369,53 @@ def test_file_is_the_same_dependency_wherever_the_temporary_folder_is(project, m
 
     assert {one["verdict"] for one in done.by_id.values() if one["kind"] == "explored"} == {"escaped"}
     assert set(targets(done)) == {"sqlite3:connect[<tmp>/orders.db]"}
+
+
+def test_two_databases_are_down_in_turn(project):
+    """A connection that a fixture has made before the window goes where it was made for."""
+    project.write(
+        "shop.py",
+        """
+        import logging, sqlite3
+
+        def opened(path):
+            return sqlite3.connect(path)
+
+        def tried(connection):
+            try:
+                return connection.execute("select 1").fetchone()[0]
+            except sqlite3.OperationalError:
+                logging.warning("it does not answer")
+                return 0
+
+        def checkout(*connections):
+            return [tried(connection) for connection in connections]
+        """,
+    )
+    project.write(
+        "tests/test_it.py",
+        """
+        import contextlib, pathlib, pytest, shop
+
+        @pytest.fixture
+        def orders(tmp_path):
+            with contextlib.closing(shop.opened(tmp_path / "orders.db")) as connection:
+                yield connection
+
+        def test_it(orders):
+            with contextlib.closing(shop.opened(":memory:")) as cache:
+                answers = shop.checkout(orders, cache, orders, cache)
+            with pathlib.Path("answers").open("a") as file:
+                print(*answers, file=file)
+        """,
+    )
+    done = project.run_apart("--chaos-only=*Cursor.execute* all*")
+
+    orders, cache = "sqlite3:Cursor.execute[<tmp>/orders.db]", "sqlite3:Cursor.execute[:memory:]"
+    plain, *disturbed, recovered = (project.path / "answers").read_text().splitlines()
+    assert plain == recovered == "1 1 1 1"
+    assert sorted(disturbed) == ["0 1 0 1", "1 0 1 0"]
+    assert targets(done) == [cache, orders]
 
 
 def test_functions_of_one_decorator_are_told_apart(project):

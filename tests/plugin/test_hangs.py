@@ -210,8 +210,8 @@ def test_the_run_again_line_names_the_budget(hangs):
     """A budget that was given stands in the command that runs this again."""
     _, results = hangs
 
-    assert results["test_main_thread"]["replay"] == (
-        "pytest --chaos --chaos-seed=0 --chaos-hang-budget=0.2 test_it.py::test_main_thread  # shop:charge = hang"
+    assert results["test_main_thread"]["replay"].endswith(
+        " --chaos --chaos-seed=0 --chaos-hang-budget=0.2 test_it.py::test_main_thread  # shop:charge = hang"
     )
 
 
@@ -239,7 +239,9 @@ def test_a_hang_runs_again_in_a_shell(inner):
     second = inner.again(first.replay)
 
     assert second.code == 1
-    assert second.only["replay"] == first.replay == second.replay
+    assert second.only["replay"] == second.replay
+    as_module = " -m pytest "  # by another name of the interpreter, for that shell finds it by itself
+    assert first.replay.partition(as_module)[2] == second.replay.partition(as_module)[2] != ""
     assert (second.only["verdict"], second.fired) == ("hung", first.fired)
 
 
@@ -309,8 +311,8 @@ def test_under_pytest_asyncio(inner):
     assert done.outcomes == {"failed": 2, "passed": 2}
 
 
-def test_a_pending_timed_wait_is_inconclusive(inner):
-    """A timed wait of the project that is longer than the budget might have ended the hang: raise the budget."""
+def test_a_pending_timed_wait_is_sat_through_and_said(inner):
+    """A timed wait of the project that is longer than the budget ends the hang: what comes after it is judged."""
     inner.write(
         "pool.py",
         """
@@ -334,12 +336,10 @@ def test_a_pending_timed_wait_is_inconclusive(inner):
         def test_it():
             assert pool.pay() in ("later", "receipt")
     """
-    short = run(inner, test)
-    assert short.only["verdict"] == "inconclusive"
-    assert "a timed wait at pool.py:10 in pay may have ended it; raise the budget" in short.text
+    done = run(inner, test)
 
-    enough = inner.run_apart("--chaos-hang-budget=2")
-    assert enough.only["verdict"] == "resilient"
+    assert done.only["verdict"] == "resilient"
+    assert "chaos: waiting up to 30 s for a timed wait at pool.py:10 in pay" in done.text
 
 
 def test_lifting_by_hand_releases(inner):

@@ -126,12 +126,12 @@ def test_the_marker_judges_its_test(shop):
 
 
 def test_the_line_that_runs_it_again_does(shop):
-    """It carries the level where only this run had it."""
+    """It carries the level where only the command line had it."""
     shop.write("test_it.py", LEVELS)
     shop.write("conftest.py", CONFTEST.replace("unconfigure", "sessionfinish"))
     done = shop.run("-k", "ordinary", "-o", "chaos_leaks=on")
 
-    assert done.replay == "pytest --chaos --chaos-seed=0 -ochaos_leaks=on test_it.py::test_ordinary"
+    assert done.replay == "pytest -o chaos_leaks=on --chaos --chaos-seed=0 test_it.py::test_ordinary"
     assert shop.again(done.replay).verdicts == {"test_ordinary": "leaked"}
 
 

@@ -108,13 +108,13 @@ def test_the_summary(shop):
     lines = shop.run().section("chaos")
     words = [line.split() for line in lines]
 
-    assert words[0] == ["verdict", "fired", "test", "target", "fault"]
+    assert ["verdict", "fired", "test", "target", "fault"] in words
     assert ["inconclusive", "0/0", "test_a_unreached", "shop:charge", "null"] in words
     assert ["resilient", "1/1", "test_d[1]", "shop:charge", "null"] in words
     assert ["changed", "1/1", "test_c_changed", "shop:charge", "null"] in words
     assert ["1/1", "shop:charge", "#1", "raise(TimeoutError)"] in words
-    totals = next(line for line in lines if line.startswith("5 disturbed runs: "))
-    assert totals.endswith("; 2 failing")
+    totals = "5 disturbed runs of 5 tests in <time>: 3 resilient, 1 inconclusive, 1 changed; 2 failing"
+    assert totals in lines
     assert "never fired: shop:charge = null (marker at test_it.py:13): 0 calls" in lines
     assert "never fired: shop:total = 0.0001%null (marker at test_it.py:7): 1 call" in lines
 
@@ -159,6 +159,8 @@ def test_a_report_without_results(shop):
         "version": 1,
         "seed": 0,
         "results": [],
+        "findings": [],
+        "passed_on": [],
         "rules": [],
         "summary": {},
         "exploration": {},
@@ -330,3 +332,55 @@ def test_a_wrong_injection_shows_the_line_of_the_test(shop):
     assert "test_it.py:5: TargetError" in done.lines
     assert "Did you mean 'charge'?" in done.text
     assert not any("pytest_chaos/" in line for line in done.lines)
+
+
+@pytest.mark.parametrize("wrong", ["def test_broken(:", "import nowhere_at_all"])
+def test_nothing_is_said_to_be_gone_where_nothing_ran(shop, wrong):
+    """A file that cannot be collected ends the session before any test could show what the baseline accepts."""
+    shop.run("--chaos-write-baseline=known.json")
+    shop.write("test_wrong.py", wrong + "\n")
+    done = shop.run("--chaos-baseline=known.json")
+
+    assert done.code == pytest.ExitCode.INTERRUPTED
+    assert "did not occur" not in done.text
+
+
+@pytest.mark.parametrize(("options", "is_whole"), [((), False), (("-v",), True)])
+def test_what_is_printed_does_not_grow_with_the_session(inner, options, is_whole):
+    """The table and the reasons of many runs are there with -v; findings and totals are there without it."""
+    inner.write("shop.py", SHOP)
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        def test_first():
+            assert shop.charge() == "receipt"
+
+        @pytest.mark.parametrize("number", range(30))
+        def test_it(number, chaos):
+            chaos.inject("shop:total", f"#{number + 2} null") if number % 2 else chaos.inject("shop:charge", "null")
+            assert shop.charge() is not None
+        """.replace('f"#{number + 2} null"', "pytest_chaos.Null, nth=number + 2")
+        .replace('"null"', "pytest_chaos.Null")
+        .replace("import pytest, shop", "import pytest, pytest_chaos, shop"),
+    )
+    lines = inner.run("--tb=no", *options).section("chaos")
+
+    assert "1 finding fails:" in lines or any(line.endswith(" findings fail:") for line in lines)
+    assert any(line.startswith("30 disturbed runs of 30 tests in <time>: ") for line in lines)
+    assert any("test_it[7]" in line and line.startswith("  inconclusive") for line in lines) == is_whole
+    assert ("-v shows the table of all runs" in lines) != is_whole
+    assert is_whole or len(lines) < 80
+
+
+def test_nothing_of_a_traceback_is_printed_for_a_scenario_that_passes(inner):
+    """What was found is told on the last screen; -rP shows the sections."""
+    inner.write("shop.py", SHOP)
+    inner.write("till.py", "import shop\n\ndef pay():\n    return shop.charge()\n")
+    inner.write("test_it.py", "import till\n\ndef test_it():\n    assert till.pay() == 'receipt'\n")
+    done = inner.run("--chaos-target=shop:charge", "--chaos-fault=null")
+
+    assert done.code == 0
+    assert any("changed: the test sees another answer when shop:charge fails" in line for line in done.lines)
+    assert not any(line.startswith(("E  ", ">  ", "run again: ")) for line in done.lines)

@@ -714,6 +714,7 @@ def test_the_failure_text_is_short_and_ends_with_the_way_back(inner):
         "  rule: shop:charge = #1 raise(TimeoutError) (marker at test_it.py:8): fired on 1 of 1 call",
         "  fired: raise(TimeoutError) at shop:charge, call 1 (main)",
         "  raised in shop:charge → caught in shop.py:14 pay (except TimeoutError)",
+        f"  finding: {done.document['findings'][0]['id']}",
         "run again: pytest --chaos --chaos-seed=0 test_it.py::test_it  # shop:charge = #1 raise(TimeoutError)",
     ]
     assert done.tells_failure("test_it.py::test_it", "chaos: not recovered: the probe")
@@ -735,4 +736,7 @@ def test_the_way_back_from_another_folder(inner, monkeypatch):
     monkeypatch.chdir(inner.path / "tests")
     result = inner.pytester.runpytest_inprocess("-p", "chaos", "--chaos")
 
-    assert "run again: pytest --chaos --chaos-seed=0 unit/test_it.py::test_it  # shop:charge = null" in result.outlines
+    assert (
+        "run again: pytest -p chaos --chaos --chaos-seed=0 unit/test_it.py::test_it  # shop:charge = null"
+        in result.outlines
+    )

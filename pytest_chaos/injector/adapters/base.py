@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from pytest_chaos.injector.aliases import AliasIndex
+from pytest_chaos.injector.call import RealCall
 from pytest_chaos.injector.sources import PassThrough
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.target import Point
+
+Made = Callable[[str, RealCall, Any], None]
+"""Is told of each object that a factory hands out: the factory, ``module:name``, its call, and the object."""
+
+
+def made_for_nobody(factory: str, call: RealCall, made: Any) -> None:
+    """Hear of objects where nobody wants to know."""
 
 
 class Reach(Protocol):
@@ -23,12 +32,13 @@ class Reach(Protocol):
 class Adapter(Protocol):
     """Adapts the objects of one library. There is one per process, as there is one factory."""
 
-    def hold(self, aliases: AliasIndex, provenance: Provenance | None = None) -> None:
+    def hold(self, aliases: AliasIndex, provenance: Provenance | None = None, made: Made | None = None) -> None:
         """Stand at the factory: what it hands out from now on can be reached. Counted; see :meth:`release`.
 
         Args:
             aliases: The session's alias index.
             provenance: Tells whose calls may be disturbed, where the session is known.
+            made: Is told of what it hands out, where somebody wants to know.
         """
 
     def release(self) -> None:

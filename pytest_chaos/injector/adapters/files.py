@@ -14,10 +14,12 @@ from typing import Any
 
 from pytest_chaos import compat
 from pytest_chaos.faults.base import Kind
+from pytest_chaos.injector.adapters.base import Made
 from pytest_chaos.injector.adapters.factory import Factory
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.proxies import RealCall, proxied
 from pytest_chaos.injector.sources import PassThrough, through
+from pytest_chaos.provenance import Provenance
 from pytest_chaos.target import Point
 
 _LAYERS = frozenset({"buffer", "raw", "detach"})
@@ -98,6 +100,10 @@ class FilesAdapter(Factory):
 
     def __init__(self) -> None:
         super().__init__(builtins, "open", _open, adds_arguments=False)
+
+    def hold(self, aliases: AliasIndex, provenance: Provenance | None = None, made: Made | None = None) -> None:
+        """Stand there. Nobody is told of files: who hears of one may open another."""
+        super().hold(aliases, provenance)
 
     def reach(self, point: Point, aliases: AliasIndex) -> _FileReach:
         """Return what reaches a method."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable
 
 from pytest_chaos.errors import SpecificationError
-from pytest_chaos.injector.adapters.base import Adapter, Reach
+from pytest_chaos.injector.adapters.base import Adapter, Made, Reach, made_for_nobody
 from pytest_chaos.injector.aliases import AliasIndex
 from pytest_chaos.injector.attribute import Left
 from pytest_chaos.injector.sources import PassThrough
@@ -86,11 +86,13 @@ class Adapters:
     Args:
         aliases: The session's alias index.
         provenance: Tells whose calls may be disturbed.
+        made: Is told of what the factories hand out.
     """
 
-    def __init__(self, aliases: AliasIndex, provenance: Provenance) -> None:
+    def __init__(self, aliases: AliasIndex, provenance: Provenance, made: Made = made_for_nobody) -> None:
         self._aliases = aliases
         self._provenance = provenance
+        self._made = made
         self._held: dict[str, Adapter] = {}
 
     def prepare(self, rules: Iterable[Rule]) -> None:
@@ -98,7 +100,7 @@ class Adapters:
         for rule in rules:
             for name in _adapters_of(rule) - set(self._held):
                 adapter = adapter_named(name)
-                adapter.hold(self._aliases, self._provenance)
+                adapter.hold(self._aliases, self._provenance, self._made)
                 self._held[name] = adapter
 
     def close(self) -> None:

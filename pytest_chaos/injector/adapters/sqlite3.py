@@ -27,7 +27,7 @@ class Cursor(sqlite3.Cursor):
 class Connection(sqlite3.Connection):
     """A connection whose methods can be replaced, and whose cursors are ours too."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)  # so that it can be remembered to which database it leads
 
     def cursor(self, factory: Any = Cursor) -> Any:
         """Make a cursor."""

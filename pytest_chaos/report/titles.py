@@ -1,0 +1,79 @@
+"""The title of a finding: what breaks, in one line, from its cause and its evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_chaos.findings import Caused
+from pytest_chaos.observation import Failure
+from pytest_chaos.oracles.error_codes import Disallowed
+from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.lost import Swallowed
+from pytest_chaos.oracles.recovery import NotAsBefore
+from pytest_chaos.report.advice import advice
+from pytest_chaos.report.sentences import told
+from pytest_chaos.verdict import Verdict
+
+_LONGEST_TEXT = 300  # characters
+
+
+def title(caused: Caused) -> str:
+    """Return what breaks, in one line."""
+    verdict, evidence = caused.finding.verdict, caused.finding.evidence
+    about = evidence.about
+    who = caused.place.function if caused.place is not None else "the system"
+    what = " and ".join(caused.dependency.split(", ")) or "a dependency"
+    fails = "fail" if ", " in caused.dependency else "fails"
+    when = f" when {what} {fails}" if caused.dependency else ""  # a test without any fault may leave things too
+    match verdict:
+        case Verdict.HUNG:
+            return f"{who} waits for {what} without a limit"
+        case Verdict.LEAKED:
+            return f"{who} leaves a {_noun(evidence.kind)} behind{when}"
+        case Verdict.LOST if isinstance(about, Swallowed):
+            return f"{who} hides that {what} failed"
+        case Verdict.LOST:
+            return f"a {_noun(evidence.kind)} started by {who} dies unseen{when}"
+        case Verdict.STORM:
+            return f"{who} calls {what} again and again"
+        case Verdict.NOT_RECOVERED:
+            after = about.polluter if isinstance(about, NotAsBefore) else ""
+            return f"the system does not recover after {after or f'{what} has failed'}"
+        case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
+            return f"{about.answer.request} is answered {about.answer.status} when {what} fails"
+        case Verdict.WRONG_ERROR:
+            error = f" with {about.error}" if isinstance(about, Failure) else ""
+            return f"{who} breaks{error}{when}"
+        case Verdict.ESCAPED if evidence.kind.startswith("translated"):
+            error = about.error if isinstance(about, Failure) else "an error of its own"
+            return f"{who} raises {error}{when}"
+        case Verdict.ESCAPED:
+            return f"{who} lets the error of {what} through"
+        case Verdict.CHANGED:
+            return f"the test sees another answer{when}"
+    if isinstance(about, NeverFired):
+        return f"rule never fired: {about.rule.text}"
+    return told(evidence).partition("\n")[0]
+
+
+def cause_record(caused: Caused) -> dict[str, Any]:
+    """Return a cause in plain values, as a result of the report file holds it."""
+    finding = caused.finding
+    evidence, verdict = finding.evidence, finding.verdict.value
+    return {
+        "id": caused.cause.id,
+        "verdict": verdict,
+        "fails": finding.fails,
+        "accepted": False,
+        "kind": evidence.kind,
+        "oracle": evidence.oracle,
+        "title": title(caused),
+        "text": told(evidence).partition("\n")[0][:_LONGEST_TEXT],
+        "place": "" if caused.place is None else str(caused.place),
+        "dependency": caused.dependency,
+        "advice": advice(verdict, evidence.kind, evidence.oracle),
+    }
+
+
+def _noun(kind: str) -> str:
+    return {"task-error": "task", "thread-error": "thread"}.get(kind, kind.replace("-", " "))

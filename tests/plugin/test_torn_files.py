@@ -1,0 +1,130 @@
+"""Files that an error leaves half written, or keeps from being removed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHOP = """
+    import bank, os, tempfile
+
+    def writes_in_place(path):
+        with open(path, "w") as file:
+            for number in (1, 2, 3):
+                file.write(f"{bank.pay(number)};")
+
+    def writes_through_pathlib(path):
+        with path.open("w") as file:
+            file.write(bank.pay(1))
+
+    def writes_what_it_has(path):
+        rows = [bank.pay(number) for number in (1, 2, 3)]
+        with open(path, "w") as file:
+            file.write(";".join(rows))
+
+    def leaves_out_what_fails(path):
+        with open(path, "w") as file:
+            for number in (1, 2, 3):
+                try:
+                    file.write(f"{bank.pay(number)};")
+                except OSError:
+                    continue
+
+    def adds_to_a_log(path):
+        with open(path, "a") as file:
+            file.write("begins;")
+            file.write(bank.pay(1))
+
+    def forgets_its_copy(path):
+        with open(f"{path}.new", "w") as file:
+            file.write("a receipt: ")
+            file.write(bank.pay(1))
+        os.replace(f"{path}.new", path)
+
+    def forgets_its_temporary_file(path):
+        number, name = tempfile.mkstemp(dir=os.path.dirname(path))
+        with os.fdopen(number, "w") as file:
+            file.write("a receipt: ")
+            file.write(bank.pay(1))
+        os.replace(name, path)
+
+    def removes_its_copy(path):
+        try:
+            forgets_its_copy(path)
+        except OSError:
+            os.remove(f"{path}.new")
+            raise
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+def told(pytester: Any, function: str, *, before: str = "") -> set[tuple[bool, str, str]]:
+    """Explore a test under errors; return whether it fails, the kind and the text of each evidence of leaks."""
+    pytester.makepyfile(
+        bank='def pay(number): return f"paid {number}"',
+        shop=SHOP,
+        test_shop=f"""
+            import shop
+
+            def test_it(tmp_path):
+                path = tmp_path / "receipts.txt"
+                if {before!r}:
+                    path.write_text({before!r})
+                shop.{function}(path)
+                assert path.exists()
+        """,
+    )
+    pytester.runpytest_subprocess(
+        *("-p", "chaos", "--chaos", "--chaos-target=bank:pay", "--chaos-fault=raise(OSError)"),
+        "--chaos-report=chaos.json",
+    )
+    results = json.loads(Path(pytester.path, "chaos.json").read_text())["results"]
+    explored = [one for one in results if one["kind"] == "explored"]
+    assert explored
+    assert all(one["activations"] for one in explored)
+    return {
+        (one["fails"], evidence["kind"], evidence["text"])
+        for one in explored
+        for evidence in one["evidence"]
+        if evidence["oracle"] == "leaks"
+    }
+
+
+@pytest.mark.parametrize("before", ["", "all receipts of last year"])
+def test_file_that_an_error_leaves_half_written_is_torn(pytester: Any, before: str) -> None:
+    whole = max(len(before), len("paid 1;paid 2;paid 3;"))
+    where = f"of {whole}; opened for writing at shop.py:4 in writes_in_place"
+
+    found = told(pytester, "writes_in_place", before=before)
+
+    assert (True, "torn-file", f"file <tmp>/receipts.txt was left with nothing {where}") in found
+    assert {"torn-file"} == {kind for _, kind, _ in found}
+
+
+def test_what_pathlib_opens_is_followed_too(pytester: Any) -> None:
+    ((fails, kind, text),) = told(pytester, "writes_through_pathlib")
+
+    assert (True, "torn-file") == (fails, kind)
+    assert "opened for writing at shop.py:9 in writes_through_pathlib" in text
+
+
+@pytest.mark.parametrize("function", ["forgets_its_copy", "forgets_its_temporary_file"])
+def test_file_that_the_plain_run_removes_and_an_error_leaves_is_told(pytester: Any, function: str) -> None:
+    ((fails, kind, text),) = told(pytester, function)
+
+    assert (False, "file-left") == (fails, kind)
+    assert f"in {function}" in text
+
+
+@pytest.mark.parametrize(
+    "function", ["writes_what_it_has", "leaves_out_what_fails", "adds_to_a_log", "removes_its_copy"]
+)
+def test_file_that_is_as_the_system_wants_it_is_not_torn(pytester: Any, function: str) -> None:
+    assert set() == told(pytester, function)
