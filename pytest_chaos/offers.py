@@ -48,6 +48,7 @@ _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil"
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 # What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
 _RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
+_STATES = ("is_", "has_", "can_")  # how methods begin that tell of an object's own state
 # What tests replace though it cannot fail: the clock, chance, ids, the environment, logs.
 _SURE_MODULES = frozenset(
     {"calendar", "datetime", "getpass", "locale", "logging", "loguru", "platform", "random", "secrets", "structlog"}
@@ -241,11 +242,20 @@ def _names_in(node: ast.AST) -> set[str]:
 
 
 def _asks(node: ast.AST | None) -> bool:
-    """Tell whether an expression calls something that is not built in."""
+    """Tell whether an expression calls something that is neither built in nor asks an object for its own state."""
     return node is not None and any(
-        isinstance(inner, ast.Call) and not (isinstance(inner.func, ast.Name) and inner.func.id in vars(builtins))
+        isinstance(inner, ast.Call) and not (_is_built_in(inner.func) or _is_of_state(inner))
         for inner in ast.walk(node)
     )
+
+
+def _is_built_in(called: ast.expr) -> bool:
+    return isinstance(called, ast.Name) and called.id in vars(builtins)
+
+
+def _is_of_state(call: ast.Call) -> bool:
+    is_bare = not (call.args or call.keywords)
+    return is_bare and isinstance(call.func, ast.Attribute) and call.func.attr.startswith(_STATES)
 
 
 def _target_of(node: ast.AST) -> ast.AST:

@@ -293,7 +293,7 @@ class OneTest:
         try:
             while scenario is not None and not self._is_stopping():
                 if not self._run_scenario(explorer, scenario):
-                    self._leave_out("the process is polluted", explorer)
+                    self._leave_out("the plain test no longer passes in this process", explorer)
                     break
                 if self._is_spent:
                     self._leave_out("the budget was used up", explorer)
@@ -497,7 +497,7 @@ class OneTest:
         return Question(self._test, self._settings.seed, self._settings.hang_budget_s, told, targets)
 
     def _blamed(self, scenario: Scenario, judgement: Judgement, answer: Answer) -> Judgement:
-        """Say of a scenario in a polluted process which one has polluted it."""
+        """Say of a scenario in a process that has not recovered which one is to blame."""
         if answer.plain == "fails":
             return judgement.doubted(Evidence("exercised", "unstable", about=Unstable()))
         if answer.plain == "varies":

@@ -231,16 +231,20 @@ def _trouble(trouble: Trouble) -> str:
 
 def _polluted(about: Polluted) -> str:
     if about.polluter:
-        return f"the process was polluted before, by {about.polluter}"
-    return "what was said of scenarios after that one was said of a polluted process"
+        return f"this process has not recovered from an earlier scenario: {about.polluter}"
+    return "later scenarios of this test ran in a process that had not recovered"
 
 
 # --- lost, same answer, storm
 
 
 def _swallowed(about: Swallowed) -> str:
-    takes = "takes every error and " if about.way.is_broad else ""
-    return f"{told_way(about.way)}, which {takes}does nothing about it; {_unnoticed(about)}"
+    what = "which does nothing about it"
+    if about.way.is_broad:
+        what = "which takes every error and does nothing about it"
+    elif not about.way.does:
+        what = "and nobody raised it again"
+    return f"{told_way(about.way)}, {what}; {_unnoticed(about)}"
 
 
 def _quiet_fallback(about: Swallowed) -> str:
@@ -261,7 +265,9 @@ def _other_answer(about: OtherAnswers) -> str:
         if received != plain:
             found = f"{received[0]} {received[1]} instead of {plain[0]} {plain[1]}"
             break
-    return f"the call was made again and succeeded, yet the test received another answer than plainly: {found}"
+    return (
+        f"the call was made again and succeeded, but the test received a different answer from the plain run: {found}"
+    )
 
 
 def _amplified(about: Amplified) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -220,6 +220,11 @@ class Births:
     def is_projects(self, code: CodeType) -> bool:
         """Tell whether a function belongs to the project."""
         return self.provenance.of_file(code.co_filename) == "project"
+
+    def is_tests_own(self, made_in: Iterable[CodeType]) -> bool:
+        """Tell whether it was the test itself that made something, given the frames that did, innermost first."""
+        origins = (self.provenance.of_file(code.co_filename) for code in made_in)
+        return next((origin for origin in origins if origin in ("project", "installed", "test")), "") == "test"
 
     def place(self, birth: Birth | None) -> Place | None:
         """Return where something was made, as the reader knows the place; or ``None``."""

@@ -51,6 +51,7 @@ class Leftover:
         is_in_hang: Whether it stood in an injected hang.
         entry: The test's call in which it was made, where that is known.
         is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
+        is_made_by_test: Whether the test made it itself, with no project and no library between.
         is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
     """
 
@@ -65,6 +66,7 @@ class Leftover:
     entry: Entry | None = None
     is_tests: bool = False
     is_foreign: bool = False
+    is_made_by_test: bool = False
 
 
 def leftover(
@@ -99,7 +101,18 @@ def leftover(
     fingerprint = f"{kind} {what if place is None else place.told}"
     entry = None if birth is None else birth.entry
     is_foreign = birth is not None and not any(births.is_projects(code) for code in made_in)
-    return Leftover(kind, text, fingerprint, is_note, tuple(stack), made_in, place, entry=entry, is_foreign=is_foreign)
+    return Leftover(
+        kind,
+        text,
+        fingerprint,
+        is_note,
+        tuple(stack),
+        made_in,
+        place,
+        entry=entry,
+        is_foreign=is_foreign,
+        is_made_by_test=is_foreign and births.is_tests_own(made_in),
+    )
 
 
 def made_by(births: Births, birth: Birth | None, verb: str) -> str:

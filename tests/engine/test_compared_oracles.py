@@ -300,6 +300,14 @@ def test_error_that_dies_in_the_plain_run_too_is_not_lost_by_the_fault(plain: An
     assert expected == said(judge_lost, explored(leftovers=(DEAD,), steady=replace(STEADY, leftovers=plain)))
 
 
+def test_a_thread_of_the_tests_own_that_dies_has_only_been_passed_an_error() -> None:
+    dead = Leftover("thread-error", "thread 'x' died", "thread-error test_it.py:5", is_foreign=True)
+
+    assert [("lost", "thread-error", True)] == said(judge_lost, explored(leftovers=(dead,), steady=STEADY))
+    dead = replace(dead, is_made_by_test=True)
+    assert [("resilient", "thread-error", False)] == said(judge_lost, explored(leftovers=(dead,), steady=STEADY))
+
+
 # --- swallowed
 
 IDLE = replace(CAUGHT, taker="project", does="nothing", is_broad=True, span=(7, 10))
@@ -360,6 +368,8 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
         ([replace(IDLE, taker="library")], []),
         ([replace(IDLE, taker="outside")], []),
         ([IDLE, ESCAPED], []),
+        ([replace(CAUGHT, end="task")], [("lost", "swallowed", False)]),
+        ([IDLE, replace(CAUGHT, end="future")], [("lost", "swallowed", False)]),
         ([replace(IDLE, does="")], []),
     ],
 )

@@ -50,6 +50,8 @@ SHOP = """
         limit = 3 + len(self.known)
         while amount > limit:
             raise KeyError(amount)
+        if not self.till.is_open():
+            raise IndexError(amount)
 
     def checks_answers(self, amount):
         if self.bank.status(amount) > 400:

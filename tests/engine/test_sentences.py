@@ -194,7 +194,7 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "recovery polluted",
         recovery("passes", failure=FAILED, polluter="m:f hang all"),
-        "what was said of scenarios after that one was said of a polluted process",
+        "later scenarios of this test ran in a process that had not recovered",
     ),
     (
         "recovery teardown",
@@ -256,6 +256,12 @@ TOLD: list[tuple[str, Observation, str]] = [
         "plain run",
     ),
     (
+        "lost swallowed",
+        compared(injected_errors=1, absorptions=(replace(CAUGHT, end="task"),), answers=()),
+        "raised in m:f → passed pay → stored in task (shop.py:8 pay), and nobody raised it again; it was not tried "
+        "again, nothing was logged, and what came out is not what the plain run gives",
+    ),
+    (
         "lost quiet-fallback",
         compared(injected_errors=1, absorptions=(replace(IDLE, is_broad=True, does="answers"),), answers=()),
         "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which takes every error; it was not tried "
@@ -264,14 +270,14 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(MOVED,)),
-        "the call was made again and succeeded, yet the test received another answer than plainly: PUT 201 instead of "
-        "GET 200",
+        "the call was made again and succeeded, but the test received a different answer from the plain run: PUT 201 "
+        "instead of GET 200",
     ),
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(OK, OK)),
-        "the call was made again and succeeded, yet the test received another answer than plainly: 2 answers instead "
-        "of 1",
+        "the call was made again and succeeded, but the test received a different answer from the plain run: 2 answers "
+        "instead of 1",
     ),
     (
         "storm amplification",
@@ -352,7 +358,7 @@ OF_SEVERAL_RUNS = [
     ),
     (
         Evidence("recovery", "polluted", about=Polluted("m:f hang all")),
-        "the process was polluted before, by m:f hang all",
+        "this process has not recovered from an earlier scenario: m:f hang all",
     ),
 ]
 

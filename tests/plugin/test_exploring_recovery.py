@@ -147,7 +147,9 @@ def test_what_a_polluted_process_shows_is_no_finding(inner):
 
     assert done.scenarios[CHARGE] == "resilient"
     assert (done.scenarios[STOCK], done.by_id[STOCK]["fails"]) == ("inconclusive", False)
-    assert "the process was polluted before, by shop:charge raise TimeoutError all" in evidence(done, STOCK)
+    assert "this process has not recovered from an earlier scenario: shop:charge raise TimeoutError all" in evidence(
+        done, STOCK
+    )
     assert done.scenarios[RECOVERY] == "not recovered"
 
 
@@ -160,7 +162,7 @@ def test_a_polluted_process_ends_the_exploring_of_the_test(inner):
     )
 
     (line,) = [line for line in done.totals if line.startswith("left out")]
-    assert line == "left out 1: the process is polluted (1)"
+    assert line == "left out 1: the plain test no longer passes in this process (1)"
 
 
 def test_a_later_test_that_fails_is_told_of_the_pollution(inner):
