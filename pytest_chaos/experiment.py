@@ -450,7 +450,7 @@ class Experiment:
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
         self.injector.lift_watches()
-        self.trace = trace = Trace(self.sites.of, self._above) if self.plan.plain is None else Trace(self.sites.of)
+        self.trace = trace = self._new_trace()
         reaching = self.plan.reaching
         if reaching is None:
             self.injector.watch_all((watched, trace.note), self._watch_of_files())
@@ -498,11 +498,11 @@ class Experiment:
         opening = self.laboratory.opening
         return [(_OPEN, opening)] if is_wanted and opening else [], self.files.opened
 
-    def _above(self, frame: FrameType | None) -> tuple[Place, ...]:
-        """Return the lines of the project behind a call, innermost first."""
-        provenance = self.laboratory.provenance
-        stack = provenance.own_stack(frame)
-        return tuple(provenance.place(one.f_code, one.f_lineno) for one, origin in stack if origin == "project")
+    def _new_trace(self) -> Trace:
+        if self.plan.plain is not None:
+            return Trace(self.sites.of)
+        # It outlives this run, and so must not hold it.
+        return Trace(self.sites.of, functools.partial(_above, self.laboratory.provenance))
 
     def _name(self, point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
         self._dependency_of(point, call, frame)
@@ -724,6 +724,12 @@ class Experiment:
         return replace(
             one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
         )
+
+
+def _above(provenance: Provenance, frame: FrameType | None) -> tuple[Place, ...]:
+    """Return the lines of the project behind a call, innermost first."""
+    stack = provenance.own_stack(frame)
+    return tuple(provenance.place(one.f_code, one.f_lineno) for one, origin in stack if origin == "project")
 
 
 def _is_double(provenance: Provenance, point: str, call: AskedCall) -> bool:

@@ -29,7 +29,7 @@ def title(caused: Caused) -> str:
         case Verdict.HUNG:
             return f"{who} waits for {what} without a limit"
         case Verdict.LEAKED:
-            return f"{who} leaves a {_noun(evidence.kind)} behind{when}"
+            return f"{who} leaves {_a(_noun(evidence.kind))} behind{when}"
         case Verdict.LOST if isinstance(about, Swallowed):
             return f"{who} hides that {what} failed"
         case Verdict.LOST:
@@ -50,7 +50,7 @@ def title(caused: Caused) -> str:
         case Verdict.ESCAPED:
             return f"{who} lets the error of {what} through"
         case Verdict.CHANGED:
-            return f"the test sees another answer{when}"
+            return f"the test sees a different answer{when}"
     if isinstance(about, NeverFired):
         return f"rule never fired: {about.rule.text}"
     return told(evidence).partition("\n")[0]
@@ -73,6 +73,10 @@ def cause_record(caused: Caused) -> dict[str, Any]:
         "dependency": caused.dependency,
         "advice": advice(verdict, evidence.kind, evidence.oracle),
     }
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _noun(kind: str) -> str:

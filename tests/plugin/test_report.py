@@ -382,5 +382,5 @@ def test_nothing_of_a_traceback_is_printed_for_a_scenario_that_passes(inner):
     done = inner.run("--chaos-target=shop:charge", "--chaos-fault=null")
 
     assert done.code == 0
-    assert any("changed: the test sees another answer when shop:charge fails" in line for line in done.lines)
+    assert any("changed: the test sees a different answer when shop:charge fails" in line for line in done.lines)
     assert not any(line.startswith(("E  ", ">  ", "run again: ")) for line in done.lines)
