@@ -404,7 +404,10 @@ def _takes(expression: ast.expr, scope: Scope, error: type[BaseException]) -> bo
     if is_call and isinstance(value, BuiltinFunctionType):
         return False  # open, sqlite3.connect: what C functions make is written in C too
     if is_call and not isinstance(value, type):
-        return False if getattr(value, "__code__", None) in _GENERATOR_MANAGERS else None
+        if getattr(value, "__code__", None) in _GENERATOR_MANAGERS:
+            return False
+        made = value.__annotations__.get("return") if isinstance(value, FunctionType) else None
+        return _leaving_swallows(made) if isinstance(made, type) else None
     owner = value if is_call else type(value)
     return None if owner is contextlib.suppress else _leaving_swallows(owner)
 

@@ -107,7 +107,20 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _nearest(error: BaseException, provenance: Provenance) -> tuple[TracebackType | None, Origin | None]:
-    """Return the innermost entry of the test or the project in a traceback, and whose it is."""
+    """Return the innermost entry of the test or the project in a traceback, and whose it is.
+
+    What a library raises, or the interpreter on its way out of a coroutine, from an error that came out of the project
+    is the project's.
+    """
+    entry, origin = _nearest_of(error, provenance)
+    cause = error.__cause__
+    if cause is not None and origin != "project" and not (entry is not None and entry.tb_next is None):
+        inner = _nearest(cause, provenance)
+        return inner if inner[1] == "project" else (entry, origin)
+    return entry, origin
+
+
+def _nearest_of(error: BaseException, provenance: Provenance) -> tuple[TracebackType | None, Origin | None]:
     for entry in reversed([*entries(error.__traceback__)]):
         origin = provenance.of_frame(entry.tb_frame)
         if origin in ("project", "test"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pytest_chaos.absorption import Absorption
+from pytest_chaos.absorption import Absorption, End
 from pytest_chaos.observation import Answer, Observation, SpotSeen
 from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.ending import has_allowed_error
@@ -35,6 +35,9 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
             yield failing(Verdict.LOST, evidence)
 
 
+_KEPT: frozenset[End] = frozenset({"task", "future"})  # such as for who gathers with return_exceptions=True
+
+
 @dataclass(frozen=True)
 class Swallowed:
     """An injected error of which nobody was told.
@@ -57,7 +60,7 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
     if seen.steady is None or seen.kind == "recovery" or not seen.injected_errors or seen.loud_logs:
         return
     ways = seen.absorptions
-    if not ways or any(way.taker != "project" or not way.does for way in ways):
+    if not ways or not all(map(_is_told, ways)):
         return  # somebody else has been told of it, or it cannot be told
     if seen.failure is not None and not (seen.failure.is_assertion or seen.failure.is_in_test):
         return  # an error came out: nothing was hidden
@@ -72,10 +75,16 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
     evidence = Evidence(
         "lost", "swallowed", about=Swallowed(ways[0], missing), place=ways[0].place, point=ways[0].point
     )
-    if is_idle and not has_fallback:
+    if any(way.end in _KEPT for way in ways):
+        yield reported(Verdict.LOST, evidence)  # whether anybody looked at what was kept there is not known
+    elif is_idle and not has_fallback:
         yield (failing if is_broad else reported)(Verdict.LOST, evidence)
     elif is_broad and all(way.does != "raises" for way in ways):
         yield reported(Verdict.LOST, replace(evidence, kind="quiet-fallback"))
+
+
+def _is_told(way: Absorption) -> bool:
+    return way.end in _KEPT or (way.taker == "project" and way.does != "")
 
 
 def _was_made_again(seen: Observation) -> bool:

@@ -239,8 +239,12 @@ def _polluted(about: Polluted) -> str:
 
 
 def _swallowed(about: Swallowed) -> str:
-    takes = "takes every error and " if about.way.is_broad else ""
-    return f"{told_way(about.way)}, which {takes}does nothing about it; {_unnoticed(about)}"
+    what = "which does nothing about it"
+    if about.way.is_broad:
+        what = "which takes every error and does nothing about it"
+    elif not about.way.does:
+        what = "and nobody raised it again"
+    return f"{told_way(about.way)}, {what}; {_unnoticed(about)}"
 
 
 def _quiet_fallback(about: Swallowed) -> str:

@@ -698,6 +698,12 @@ def suppresses_by_name():
 async def charge():
     try: pay()
     except Exception: pass
+def in_time():
+    async def main():
+        try:
+            async with asyncio.timeout(5): pay()
+        except Exception: pass
+    asyncio.run(main())
 def awaits(): asyncio.run(charge())
 def by_a_library(): library.swallow(lambda: pay())
 def directly(): pay()
@@ -719,6 +725,7 @@ TAKEN = {
     "suppresses": ("project", *_BROAD, 3),
     "suppresses_by_name": ("project", *_NAMED, 2),
     "awaits": ("project", *_BROAD, 3),
+    "in_time": ("project", *_BROAD, 5),
 }
 
 

@@ -368,6 +368,8 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
         ([replace(IDLE, taker="library")], []),
         ([replace(IDLE, taker="outside")], []),
         ([IDLE, ESCAPED], []),
+        ([replace(CAUGHT, end="task")], [("lost", "swallowed", False)]),
+        ([IDLE, replace(CAUGHT, end="future")], [("lost", "swallowed", False)]),
         ([replace(IDLE, does="")], []),
     ],
 )

@@ -92,6 +92,13 @@ def over_a_future():
         future.set_exception(BankDown())
         await future
     asyncio.run(main())
+def exhausted():
+    async def main():
+        lines = iter([])
+        try: pay()
+        except OSError: pass
+        next(lines)
+    asyncio.run(main())
 def exits():
     try: pay()
     except OSError as error: sys.exit(f"no bank: {error}")
@@ -146,6 +153,7 @@ DECLARED = Contract(errors=("shop:BankDown",))
         ("over_a_thread", Contract(), "escaped", "translated-cause-lost"),
         ("over_a_future", Contract(), "escaped", "translated-cause-lost"),
         ("exits", Contract(), "escaped", "translated"),
+        ("exhausted", Contract(), "wrong error", "other-error"),
         ("in_a_task_group", Contract(), "escaped", "translated"),
         ("beside_a_mistake", Contract(), "wrong error", "error-in-handler"),
         ("before", Contract(), "inconclusive", "unrelated"),

@@ -256,6 +256,12 @@ TOLD: list[tuple[str, Observation, str]] = [
         "plain run",
     ),
     (
+        "lost swallowed",
+        compared(injected_errors=1, absorptions=(replace(CAUGHT, end="task"),), answers=()),
+        "raised in m:f → passed pay → stored in task (shop.py:8 pay), and nobody raised it again; it was not tried "
+        "again, nothing was logged, and what came out is not what the plain run gives",
+    ),
+    (
         "lost quiet-fallback",
         compared(injected_errors=1, absorptions=(replace(IDLE, is_broad=True, does="answers"),), answers=()),
         "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which takes every error; it was not tried "
