@@ -10,7 +10,7 @@ from pytest_chaos.absorption import entries
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal, token_in
 from pytest_chaos.observation import Failure
-from pytest_chaos.provenance import Origin, Place, Provenance
+from pytest_chaos.provenance import Origin, Provenance
 from pytest_chaos.resources.births import Entry
 
 _OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
@@ -35,7 +35,6 @@ def failure_from(
         error=name,
         message=message,
         place=None if nearest is None else provenance.place(nearest.tb_frame.f_code, nearest.tb_lineno),
-        left=_left(error, provenance),
         is_injected=all(is_ours(part, journal) for part in parts),
         is_caused_by_fault=is_caused,
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
@@ -126,13 +125,6 @@ def _nearest_of(error: BaseException, provenance: Provenance) -> tuple[Traceback
         if origin in ("project", "test"):
             return entry, origin
     return None, None
-
-
-def _left(error: BaseException, provenance: Provenance) -> Place | None:
-    for entry in entries(error.__traceback__):
-        if provenance.of_frame(entry.tb_frame) == "project":
-            return provenance.place(entry.tb_frame.f_code, entry.tb_lineno)
-    return None
 
 
 def _entry(error: BaseException, provenance: Provenance) -> Entry | None:

@@ -103,7 +103,6 @@ class Failure:
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
         entry: The test's call that raised it; ``None`` if that is not known.
-        left: Outermost frame of the project that it left; ``None`` if it left none.
     """
 
     error: str
@@ -119,7 +118,6 @@ class Failure:
     is_timeout: bool = field(default=False, kw_only=True)
     entry: Entry | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
-    left: Place | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:

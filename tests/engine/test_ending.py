@@ -249,12 +249,6 @@ def test_library_that_the_test_calls_may_have_a_handler_that_stumbles(client: An
     assert (seen.verdict, seen.kinds) == ("wrong error", ["error-in-handler"])
 
 
-def test_outermost_function_of_the_project_that_an_error_left_is_known(shop: Any, lab: Any) -> None:
-    failure = lab.run(lambda: shop.in_a_task_group(), "shop:pay = raise(OSError)").observation.failure
-
-    assert failure.left.function == "in_a_task_group"
-
-
 def test_null_dereference_is_a_wrong_error_at_its_place(shop: Any, lab: Any) -> None:
     seen = lab.run(lambda: shop.null_dereference(), "shop:pay = null")
 
