@@ -293,10 +293,10 @@ def test_a_failed_subtest_counts_for_the_verdict(shop):
     )
     done = shop.run(*SWEEP, "-v")
 
-    assert done.scenarios == {f"test_it{LATE}": "lost", f"test_it{RECOVERY}": "resilient"}
+    assert done.scenarios == {f"test_it{LATE}": "changed", f"test_it{RECOVERY}": "resilient"}
     (failed,) = [line for line in done.lines if line.startswith("SUBFAILED")]
     assert failed.startswith("SUBFAILED[wrong] test_it.py::test_fails - AssertionError: assert 'receipt'")
-    assert "test ended with" in done.by_id[f"test_it{LATE}"]["evidence"][1]["text"]
+    assert "test ended with" in done.by_id[f"test_it{LATE}"]["evidence"][0]["text"]
 
 
 @needs_subtests
