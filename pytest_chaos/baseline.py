@@ -51,7 +51,7 @@ class Baseline:
         """
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SpecificationError(f"it is no JSON: {error}", remedy=_REMEDY) from None
         found = document.get("findings") if isinstance(document, dict) else None
         if not isinstance(found, list):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from pytest_chaos.observation import Observation, ParkedSeen, SpotSeen
@@ -145,7 +146,10 @@ class Causes:
         text, ordinal = self._statements.at(file, place.line)
         if self._provenance.of_file(file) == "test":
             return "", text, ordinal
-        return f"{self._statements.module(file)}:{place.function}", text, ordinal
+        module = self._statements.module(file)
+        if "." not in module:  # in no package: many folders may have a file of that name
+            module = ".".join(PurePath(place.path).with_suffix("").parts)
+        return f"{module}:{place.function}", text, ordinal
 
     def _failed(self, seen: Observation) -> str:
         """Return what failed in a run, each once: the rules that fired, or those that should have."""
@@ -177,7 +181,8 @@ def _nowhere(evidence: Evidence, seen: Observation) -> tuple[str, str]:
     if isinstance(evidence.about, NeverFired):
         return "", evidence.about.rule.text
     point = evidence.point or next((point for rule in seen.rules for point in rule.points), "")
-    return point, evidence.kind  # not what it is called, which may differ from run to run
+    # What it is called may differ from run to run, but for files, which are told by their names.
+    return point, evidence.fingerprint if evidence.kind == "file-descriptor" else evidence.kind
 
 
 # --- of a whole session
@@ -227,8 +232,10 @@ _WORST = ("verdict", "fails", "accepted", "kind", "oracle", "title", "text", "pl
 
 
 def _add(one: Record, cause: Record, record: Record, index: int) -> None:
+    accepted, fails = one["accepted"] or cause["accepted"], one["fails"] or cause["fails"]
     if _rank(cause) > _rank(one):
         one.update({key: cause[key] for key in _WORST}, replay=record["replay"])
+    one.update(accepted=accepted, fails=fails)
     if cause["dependency"] not in one["dependency"].split(", "):
         one["dependency"] = ", ".join(filter(None, (one["dependency"], cause["dependency"])))
     for key, more in (("points", _points(record)), ("faults", _faults(record)), ("tests", [record["test"]])):

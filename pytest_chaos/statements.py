@@ -122,7 +122,7 @@ def _head(node: ast.AST, lines: list[str]) -> _Head:
     written = [line.encode() for line in lines[first - 1 : last]]
     if written and end is not None:
         written[-1] = written[-1][:end]  # without a comment after it
-    return _Head(first, last, _on_one_line(b"".join(written).decode()))
+    return _Head(first, last, _on_one_line(b"".join(written).decode(errors="replace")))
 
 
 def _on_one_line(text: str) -> str:

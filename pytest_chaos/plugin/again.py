@@ -29,7 +29,7 @@ class Again:
 
     def test(self, item: pytest.Item, seen: Observation) -> str:
         """Return the command for a test."""
-        words = [f"--chaos-seed={seen.seed}", *self._budget()]
+        words = [f"--chaos-seed={seen.seed}", *self._limits()]
         return self._command(words, split_id(compat.plain_id(item))[0], seen)
 
     def scenario(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
@@ -37,14 +37,16 @@ class Again:
         test = compat.plain_id(item)
         if scenario is not None and scenario.has_text:
             packed = replay_text(test, scenario.text, seen.seed, scenario.label, spares_driver=scenario.spares_driver)
-            words = [*self._budget(), f"--chaos-replay={packed}"]
+            words = [*self._limits(), f"--chaos-replay={packed}"]
         else:
-            words = [f"--chaos-seed={self._settings.seed}", *self._budget(), *exploring_options(self._config)]
+            words = [f"--chaos-seed={self._settings.seed}", *self._limits(), *exploring_options(self._config)]
         return self._command(words, test, seen)
 
-    def _budget(self) -> list[str]:
+    def _limits(self) -> list[str]:
+        """Return what decides over a verdict, beside the faults."""
         given = self._settings.hang_budget_given
-        return [f"--chaos-hang-budget={given}"] if given else []
+        words = [f"--chaos-fail-on={one}" for one in self._config.getoption("chaos_fail_on")]
+        return [*([f"--chaos-hang-budget={given}"] if given else []), *words]
 
     def _command(self, words: list[str], test: str, seen: Observation) -> str:
         known = self._typed_ids.get(test)

@@ -55,6 +55,10 @@ def _ran_whole(settings: Settings, results: Results, session: pytest.Session) ->
     return not (named or is_part(settings, results, session))
 
 
+# Options of pytest that leave tests out; of what workers of xdist have left out the controller knows nothing.
+_CHOOSING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob")
+
+
 def is_part(settings: Settings, results: Results, session: pytest.Session) -> bool:
     """Tell whether tests or scenarios were left out of what was named, so that findings may be missing."""
     option = session.config.option
@@ -65,6 +69,8 @@ def is_part(settings: Settings, results: Results, session: pytest.Session) -> bo
         or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # interrupted, or not begun
         or settings.only
         or settings.replay
+        or settings.plans
+        or any(getattr(option, name, None) for name in _CHOOSING)
         or any(tally.left_out for tally in results.ledger.tallies)
         or getattr(option, "lf", False)
         or getattr(option, "stepwise", False)

@@ -78,7 +78,8 @@ class FaultTests:
                 failure.is_release or bool(seen.recovery) or failure.is_injected_interrupt
             )
             record = self._context.record_of(seen, judgement, self._context.again.test(item, seen))
-            self._context.outcomes.settle(record, is_clone=False)
+            excused = compat.xfail_of(item) is not None
+            self._context.outcomes.settle(record, is_clone=False, is_excused=excused)
             telling.put_verdict(item, run.reports, record, is_authors=not is_ours)
 
         run.run_and_report(nextitem, tell)

@@ -32,7 +32,7 @@ VARIABLE = "PYTEST_CHAOS_QUESTION"
 LIMIT_S = 120.0
 # Those of the outer run that have another value here, or would have the test run several times.
 _REPLACED = ("-c", "--rootdir", "--count", "--reruns", "--flake-runs", "--flake-finder")
-_KEPT = ("--chaos-suite",)  # its contract holds here too
+_KEPT = ("--chaos-suite", "--chaos-fail-on")  # a contract holds here too, and what fails
 
 
 @dataclass(frozen=True)

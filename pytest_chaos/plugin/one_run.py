@@ -132,7 +132,8 @@ class OneRun(Generic[S]):
             self.seen, self.judgement = seen, judgement
         if reports and judgement.evidence and (subject.is_plain or not ran):
             record = context.record_of(seen, judgement, context.again.test(self._item, seen))
-            context.outcomes.settle(record, is_clone=False)
+            excused = compat.xfail_of(self._item) is not None
+            context.outcomes.settle(record, is_clone=False, is_excused=excused)
             telling.put_what_was_left(self._item, reports, record, told or [])
 
     def run_and_report(self, nextitem: pytest.Item | None, tell: Callable[[], None] = lambda: None) -> None:

@@ -695,7 +695,8 @@ class OneTest:
         if seen.standstills or any(parked.was_released for parked in seen.parked):
             telling.excuse_teardown(run.reports)
         is_authors = seen.failure is not None and not seen.failure.is_release
-        self._context.outcomes.settle(record, is_clone=True)
+        body = telling.body_of(run.reports)
+        self._context.outcomes.settle(record, is_clone=True, is_excused=body is not None and body.skipped)
         telling.put_verdict_of_scenario(run.reports, record, is_shown=is_shown, is_authors=is_authors)
 
 

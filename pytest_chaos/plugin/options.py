@@ -202,9 +202,9 @@ def _with_outcomes(config: pytest.Config, settings: Settings, collect: Any) -> S
     changes: dict[str, Any] = {"clones_fail": config.getoption("chaos_clones_fail")}
     if words := config.getoption("chaos_fail_on"):
         changes["fail_on"] = collect(_fail_on, words) or FailOn()
-    if name := config.getoption("chaos_baseline"):
+    if (name := config.getoption("chaos_baseline")) is not None:
         changes["baseline"] = collect(_baseline, name, folder) or Baseline()
-    if (name := config.getoption("chaos_write_baseline")) and not hasattr(config, "workerinput"):
+    if (name := config.getoption("chaos_write_baseline")) is not None and not hasattr(config, "workerinput"):
         changes["new_baseline"] = folder / name
         collect(_check_writable, folder / name, name, "--chaos-write-baseline")
     return replace(settings, **changes)
@@ -235,7 +235,7 @@ def _fail_on(texts: list[str]) -> FailOn:
 def _baseline(name: str, folder: Path) -> Baseline:
     place = "--chaos-baseline"
     try:
-        text = (folder / name).read_text(encoding="utf-8")
+        text = (folder / name).read_text(encoding="utf-8-sig")  # as editors of Windows save it
     except (OSError, UnicodeDecodeError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         raise SpecificationError(

@@ -31,12 +31,13 @@ class Outcomes:
         """Tell whether all of some findings were told by this process or are accepted: they need no second proof."""
         return all(id_ in self._told or id_ in self._baseline for id_ in ids)
 
-    def settle(self, record: Record, *, is_clone: bool) -> Outcome:
+    def settle(self, record: Record, *, is_clone: bool, is_excused: bool = False) -> Outcome:
         """Write into a record what is accepted of it, and what it makes of its test; and return the latter.
 
         Args:
             record: The record of the run.
             is_clone: Whether the run is one of ours, and not the test of its author.
+            is_excused: Whether an xfail covers it, so that it tells nobody of what it has found.
         """
         for cause in record["causes"]:
             cause["accepted"] = cause["fails"] and cause["id"] in self._baseline
@@ -44,7 +45,8 @@ class Outcomes:
         failing = [cause["id"] for cause in record["causes"] if cause["fails"]]
         outcome: Outcome = "passed"
         if record["fails"]:
-            is_new = [self._is_first(id_) for id_ in failing]  # each of them is told by now
+            # Each of them is told by now, unless nothing fails for it.
+            is_new = [True] if is_excused else [self._is_first(id_) for id_ in failing]
             if not failing:
                 outcome = "accepted"
             elif is_clone and not self._clones_fail and not any(is_new):

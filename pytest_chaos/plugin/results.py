@@ -46,14 +46,15 @@ class Results:
         """Add to what is said at the end."""
         self.complaints.extend(lines)
 
-    def conclude(self, baseline: Baseline, *, is_whole: bool) -> None:
+    def conclude(self, baseline: Baseline, *, is_whole: bool, is_named: bool) -> None:
         """Find the causes of all results, once the session is over.
 
         Args:
             baseline: The findings that are accepted.
             is_whole: Whether nothing was left out of what was to run.
+            is_named: Whether what was to run was named, and so may be a part of what there is.
         """
-        self.is_whole = is_whole
+        self.is_whole = is_whole and not is_named
         self.records = sorted_records(self.records)
         self.findings = findings_of(self.records)
         self.gone = baseline.gone({one["id"] for one in self.findings}) if is_whole else []

@@ -276,7 +276,8 @@ class ChaosSession:
             return
         exit_status.settle(self._settings, self._results, session, asked=self._asked, is_asked=bool(self._wanted))
         is_whole = not exit_status.is_part(self._settings, self._results, session)
-        self._results.conclude(self._settings.baseline, is_whole=is_whole)
+        is_named = session.config.args_source is pytest.Config.ArgsSource.ARGS
+        self._results.conclude(self._settings.baseline, is_whole=is_whole, is_named=is_named)
         summary.write_reports(session, self._settings, self._results)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

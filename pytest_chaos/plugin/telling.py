@@ -76,6 +76,8 @@ def _fail(item: pytest.Item, report: pytest.TestReport, text: str) -> None:
         _add(report, text)
     else:
         report.outcome = "failed"
+        if hasattr(report, "wasxfail"):  # the mark was for another error, and what is marked is not counted
+            del report.wasxfail
     report.longrepr = text
 
 

@@ -133,7 +133,7 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
         judged: How many tests were judged.
     """
     alone = [record for record in records if record["kind"] == "session"]
-    failing = sum(record["fails"] for record in alone)
+    failing = sum(record["fails"] and record.get("outcome") != "accepted" for record in alone)
     tests = "1 test" if judged == 1 else f"{judged} tests"
     notes = f", {len(alone) - failing} with notes only" if len(alone) > failing else ""
     return f"leaks without a fault: {tests} judged; {failing} failing{notes}"

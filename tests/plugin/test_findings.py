@@ -424,3 +424,98 @@ def test_a_loop_that_reads_a_clock_is_only_reported(inner):
     (found,) = inner.run_apart("--chaos-target=shop:read", "--chaos-fault=raise(OSError)").document["findings"]
 
     assert (found["verdict"], found["fails"]) == ("storm", False)
+
+
+# --- what a failure is told by
+
+
+def test_a_test_that_is_expected_to_fail_takes_no_finding_from_others(inner):
+    """Nothing fails for it, so another one has to."""
+    inner.write("shop.py", SHOP)
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.mark.xfail(reason="known")
+        @pytest.mark.chaos("shop:stock = raise(sqlite3:OperationalError)")
+        def test_known(tmp_path):
+            assert shop.report(tmp_path / "a.db") == 1
+
+        def test_report(tmp_path):
+            assert shop.report(tmp_path / "a.db") == 1
+        """,
+    )
+    done = inner.run(*EACH)
+
+    assert (done.code, done.outcomes["failed"], done.outcomes["xfailed"]) == (1, 1, 1), done.text
+
+
+def test_a_verdict_that_no_xfail_mark_covers_fails_the_session(inner):
+    """The mark is for another error, and pytest counts nothing that bears the mark's words."""
+    inner.write("shop.py", KINDS)
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+
+        @pytest.mark.xfail(raises=KeyError)
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_leaks():
+            shop.forgets(3)
+            raise KeyError
+        """,
+    )
+
+    assert inner.run_apart().code == 1
+
+
+def test_files_that_are_left_are_told_apart_by_their_names(inner):
+    """Nobody sees who opened them."""
+    inner.write("shop.py", "kept = []\n\ndef a(): kept.append(open('a.txt'))\n\ndef b(): kept.append(open('b.txt'))\n")
+    inner.write("a.txt", "")
+    inner.write("b.txt", "")
+    inner.write("test_it.py", "import shop\n\ndef test_a(): shop.a()\n\ndef test_b(): shop.b()\n")
+    leaks = ("-ochaos_leaks=on", "--chaos-target=none")
+    first = inner.run_apart(*leaks, "-k", "test_a", "--chaos-write-baseline=known.json")
+    second = inner.run_apart(*leaks, "--chaos-baseline=known.json")
+
+    assert (first.code, second.code) == (1, 1)
+    assert second.outcomes == {"passed": 1, "failed": 1}
+    assert "2 tests judged; 1 failing" in second.text
+
+
+def test_modules_of_one_name_in_several_folders_are_told_apart(inner):
+    """No package says which is which."""
+    for folder in ("east", "west"):
+        inner.write(f"{folder}/handler.py", SHOP)
+        inner.write(
+            f"test_{folder}.py",
+            f"from {folder}.handler import report\n\ndef test_it(tmp_path):\n    assert report(tmp_path / 'a.db') == 1\n",
+        )
+    sweep = ("--chaos-target=east.handler:stock", "--chaos-target=west.handler:stock", *EACH[1:])
+    found = inner.run_apart(*sweep).document["findings"]
+
+    assert len([one for one in found if one["fails"]]) == 2
+
+
+@pytest.mark.parametrize("options", [("-k", "count"), ("test_more.py",), ("--ignore=test_it.py",), ("--chaos-plan",)])
+def test_a_part_of_the_tests_takes_nothing_out_of_a_baseline(shop, options):
+    """However it was chosen."""
+    shop.write("test_more.py", "def test_more(): ...\n")
+    shop.run_apart(*EACH, "--chaos-write-baseline=known.json")
+    whole = json.loads((shop.path / "known.json").read_text())
+    shop.run_apart(*EACH, *options, "--chaos-baseline=known.json", "--chaos-write-baseline=known.json")
+
+    assert whole["findings"]
+    assert json.loads((shop.path / "known.json").read_text()) == whole
+
+
+def test_a_session_that_did_not_come_to_its_end_writes_no_baseline(shop):
+    """What was there stays."""
+    shop.run_apart(*EACH, "--chaos-write-baseline=known.json")
+    before = (shop.path / "known.json").read_text()
+    shop.write("test_broken.py", "def test_it(:\n")
+    shop.run_apart(*EACH, "--chaos-write-baseline=known.json")
+
+    assert (shop.path / "known.json").read_text() == before
