@@ -491,7 +491,12 @@ def test_modules_of_one_name_in_several_folders_are_told_apart(inner):
         inner.write(f"{folder}/handler.py", SHOP)
         inner.write(
             f"test_{folder}.py",
-            f"from {folder}.handler import report\n\ndef test_it(tmp_path):\n    assert report(tmp_path / 'a.db') == 1\n",
+            f"""
+            from {folder}.handler import report
+
+            def test_it(tmp_path):
+                assert report(tmp_path / "a.db") == 1
+            """,
         )
     sweep = ("--chaos-target=east.handler:stock", "--chaos-target=west.handler:stock", *EACH[1:])
     found = inner.run_apart(*sweep).document["findings"]
