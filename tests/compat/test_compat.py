@@ -429,7 +429,7 @@ def test_every_run_is_compared_with_the_snapshot_of_the_plain_test(beside, needs
     assert [name for name, _ in written.shown] == ["test_a"]
     assert "tests while snapshots are written" in written.text
     assert compared.shown[0] == ("test_a", "PASSED")
-    assert compared.scenarios == {f"test_a{beside.late}": "lost", f"test_a{beside.recovery}": "resilient"}
+    assert compared.scenarios == {f"test_a{beside.late}": "changed", f"test_a{beside.recovery}": "resilient"}
     assert compared.code == 0
     texts = [path.read_text() for folder in ("__snapshots__", "test_it") for path in beside.path.glob(f"{folder}/*")]
     assert len(texts) == 1
