@@ -11,7 +11,7 @@ from types import FrameType
 
 from pytest_chaos import compat
 from pytest_chaos.provenance import Place, Provenance, frames_from
-from pytest_chaos.resources import stacks
+from pytest_chaos.resources import stacks, tap
 
 _MOST_PLACES = 4
 _LONGEST_LINE = 60
@@ -90,7 +90,7 @@ def _name(frame: FrameType) -> str:
     """Return the public name of a function that was called, and which thread it waits for, if it is one."""
     module = [part for part in str(frame.f_globals.get("__name__", "")).split(".") if not part.startswith("_")]
     name = ".".join([*module, frame.f_code.co_qualname])
-    if frame.f_code is threading.Thread.join.__code__:
+    if frame.f_code is tap.behind(threading.Thread.join).__code__:
         thread = frame.f_locals.get("self")
         name += f" of {thread.name}" if isinstance(thread, threading.Thread) else ""
     return name
