@@ -154,10 +154,10 @@ def is_tap(value: object) -> bool:
     return type(value) is StandIn or _ear_of(value) is not None
 
 
-def behind(function: FunctionType) -> FunctionType:
+def behind(function: Any) -> Any:
     """Return the Python function behind taps, which has its own parameters; or the function itself if it is no tap."""
-    while _ear_of(function) is not None and type(function.__wrapped__) is FunctionType:  # type: ignore[attr-defined]
-        function = function.__wrapped__  # type: ignore[attr-defined]  # each tap has what it stands for
+    while _ear_of(function) is not None and type(function.__wrapped__) is FunctionType:
+        function = function.__wrapped__
     return function
 
 
