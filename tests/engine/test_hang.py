@@ -735,13 +735,13 @@ async def asks(gives_up):
 
 async def polls():
     poller = asyncio.create_task(poll())
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # until it has polled
     return "no news"
 
 async def poll():
     while True:
         await fetch()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.001)  # as pollers do
 
 def answer(ask, *args): return asyncio.run(ask(*args))
 """

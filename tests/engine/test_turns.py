@@ -27,7 +27,7 @@ def stack() -> list[FrameType]:
     found, frame = [], sys._getframe(1)
     while frame is not None and frame.f_code.co_name not in ("watched", "run"):
         found.append(frame)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back  # type: ignore[assignment]  # it ends where there is none
     return found
 
 
