@@ -201,6 +201,8 @@ def _with_place(failure: Failure) -> str:
 
 def _not_as_before(about: NotAsBefore) -> str:
     trouble = _trouble(about.trouble)
+    if about.is_by_chance:
+        return f"unstable: {trouble}, and not so in a fresh process, whichever of the scenarios ran there before"
     match about.fresh:
         case "passes" | "before":
             after = about.polluter or "the scenarios of this test"

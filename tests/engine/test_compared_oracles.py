@@ -587,6 +587,16 @@ def test_polluter_that_was_not_found_is_one_of_the_scenarios() -> None:
     assert "after the scenarios of this test the test fails with KeyError: x" in text(judge_recovery, seen)
 
 
+@pytest.mark.parametrize("kind", ["costs-more", "costs-less"])
+def test_number_of_calls_that_does_not_come_again_in_a_fresh_process_is_chance(kind: str) -> None:
+    """Where the same scenarios ran there one after the other, and none of them made it so."""
+    changes = next(changes for changes, found in TROUBLES if found == kind)
+    seen = recovered(fresh="passes", **changes)
+
+    assert [("inconclusive", "unstable", False)] == said(judge_recovery, seen)
+    assert "not so in a fresh process, whichever of the scenarios ran there before" in text(judge_recovery, seen)
+
+
 def test_scenario_is_not_judged_for_recovery() -> None:
     assert [] == said(judge_recovery, explored(failure=Failure("KeyError: x"), fresh="passes"))
 
