@@ -228,31 +228,42 @@ def _is_over_answer(statement: ast.Raise, nodes: Sequence[ast.AST]) -> bool:
     tests = [node.test for node in around if isinstance(node, ast.If | ast.While)]
     if not tests:
         return True
-    loops = [node for node in nodes if isinstance(node, ast.For | ast.AsyncFor | ast.While)]
-    again = {id(inner) for loop in loops if _holds(loop, statement) for inner in ast.walk(loop)}
     answers = [
-        (name, id(name) in again)
+        bound
         for node in nodes
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor | ast.withitem)
-        for name in ast.walk(_target_of(node))
+        for bound in ast.walk(_target_of(node))
         # In "of[name] = ..." the names are read.
-        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store) and _asks(_value_of(node))
+        if isinstance(bound, ast.Name | ast.Attribute) and isinstance(bound.ctx, ast.Store) and _asks(_value_of(node))
     ]
 
     def is_over(test: ast.expr) -> bool:
-        # What is bound further down is bound when it is tested only where a loop comes round again.
-        bound = {name.id for name, is_again in answers if is_again or name.lineno <= test.lineno}
-        return _asks(test) or not bound.isdisjoint(_names_in(test))
+        names = _names_in(test)
+        return _asks(test) or any(ast.unparse(bound) in names and _comes_to(bound, test, nodes) for bound in answers)
 
     return any(map(is_over, tests))
 
 
-def _holds(node: ast.AST, statement: ast.Raise) -> bool:
-    return any(inner is statement for inner in ast.walk(node))
+def _comes_to(bound: ast.Name | ast.Attribute, test: ast.expr, nodes: Sequence[ast.AST]) -> bool:
+    """Tell whether what a statement binds may be what a condition looks at."""
+    parts = [node for node in nodes if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While)]
+    around = [node for node in parts if _holds(node, bound) and _holds(node, test)]
+    if any(not isinstance(node, ast.If) for node in around):
+        return True  # it comes round again
+    is_other = any(
+        any(_holds(one, bound) for one in node.body) and any(_holds(one, test) for one in node.orelse)
+        for node in around
+        if isinstance(node, ast.If)
+    )
+    return bound.lineno <= test.lineno and not is_other
+
+
+def _holds(node: ast.AST, part: ast.AST) -> bool:
+    return any(inner is part for inner in ast.walk(node))
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {ast.unparse(inner) for inner in ast.walk(node) if isinstance(inner, ast.Name | ast.Attribute)}
 
 
 def _asks(node: ast.AST | None) -> bool:

@@ -63,6 +63,20 @@ SHOP = """
         else:
             raise IndexError(store)
 
+    def looks_at_its_state(self, line):
+        self.lock = silent()
+        if self.line is None:
+            self.line = silent()
+        elif not self.line.is_free():
+            raise KeyError(line)
+        if self.state > 3:
+            raise IndexError(line)
+
+    def looks_at_what_it_has_stored(self, line):
+        self.line = silent()
+        if self.line is None:
+            raise KeyError(line)
+
     def asks_again(self, store):
         while True:
             if store is None:
@@ -354,6 +368,8 @@ def test_wrong_value_is_offered_only_where_something_comes_in_from_outside(shop:
     [
         ("shop:checks_arguments", []),
         ("shop:files_by_kind", []),
+        ("shop:looks_at_its_state", []),
+        ("shop:looks_at_what_it_has_stored", ["raise(KeyError)"]),
         ("shop:asks_again", ["raise(KeyError)"]),
         ("shop:checks_answers", ["raise(shop:BankDown)", "raise(KeyError)", "raise(IndexError)"]),
         ("shop:translates", []),
