@@ -719,10 +719,12 @@ class Experiment:
         )
 
     def _explained(self, one: Leftover) -> Leftover:
-        ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
+        plain, tree_of = self.plan.plain, self.laboratory.sources.tree_of_file
         entry = None if self.failure is None else self.failure.entry
         return replace(
-            one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
+            one,
+            is_in_hang=not IN_HANG.isdisjoint(one.stack),
+            is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
         )
 
 
