@@ -92,7 +92,10 @@ def describe(error: BaseException) -> str:
 
 def _words(error: BaseException) -> tuple[str, str]:
     """Return the name of an error's type, and the first line of its message."""
-    lines = str(error).splitlines()
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  # an error of the project whose own words fail
+        lines = ["?"]
     return type(error).__qualname__, lines[0] if lines else ""
 
 

@@ -362,9 +362,19 @@ def test_chain_follows_causes_contexts_and_groups_once() -> None:
     assert 4 == len(list(chain(group)))
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise KeyError("words")
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(ValueError("a\nb"), "ValueError: a"), (ValueError(), "ValueError"), (KeyError("k"), "KeyError: 'k'")],
+    [
+        (ValueError("a\nb"), "ValueError: a"),
+        (ValueError(), "ValueError"),
+        (KeyError("k"), "KeyError: 'k'"),
+        (Speechless(), "Speechless: ?"),
+    ],
 )
 def test_error_is_described_in_one_line(error: BaseException, expected: str) -> None:
     assert expected == describe(error)
