@@ -352,6 +352,7 @@ class Experiment:
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
+        self._ended_by: frozenset[int] = frozenset()
         self._recovery = ""
         self._teardown_error = ""
         self._loud_logs = 0
@@ -572,12 +573,13 @@ class Experiment:
             error = self.ward.cancelled  # which stands behind it
         if isinstance(error, NotRecoveredError):
             self._recovery = str(error)
-        self.failure = None
+        self.failure, self._ended_by = None, frozenset()
         if error is not None:
             for leaf in ending.leaves(error):
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+            self._ended_by = frozenset(map(id, ending.chain(error)))
 
     def teardown_ended_with(self, error: BaseException) -> None:
         """Say what came out of the teardown; it counts if an error of ours is behind it."""
@@ -725,6 +727,7 @@ class Experiment:
             one,
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
             is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
+            is_told=one.error in self._ended_by,
         )
 
 
