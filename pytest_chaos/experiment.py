@@ -512,6 +512,10 @@ class Experiment:
         boundary = self.laboratory.catalogue.at(point)
         return boundary is not None and boundary.in_pieces
 
+    def _is_local(self, point: str) -> bool:
+        boundary = self.laboratory.catalogue.at(point)
+        return boundary is not None and not boundary.waits and not boundary.late
+
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
 
@@ -712,6 +716,7 @@ class Experiment:
                 plan.plain,
                 {key: loop for one in injections for key, loop in one.loops.items()},
                 self._is_in_pieces,
+                self._is_local,
             ),
             loud_logs=self._loud_logs,
             is_transient=plan.is_transient,
@@ -761,6 +766,7 @@ def spots_of(
     plain: Plain | None,
     loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
+    is_local: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     spots = {} if plain is None else plain.trace.spots
@@ -777,7 +783,7 @@ def spots_of(
             last[actor] = time_s
         gap_s = statistics.median(gaps) if gaps else None
         loop = None if site.code is None else loops.get((point, site.code, site.line))
-        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point))
+        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point), is_local(point))
         was = before.pop((point, site.place), None)
         found.append(one if was is None else _beside(one, was))
     missed = [

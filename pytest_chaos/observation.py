@@ -207,6 +207,7 @@ class SpotSeen:
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        is_local: Whether it is answered by this machine, and at once, as of files: there is nobody to be spared.
         above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
             innermost first; empty where that is not known.
         actor: The thread or task that made it.
@@ -219,6 +220,7 @@ class SpotSeen:
     gap_s: float | None = None
     loop: Loop | None = None
     in_pieces: bool = False
+    is_local: bool = False
     above: tuple[Place, ...] = ()
     actor: str = ""
 

@@ -21,6 +21,7 @@ _CAME_OUT: Mapping[str, str] = {
     "taken-outside": "not handled: errors of {} reach the test or its client, which takes them",
     "translated": "translated: errors of {} reach the test as other errors, which were meant",
     "declared-error": "declared: errors of {} reach the test as errors of the contract",
+    "answered": "answered otherwise: errors of {} are turned into other answers, which were meant",
     "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
 }
 assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"

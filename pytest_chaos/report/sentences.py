@@ -326,7 +326,7 @@ Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
 _ENDED = (
-    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error"),
+    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error", "answered"),
     *("error-in-handler", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")

@@ -147,6 +147,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=Failure("E", is_meant=True, is_caused_by_fault=True)),
         "the test ended with E",
     ),
+    (
+        "ending answered",
+        compared(failure=Failure("E", is_assertion=True), absorptions=(replace(IDLE, does="raises"),)),
+        "the test ended with E",
+    ),
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
     (
         "ending own-limit",
