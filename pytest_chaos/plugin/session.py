@@ -297,9 +297,7 @@ class ChaosSession:
             return  # nothing was run, and pytest says why
         used = results.used_filters
         unused = [] if used is None else self._laboratory.filters.unused(used)
-        summary.write(
-            terminal, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused
-        )
+        summary.write(terminal, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused)
 
     def pytest_unconfigure(self) -> None:
         """Take every tap out, put every factory back, and wait for no thread that a fault has left."""
