@@ -49,8 +49,13 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
             yield note(Evidence("storm", "no-cap", about=spot, place=spot.loop.place, point=spot.point))
         elif spot.more >= UNCAPPED:
             yield _report(budget, "no-cap", spot)
-        elif spot.more >= _HASTY and _is_hasty(spot) and not spot.is_local:
+        elif spot.more >= _HASTY and _is_hasty(spot) and not (spot.is_local or _is_at_its_end(spot)):
             yield _report(budget, "no-back-off", spot)
+
+
+def _is_at_its_end(spot: SpotSeen) -> bool:
+    """Tell whether an object calls that is dropped: each does so once, and how many there are is no retry."""
+    return spot.place.function.endswith("__del__")
 
 
 def _is_hasty(spot: SpotSeen) -> bool:

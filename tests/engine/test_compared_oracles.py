@@ -510,6 +510,13 @@ def test_loop_that_waits_and_looks_at_a_clock_is_a_policy(loop: Loop, gap_s: flo
     assert expected == said(judge_storm, seen)
 
 
+def test_objects_that_are_dropped_do_not_try_again() -> None:
+    """Each calls once, and when that is the collector decides."""
+    spot = replace(spots(10, 0.0)[0], place=Place("shop.py", 8, "Till.__del__"))
+
+    assert [] == said(judge_storm, explored(spots=(spot,)))
+
+
 def test_what_this_machine_answers_at_once_needs_no_pause() -> None:
     """A file is not spared by waiting; that it is tried without end is told all the same."""
     assert [] == said(judge_storm, explored(spots=(replace(spots(10, 0.0)[0], is_local=True),)))
