@@ -426,6 +426,71 @@ def test_a_loop_that_reads_a_clock_is_only_reported(inner):
     assert (found["verdict"], found["fails"]) == ("storm", False)
 
 
+# --- errors that nobody was told of
+
+LEDGER = """
+from concurrent.futures import ThreadPoolExecutor
+
+def charge(): return 1
+
+BOOKED = []
+
+def note(): BOOKED.append(charge())
+
+def note_later():
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(note)
+    RESULT
+
+def entries():
+    try:
+        return [charge()]
+    except Exception:
+        return []
+
+def total():
+    try:
+        return charge()
+    except Exception:
+        return 0
+"""
+LOST = ("--chaos-target=shop:charge", "--chaos-fault=raise(OSError)", "--chaos-only=*all*")
+
+
+@pytest.mark.parametrize(("answer", "found"), [("pass", [("lost", "task-error", True)]), ("job.result()", [])])
+def test_a_job_that_dies_unseen_is_one_finding(inner, answer, found):
+    """What was stored in its future is the same error; where somebody asks for it there is none."""
+    inner.write("shop.py", LEDGER.replace("RESULT", answer))
+    inner.write(
+        "test_it.py", "import shop\n\ndef test_it():\n    shop.note_later()\n    assert shop.BOOKED.pop() == 1\n"
+    )
+    done = inner.run_apart(*LOST)
+
+    assert [(one["verdict"], one["kind"], one["fails"]) for one in done.document["findings"]] == found
+
+
+def test_each_clause_that_hides_an_error_is_a_finding(inner):
+    """In one run, beside each other and beside a job that dies of the same error."""
+    inner.write("shop.py", LEDGER.replace("RESULT", "pass"))
+    inner.write(
+        "test_it.py",
+        """
+        import shop
+
+        def test_it():
+            shop.note_later()
+            assert (shop.entries(), shop.total()) == ([1], 1)
+        """,
+    )
+    found = inner.run_apart(*LOST).document["findings"]
+
+    assert sorted((one["kind"], one["place"].rpartition(" ")[2]) for one in found) == [
+        ("quiet-fallback", "entries"),
+        ("quiet-fallback", "total"),
+        ("task-error", "note_later"),
+    ]
+
+
 # --- what a failure is told by
 
 
