@@ -230,6 +230,23 @@ def entered(
     return None
 
 
+def handlers_around(tree: ast.Module, scope: Scope, position: Position) -> Iterator[tuple[Any, int, str]]:
+    """Yield what each handler around a position is for, its line and its head, innermost first.
+
+    What it is for is a class, a tuple of them, ``None`` where it names none, or what equals nothing else.
+
+    Args:
+        tree: The source file.
+        scope: The names that the frame sees.
+        position: The position.
+    """
+    for node, part, _ in reversed(statements_around(tree, scope.code, position) or []):
+        if isinstance(node, ast.Try | ast.TryStar) and part == "body":
+            for handler in node.handlers:
+                value = None if handler.type is None else scope.value(handler.type)
+                yield value, handler.lineno, _head(node, handler)
+
+
 def positions(code: CodeType, offset: int) -> Iterator[Position | None]:
     """Yield the position of the instruction at an offset and of those after it; ``None`` for what has none."""
     for index, (line, _, column, _) in enumerate(code.co_positions()):
@@ -312,11 +329,15 @@ def _finally(node: ast.Try | ast.TryStar, doubt: str = "") -> Clause:
 
 
 def _except(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler, scope: Scope, doubt: str) -> Clause:
-    word = "except*" if isinstance(node, ast.TryStar) else "except"
-    text = _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
+    text = _head(node, handler)
     is_broad = handler.type is None or _is_wide(scope.value(handler.type))
     does = _does(handler.body)
     return Clause("except", handler.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
+
+
+def _head(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> str:
+    word = "except*" if isinstance(node, ast.TryStar) else "except"
+    return _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
 
 
 def _span(node: ast.stmt) -> tuple[int, int]:
@@ -367,16 +388,16 @@ def _dispatched(
     node: ast.Try | ast.TryStar, scope: Scope, error: type[BaseException], *, is_entered: bool = False
 ) -> Iterator[Clause]:
     for handler in node.handlers:
-        matches = True if handler.type is None else _matches(scope.value(handler.type), error)
-        if matches is False:
+        is_taken = True if handler.type is None else matches(scope.value(handler.type), error)
+        if is_taken is False:
             continue
-        doubt = "" if matches else "may match"
+        doubt = "" if is_taken else "may match"
         falls, leaves, reraises = _exits(handler.body)
         if reraises and not is_entered:
             doubt = f"handled or re-raised at L{reraises[0]}"
         if is_entered or falls or leaves:  # else its only exit is a bare raise: the error goes on
             yield _except(node, handler, scope, doubt)
-        if matches:
+        if is_taken:
             return
 
 
@@ -385,10 +406,15 @@ def _text(word: str, *parts: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
-def _matches(value: Any, error: type[BaseException]) -> bool | None:
-    """Tell as the interpreter does whether a clause for a value matches, or ``None`` if that cannot be told."""
+def matches(value: Any, error: type[BaseException]) -> bool | None:
+    """Tell as the interpreter does whether a clause for a value takes an error, or ``None`` if that cannot be told.
+
+    Args:
+        value: A class, a tuple of them, or what nothing is known of.
+        error: Class of the error.
+    """
     if isinstance(value, tuple):
-        told = [_matches(part, error) for part in value]
+        told = [matches(part, error) for part in value]
         return True if True in told else None if None in told else False
     return value in error.__mro__ if isinstance(value, type) else None
 
@@ -400,7 +426,7 @@ def _takes(expression: ast.expr, scope: Scope, error: type[BaseException]) -> bo
     if value is _UNKNOWN:
         return None
     if isinstance(expression, ast.Call) and (value is contextlib.suppress or _is_expectation(value)):
-        return _matches(tuple(scope.value(argument) for argument in expression.args), error)
+        return matches(tuple(scope.value(argument) for argument in expression.args), error)
     if is_call and isinstance(value, BuiltinFunctionType):
         return False  # open, sqlite3.connect: what C functions make is written in C too
     if is_call and not isinstance(value, type):

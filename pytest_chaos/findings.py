@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from pytest_chaos.observation import Observation, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.lost import Swallowed
@@ -36,6 +37,8 @@ _SORTS: Mapping[Verdict, str] = {
     Verdict.HUNG: "wait",
     Verdict.INCONCLUSIVE: "rule",
 }
+# Of an error that a handler misses that handler is the cause, whoever is called above it.
+_SORTS_BY_KIND: Mapping[str, str] = {"missed-by-handler": "handler"}
 # Of other sorts the line alone is the cause, whatever its evidence is called.
 _TOLD_APART_BY_KIND = frozenset({"leak", "state"})
 # A dependency is a part of the cause only where no line of the system is it.
@@ -118,7 +121,7 @@ class Causes:
 
     def _caused(self, finding: Finding, seen: Observation, failed: str) -> Caused:
         evidence = finding.evidence
-        sort = _SORTS[finding.verdict]
+        sort = _SORTS_BY_KIND.get(evidence.kind) or _SORTS[finding.verdict]
         place = self._own_place(evidence.about) or _place(finding, seen)
         kind = evidence.kind if sort in _TOLD_APART_BY_KIND else ""
         dependency = failed if sort in _TOLD_APART_BY_DEPENDENCY else ""
@@ -168,6 +171,8 @@ def _place(finding: Finding, seen: Observation) -> Place | None:
     if isinstance(about, Swallowed):
         # The clause may be in doubt; the line at which the error came in never is.
         return about.way.reached or evidence.place
+    if isinstance(about, CameOut):
+        return evidence.place
     if finding.verdict in (Verdict.ESCAPED, Verdict.CHANGED) or isinstance(about, Disallowed):
         reached = next((way.reached for way in seen.absorptions if way.reached is not None), None)
         return reached or evidence.place

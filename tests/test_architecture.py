@@ -33,6 +33,7 @@ ORDER = (
     "clocks",
     "turns",
     "exception_events",
+    "gaps",
     "absorption",
     "custody",
     "faults",

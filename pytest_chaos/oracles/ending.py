@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
+_UNTOUCHED = frozenset({"injected-error", "taken-outside"})
+"""Kinds of errors that left the project as they were injected."""
+
+
+@dataclass(frozen=True)
+class CameOut:
+    """An injected error that left the project where somebody could be expected to handle it.
+
+    Attributes:
+        failure: How the body ended.
+        gap: Where it left.
+    """
+
+    failure: Failure
+    gap: Gap
 
 
 def judge_ending(seen: Observation) -> Iterator[Finding]:
@@ -32,7 +49,19 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
-    yield say(verdict, _evidence(kind, failure, seen))
+    gap = _gap(seen) if seen.is_compared and kind in _UNTOUCHED else None
+    if gap is None:
+        yield say(verdict, _evidence(kind, failure, seen))
+    else:
+        about = CameOut(failure, gap)
+        yield say(
+            verdict,
+            Evidence("ending", gap.kind, about=about, place=gap.place, point=point_of(seen), call=call_of(seen)),
+        )
+
+
+def _gap(seen: Observation) -> Gap | None:
+    return next((way.gap for way in seen.absorptions if way.gap is not None), None)
 
 
 def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:

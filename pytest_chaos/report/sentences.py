@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
@@ -180,6 +181,15 @@ def _taken_outside(about: Failure) -> str:
     return f"the injected error left the project, and the test or its client took it; {_ended(about)}"
 
 
+def _missed(about: CameOut) -> str:
+    return f"{about.gap.text} at {about.gap.place.told} does not take this error; {_ended(about.failure)}"
+
+
+def _left_entry(about: CameOut) -> str:
+    gap = about.gap
+    return f"the injected error left {gap.place.told}, which handles a {gap.text}; {_ended(about.failure)}"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -345,6 +355,8 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,
+        ("ending", "missed-by-handler"): _missed,
+        ("ending", "left-entry-point"): _left_entry,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

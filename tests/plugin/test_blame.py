@@ -100,6 +100,37 @@ SYSTEMS = {
         PASSES,
         ("lost", "swallowed", True),
     ),
+    # Who lets through what it could be expected to handle.
+    "a handler for another error of the family": (
+        """
+        def pay():
+            try: return charge()
+            except TimeoutError: return None
+        """,
+        ANY,
+        ("escaped", "missed-by-handler", False),
+    ),
+    "a handler that asks how things are": (
+        """
+        def pay():
+            try: return charge()
+            except FileNotFoundError: return None
+        """,
+        ANY,
+        ("escaped", "injected-error", False),
+    ),
+    "a handler that passes this very error on": (
+        """
+        def pay():
+            try:
+                try: return charge()
+                except TimeoutError: return None
+            except ConnectionError:
+                raise
+        """,
+        ANY,
+        ("escaped", "injected-error", False),
+    ),
     # Who swallows.
     "finally: return": (
         """
@@ -228,3 +259,80 @@ def test_blame_goes_where_it_belongs(inner, name):
     first = result["evidence"][0]["kind"] if result["evidence"] else ""
     found = (result["verdict"], first, result["fails"])
     assert found == (expected or ("resilient", "", False))
+
+
+WEB = """
+import functools
+import click, flask
+import shop
+
+app = flask.Flask("web")
+app.testing = TESTING
+
+def guarded(view):
+    @functools.wraps(view)
+    def wrapped(**arguments):
+        return view(**arguments)
+    return wrapped
+
+@app.get("/pay")
+@guarded
+def pay():
+    return str(shop.charge())
+
+@app.get("/safe")
+@guarded
+def safe():
+    try:
+        return str(shop.charge())
+    except ConnectionError:
+        return "later", 503
+
+@click.command()
+def command():
+    click.echo(shop.charge())
+"""
+BODIES = {
+    "request": "assert web.app.test_client().get('/pay').text == '1'",
+    "command": "assert CliRunner().invoke(web.command).output == '1\\n'",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "testing", "function"), [("request", True, "pay"), ("request", False, "pay"), ("command", True, "command")]
+)
+def test_an_error_that_leaves_what_a_framework_calls_is_a_finding(inner, body, testing, function):
+    """Of the function behind its decorators, whether the test's client raises the error again or takes it."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", str(testing)))
+    inner.write(
+        "test_it.py", f"import web\nfrom click.testing import CliRunner\n\ndef test_it():\n    {BODIES[body]}\n"
+    )
+    (found,) = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document["findings"]
+
+    assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "left-entry-point", False)
+    assert found["place"].rpartition(" ")[2] == function
+
+
+def test_a_request_that_is_answered_with_an_error_has_let_nothing_through(inner):
+    """Nor is what the test calls itself an entry point."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", "True"))
+    inner.write(
+        "test_it.py",
+        """
+        import web
+
+        def test_safe():
+            web.app.test_client().get("/safe")
+
+        def test_called():
+            web.pay()
+        """,
+    )
+    document = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document
+
+    assert document["findings"] == []
+    assert [one["kind"] for one in document["passed_on"]] == ["injected-error"]
