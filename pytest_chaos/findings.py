@@ -127,12 +127,24 @@ class Causes:
         dependency = failed if sort in _TOLD_APART_BY_DEPENDENCY else ""
         if isinstance(evidence.about, NotAsBefore):
             dependency = evidence.about.polluter  # the scenario that made it so
+        if isinstance(evidence.about, CameOut) and evidence.about.gap.kind == "left-entry-point":
+            return Caused(self._of_entry(evidence.about, seen), finding, place, failed)
         function, statement, ordinal = self._line(place)
         if isinstance(evidence.about, SpotSeen) and evidence.about.loop is not None:
             statement, ordinal = "", 0  # it stands at any of its lines
         if place is None:
             function, statement = _nowhere(evidence, seen)
         return Caused(Cause(sort, kind, dependency, function, statement, ordinal), finding, place, failed)
+
+    def _of_entry(self, about: CameOut, seen: Observation) -> Cause:
+        """Return what all functions of a package that a framework calls have in common: nobody answers for a library.
+
+        A handler of errors that frameworks have for that mends all of them at once.
+        """
+        module = self._statements.module(self._provenance.whole(about.gap.place.path))
+        points = dict.fromkeys(activation.point for activation in seen.activations)
+        libraries = ", ".join(dict.fromkeys(self._name(point, "") for point in points))
+        return Cause("entry", about.gap.text, libraries, module.partition(".")[0], "", 0)
 
     def _own_place(self, about: object) -> Place | None:
         """Return the innermost line of the project of those that wait, where something stands still."""

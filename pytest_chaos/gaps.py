@@ -98,7 +98,7 @@ class Gaps:
                     return None  # whoever passes it on has decided so
                 if missed is None and not is_own and _is_related(value, error):
                     missed = Gap("missed-by-handler", self._provenance.place(step.scope.code, line), text)
-        return missed or self._entry(steps)
+        return missed or (None if issubclass(error, _ANSWERS) else self._entry(steps))
 
     def _handlers(self, step: Passed) -> Iterator[tuple[Any, int, str]]:
         tree = self._sources.tree(step.scope.code, step.scope.module)

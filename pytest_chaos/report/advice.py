@@ -65,7 +65,8 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
         ),
         ("ending", "left-entry-point"): (
-            "Handle the error before it leaves this function: answer with what the caller can act on, such as a 503."
+            "Let the framework's own handler of errors, or this function, answer with what the caller can act on, "
+            "such as a 503."
         ),
         ("ending", "own-limit"): "Nothing to do, if callers handle this timeout; else handle it here.",
         ("ending", "error-in-handler"): (

@@ -311,8 +311,25 @@ def test_an_error_that_leaves_what_a_framework_calls_is_a_finding(inner, body, t
     )
     (found,) = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document["findings"]
 
+    assert found["title"] == f"{body}s such as {function} end with the error of shop:charge"
     assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "left-entry-point", False)
     assert found["place"].rpartition(" ")[2] == function
+
+
+def test_all_requests_that_one_library_breaks_are_one_finding(inner):
+    """One handler of errors mends them."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write(
+        "web.py", WEB.replace("TESTING", "True") + "\n@app.get('/more')\ndef more():\n    return str(shop.charge())\n"
+    )
+    body = "    client = web.app.test_client()\n    client.get('/PATH')\n"
+    tests = "".join(f"\ndef test_{path}():\n{body.replace('PATH', path)}" for path in ("pay", "more"))
+    inner.write("test_it.py", f"import web\n{tests}")
+    each = (*SWEEP, "--chaos-fault=raise(ConnectionError)", "--chaos-scope=test")
+    (found,) = inner.run_apart(*each, FAULT).document["findings"]
+
+    assert found["tests"] == ["test_it.py::test_more", "test_it.py::test_pay"]
 
 
 def test_a_request_that_is_answered_with_an_error_has_let_nothing_through(inner):
