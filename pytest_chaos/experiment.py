@@ -355,6 +355,7 @@ class Experiment:
         self._recovery = ""
         self._teardown_error = ""
         self._loud_logs = 0
+        self._logged: list[Failure] = []
         self._answers: list[Answer] = []
         self._duration_s = 0.0
         self._is_closed = False
@@ -639,8 +640,13 @@ class Experiment:
         """Whether nothing disturbs it, as far as is known yet, so that it is judged for leaks alone."""
         return not self.injector.injections and self.plan.kind != "recovery"
 
-    def _log_made(self, level: int) -> None:
-        self._loud_logs += level >= logging.WARNING
+    def _log_made(self, record: logging.LogRecord) -> None:
+        self._loud_logs += record.levelno >= logging.WARNING
+        if record.levelno >= logging.ERROR and record.exc_info:
+            domain = self.contract.error_classes()
+            found = ending.mistake_in(record.exc_info[1], self.journal, domain, self.laboratory.provenance)
+            if found is not None and found not in self._logged:
+                self._logged.append(found)
 
     def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge. After the teardown of everything the test set up.
@@ -712,6 +718,7 @@ class Experiment:
                 self._is_in_pieces,
             ),
             loud_logs=self._loud_logs,
+            logged=tuple(self._logged),
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
             ends=ends,
@@ -790,10 +797,10 @@ def _beside(spot: SpotSeen, plain: Calls) -> SpotSeen:
 
 
 @contextlib.contextmanager
-def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
+def _loud_logs(made: Callable[[logging.LogRecord], None]) -> Iterator[None]:
     """Tell of each log record that is made, whichever logger makes it and whoever listens."""
     before = logging.getLogRecordFactory()
-    hear = Ear(lambda record: made(record.levelno))  # which the project's own factory may have forgotten
+    hear = Ear(made)  # what the project's own factory has made may lack a level
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)

@@ -36,6 +36,7 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     if seen.teardown_error:
         yield note(_evidence("teardown", seen.teardown_error, seen))
+    yield from _logged(seen)
     failure = seen.failure
     if failure is None or failure.is_release or seen.recovery:
         return
@@ -58,6 +59,16 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
             verdict,
             Evidence("ending", gap.kind, about=about, place=gap.place, point=point_of(seen), call=call_of(seen)),
         )
+
+
+def _logged(seen: Observation) -> Iterator[Finding]:
+    """Find errors that a framework's last resort took and logged, as if they had reached the test."""
+    if seen.steady is None or not seen.fired or any(parked.was_released for parked in seen.parked):
+        return
+    for one in seen.logged:
+        is_told = seen.failure is not None and (seen.failure.error, seen.failure.place) == (one.error, one.place)
+        if not is_told and one.place is not None and (one.error, one.place) not in seen.steady.logged:
+            yield failing(Verdict.WRONG_ERROR, _evidence("logged-error", one, seen))
 
 
 def _gap(seen: Observation) -> Gap | None:

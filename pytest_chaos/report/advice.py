@@ -61,6 +61,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "taken-outside"): (
             "Decide where this error is handled: no function of the project takes it before it leaves."
         ),
+        ("ending", "logged-error"): _SAVE_FIRST,
         ("ending", "missed-by-handler"): (
             "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
         ),

@@ -190,6 +190,10 @@ def _left_entry(about: CameOut) -> str:
     return f"the injected error left {gap.place.told}, which handles a {gap.text}; {_ended(about.failure)}"
 
 
+def _logged(about: Failure) -> str:
+    return f"a framework took and logged an error that nobody wrote: {_with_place(about)}"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -355,6 +359,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,
+        ("ending", "logged-error"): _logged,
         ("ending", "missed-by-handler"): _missed,
         ("ending", "left-entry-point"): _left_entry,
         ("ending", "unrelated"): _unrelated,

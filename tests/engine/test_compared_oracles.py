@@ -39,6 +39,7 @@ def answer(status: int, request: str = "GET http://test/", *, is_to_driver: bool
     return Answer(request, status, is_to_driver, 0.1)
 
 
+MISTAKE = Failure("KeyError", Place("shop.py", 5, "show"), message="x")
 STEADY = Steady(PLAIN_CALLS, (), (answer(200),))
 
 
@@ -161,6 +162,21 @@ def test_error_that_the_test_or_its_client_took_has_escaped(ways: Any, failure: 
     absorptions = tuple(replace(CAUGHT, taker=taker) for taker in ways)
 
     assert [expected] == said(judge_ending, explored(failure=failure, absorptions=absorptions))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [("wrong error", "logged-error", True)]),
+        ({"failure": MISTAKE}, [("wrong error", "no-cause", True)]),
+        ({"steady": replace(STEADY, logged=frozenset({("KeyError", MISTAKE.place)}))}, []),
+        ({"steady": None}, []),
+        ({"rules": ()}, []),
+        ({"kind": "recovery"}, []),
+    ],
+)
+def test_mistake_that_was_logged_counts_once_and_only_where_the_fault_makes_it(changes: Any, expected: Any) -> None:
+    assert expected == said(judge_ending, explored(**{"logged": (MISTAKE,), **changes}))
 
 
 def test_error_answer_that_the_plain_run_has_too_explains_nothing() -> None:

@@ -138,6 +138,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         "the injected error left the project, and the test or its client took it; the test ended with E",
     ),
     (
+        "ending logged-error",
+        compared(logged=(Failure("KeyError", LINE, message="x"),)),
+        "a framework took and logged an error that nobody wrote: KeyError: x at shop.py:8 in pay",
+    ),
+    (
         "ending missed-by-handler",
         compared(
             failure=Failure("E", is_injected=True),

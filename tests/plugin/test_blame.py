@@ -288,6 +288,44 @@ def safe():
     except ConnectionError:
         return "later", 503
 
+@app.get("/broken")
+def broken():
+    try:
+        return str(shop.charge())
+    except ConnectionError as error:
+        return error.no_such_name
+
+@app.get("/unbound")
+def unbound():
+    try:
+        paid = shop.charge()
+    except ConnectionError:
+        pass
+    return str(paid)
+
+@app.get("/meant")
+def meant():
+    try:
+        return str(shop.charge())
+    except ConnectionError as error:
+        raise shop.BankDown from error
+
+@app.get("/logged")
+def logged():
+    try:
+        return broken()
+    except AttributeError:
+        app.logger.exception("no bank")
+        return "later", 503
+
+@app.get("/always")
+def always():
+    try:
+        shop.charge()
+    except ConnectionError:
+        pass
+    return None.no_such_name
+
 @click.command()
 def command():
     click.echo(shop.charge())
@@ -353,3 +391,27 @@ def test_a_request_that_is_answered_with_an_error_has_let_nothing_through(inner)
 
     assert document["findings"] == []
     assert [one["kind"] for one in document["passed_on"]] == ["injected-error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("broken", [("wrong error", "logged-error", True, "broken")]),
+        ("unbound", [("wrong error", "logged-error", True, "unbound")]),
+        ("meant", []),
+        ("logged", []),
+        ("always", []),
+        ("safe", []),
+    ],
+)
+def test_a_mistake_that_a_framework_takes_and_logs_is_a_wrong_error(inner, path, found):
+    """As if it had reached the test; what was meant, what the project logs, and what is there anyway are none."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", "False"))
+    inner.write("test_it.py", f"import web\n\ndef test_it():\n    web.app.test_client().get('/{path}')\n")
+    document = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document
+
+    assert [
+        (one["verdict"], one["kind"], one["fails"], one["place"].rpartition(" ")[2]) for one in document["findings"]
+    ] == found
