@@ -24,6 +24,7 @@ End = Literal[
     "finally",  # a finally block left the function, and the error was gone
     "unread",  # a function took it whose source cannot be read
     "task",  # it ended an asyncio task
+    "gather",  # asyncio.gather(return_exceptions=True) kept it among the results
     "future",  # a worker of an executor kept it for the future
     "thread",  # it ended a thread
     "event loop",  # it ended a callback, and went to the loop's exception handler
@@ -39,7 +40,7 @@ Taker = Literal[
     "",  # nobody, or not known
 ]
 HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
-_CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
+_CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "gather", "future", "C code"}
 _MOST_TOLD = 1000  # ways that are remembered
 # Functions of the standard library that keep an error for somebody else.
 _KEEPERS: dict[tuple[str, str], End] = {

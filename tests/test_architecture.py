@@ -34,6 +34,7 @@ ORDER = (
     "turns",
     "exception_events",
     "gaps",
+    "gathers",
     "absorption",
     "custody",
     "faults",

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 BANK = """
-import contextlib, logging, queue, threading, time
+import asyncio, contextlib, logging, queue, threading, time
 
 BOOKED = []
 
@@ -174,6 +174,75 @@ SYSTEMS = {
         """,
         ANY,
         None,
+    ),
+    "gathered, and nobody looks": (
+        """
+        async def one(paid): paid.append(charge())
+        async def all_of(paid):
+            await asyncio.gather(
+                one(paid),
+                return_exceptions=True,
+            )
+        def pay():
+            paid = []
+            asyncio.run(all_of(paid))
+            return sum(paid)
+        """,
+        PASSES,
+        ("lost", "swallowed", True),
+    ),
+    "gathered, and somebody looks": (
+        """
+        async def one(paid): paid.append(charge())
+        async def all_of(paid):
+            results = await asyncio.gather(one(paid), return_exceptions=True)
+            if any(isinstance(result, Exception) for result in results):
+                paid.append(-1)
+        def pay():
+            paid = []
+            asyncio.run(all_of(paid))
+            return sum(paid)
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
+    "a context manager that swallows": (
+        """
+        class Quietly:
+            def __enter__(self): pass
+            def __exit__(self, *error): return True
+        def pay():
+            with Quietly():
+                return charge()
+        """,
+        PASSES,
+        ("lost", "swallowed", True),
+    ),
+    "a context manager that swallows what it names": (
+        """
+        class Quietly:
+            def __enter__(self): pass
+            def __exit__(self, kind, *error): return kind is not None and issubclass(kind, OSError)
+        def pay():
+            with Quietly():
+                return charge()
+        """,
+        PASSES,
+        ("lost", "swallowed", False),
+    ),
+    "a context manager that tells somebody": (
+        """
+        class Loudly:
+            def __enter__(self): pass
+            def __exit__(self, *error):
+                BOOKED.append(error)
+                return True
+        def pay():
+            with Loudly():
+                return charge()
+        """,
+        PASSES,
+        ("changed", "assertion", False),
     ),
     "the error is named": (
         """
