@@ -29,6 +29,7 @@ ORDER = (
     "roots",
     "provenance",
     "clauses",
+    "spelling",
     "statements",
     "clocks",
     "turns",
