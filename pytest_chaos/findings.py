@@ -52,7 +52,8 @@ class Cause(NamedTuple):
         sort: What sort of cause it is.
         kind: What was left, or what is not as before; empty for other sorts.
         dependency: What failed, where that is a part of the cause.
-        function: ``module:Qual.name``; empty for code of tests, whose names are not the system's.
+        function: ``module:Qual.name``; empty for code of tests, whose names are not the system's, but where something
+            was left: then the name of the test's function, for who accepts that of one test accepts no other's.
         statement: What stands at the line, on one line.
         ordinal: How many of the same text come before it in its function.
     """
@@ -130,6 +131,8 @@ class Causes:
         if isinstance(evidence.about, CameOut) and evidence.about.gap.kind == "left-entry-point":
             return Caused(self._of_entry(evidence.about, seen), finding, place, failed)
         function, statement, ordinal = self._line(place)
+        if sort == "leak" and place is not None and not function:
+            function = place.function
         if isinstance(evidence.about, SpotSeen) and evidence.about.loop is not None:
             statement, ordinal = "", 0  # it stands at any of its lines
         if place is None:

@@ -550,6 +550,59 @@ def test_files_that_are_left_are_told_apart_by_their_names(inner):
     assert "2 tests judged; 1 failing" in second.text
 
 
+def test_what_one_test_leaves_is_accepted_of_that_test_alone(inner):
+    """Though another one has the same line."""
+    inner.write(
+        "test_it.py",
+        """
+        import threading
+
+        def test_a():
+            threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
+
+        def test_b():
+            threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
+        """,
+    )
+    leaks = ("-ochaos_leaks=on", "--chaos-target=none")
+    first = inner.run_apart(*leaks, "-k", "test_a", "--chaos-write-baseline=known.json")
+    second = inner.run_apart(*leaks, "--chaos-baseline=known.json")
+
+    assert (first.code, second.code) == (1, 1)
+    assert second.outcomes == {"passed": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("mark", ["xfail", "xfail(strict=True)"])
+def test_what_is_accepted_and_expected_is_both(inner, mark):
+    """A strict mark does not fail for it, with and without the baseline; one for another error does."""
+    inner.write("shop.py", KINDS)
+    inner.write(
+        "test_it.py",
+        f"""
+        import pytest, shop
+
+        @pytest.mark.{mark}
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_leaks():
+            shop.forgets(3)
+
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_leaks_too():
+            shop.forgets(3)
+
+        @pytest.mark.xfail(strict=True, raises=KeyError)
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_breaks():
+            shop.forgets(3)
+        """,
+    )
+    first = inner.run_apart("--chaos-write-baseline=known.json")
+    second = inner.run_apart("--chaos-baseline=known.json")
+
+    assert first.outcomes == {"xfailed": 1, "failed": 2}
+    assert second.outcomes == {"xfailed": 1, "passed": 1, "failed": 1}
+
+
 def test_modules_of_one_name_in_several_folders_are_told_apart(inner):
     """No package says which is which."""
     for folder in ("east", "west"):
