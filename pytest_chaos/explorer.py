@@ -476,6 +476,7 @@ class Tally:
         left_out: Scenarios that were worth one and not run, by reason.
         checks: Runs that were made to be sure: each confirmation, probe and fresh process.
         estimated_s: About how long what was planned takes, in seconds, where nothing of it is run.
+        spent_s: How long planning and all runs took, with their fixtures, in seconds.
     """
 
     tests: int = 0
@@ -486,6 +487,7 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     estimated_s: float = 0.0
+    spent_s: float = 0.0
 
     @classmethod
     def of_all(cls, tallies: Iterable[Tally]) -> Tally:
@@ -507,6 +509,10 @@ class Tally:
     def expect(self, seconds: float) -> None:
         """Add how long a test is about to take."""
         self.estimated_s += seconds
+
+    def spend(self, seconds: float) -> None:
+        """Add how long something took."""
+        self.spent_s += seconds
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""

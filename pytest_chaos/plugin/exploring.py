@@ -81,7 +81,7 @@ class Exploring:
         """For how long exploring may go on, in seconds."""
         settings = self._context.settings
         budget_s = SWEEP_BUDGET_S if settings.budget_s is None and self._planner.is_sweep else settings.budget_s
-        return None if budget_s is None else budget_s - self._ledger.spent_s
+        return None if budget_s is None else budget_s - self._ledger.tally.spent_s
 
     def _may_explore(self, item: pytest.Item) -> bool:
         options = item.config.option

@@ -305,7 +305,7 @@ class OneTest:
             if not self._is_stopping():
                 self._recover(nextitem)
         finally:
-            self.explored.spent_s = time.monotonic() - self._began
+            self.explored.tally.spend(time.monotonic() - self._began)
             self.explored.tally.add(explorer)
 
     def _say_how_long(self, explorer: Explorer) -> None:

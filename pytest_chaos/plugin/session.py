@@ -6,7 +6,7 @@ import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -280,17 +280,24 @@ class ChaosSession:
         self._results.conclude(self._settings.baseline, is_whole=is_whole, is_named=is_named)
         summary.write_reports(session, self._settings, self._results)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        """Print the table, the totals, and what never fired."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> Generator[None, object, object]:
+        """Print what was found below all else: pytest has a line for each failure, and there may be hundreds."""
         self._exit_code = int(exitstatus)
+        try:
+            return (yield)
+        finally:
+            self._tell(terminalreporter, exitstatus)
+
+    def _tell(self, terminal: pytest.TerminalReporter, exitstatus: int) -> None:
         results = self._results
         if exitstatus == pytest.ExitCode.USAGE_ERROR and not results.usage_errors and not results.complaints:
             return  # nothing was run, and pytest says why
         used = results.used_filters
         unused = [] if used is None else self._laboratory.filters.unused(used)
-        summary.write(
-            terminalreporter, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused
-        )
+        summary.write(terminal, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused)
 
     def pytest_unconfigure(self) -> None:
         """Take every tap out, put every factory back, and wait for no thread that a fault has left."""

@@ -96,7 +96,7 @@ def write(
         terminal.write_line(line, **_colour(verdict))
     disturbed = [record for record in records if record["kind"] != "session"]
     if disturbed:
-        explored = [lines.totals(disturbed), *explored]
+        explored = [lines.totals(disturbed, Tally.of_all(ledger.tallies).spent_s), *explored]
     if any(tally.tests for tally in ledger.tallies) and not settings.plans:
         explored = ["; ".join(explored)]
     for line in explored:

@@ -13,6 +13,7 @@ _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds
 _MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
 _MOST_WAYS = 3  # lines that tell what became of injected errors
 _MADE_BY_TESTS = "not made by the system"  # for which the explorer leaves a call out
+_EXPLORED = frozenset({"explored", "recovery"})  # runs that pytest-chaos makes of an ordinary test
 _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
 
 
@@ -77,15 +78,20 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
     return lines
 
 
-def totals(records: Iterable[Record]) -> str:
-    """Return one line that counts disturbed runs, their time and their verdicts."""
+def totals(records: Iterable[Record], exploring_s: float = 0.0) -> str:
+    """Return one line that counts chaos runs, their time and their verdicts.
+
+    Args:
+        records: The results.
+        exploring_s: How long exploring took, in seconds: more than its runs, for it also plans and sets fixtures up.
+    """
     records = [record for record in records if record["kind"] != "session"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
     accepted = sum(record.get("outcome") == "accepted" for record in records)
     failing = sum(record["fails"] for record in records) - accepted
     runs = _many(len(records), "disturbed run")
     tests = _many(len({record["test"] for record in records}), "test")
-    seconds = sum(record["duration_s"] for record in records)
+    seconds = exploring_s + sum(record["duration_s"] for record in records if record["kind"] not in _EXPLORED)
     line = f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
     return f"{line}, {accepted} accepted" if accepted else line
 

@@ -139,7 +139,9 @@ def _cut(text: str) -> str:
 
 
 def _where(one: Record) -> str:
-    text = _cut(one["text"]) if one["text"] not in one["title"] else ""
+    file_and_line, _, function = one["place"].partition(" ")
+    text = one["text"].removesuffix(f" at {file_and_line} in {function}") if one["text"] not in one["title"] else ""
+    text = _cut(text)
     return ": ".join(filter(None, (one["place"], text))) or "nothing more is known"
 
 

@@ -661,6 +661,7 @@ def test_tally_travels_as_plain_values() -> None:
     tally.add(one)
     tally.add(explorer({}))
     tally.left_out["--chaos-max=1"] += 2
+    tally.spend(1.5)
     tally.expect(1.5)
 
     assert (tally.tests, tally.unreached, tally.keys) == (1, 1, 1)

@@ -237,6 +237,12 @@ def test_totals_count_runs_and_verdicts(verdicts: list[Verdict], expected: str) 
     assert expected == totals([record(verdict=verdict) for verdict in verdicts])
 
 
+def test_totals_count_the_whole_time_of_exploring_and_not_that_of_its_bodies() -> None:
+    explored = [{**record(verdict=Verdict.RESILIENT), "kind": kind} for kind in ("explored", "recovery")]
+
+    assert totals([*explored, record(verdict=Verdict.RESILIENT)], 7.5).startswith("3 disturbed runs of 1 test in 7.62s")
+
+
 def test_totals_tell_accepted_runs_from_failing_ones() -> None:
     outcomes = ("failed", "known", "accepted")
     line = totals([{**record(verdict=Verdict.HUNG), "outcome": outcome} for outcome in outcomes])

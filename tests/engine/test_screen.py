@@ -108,6 +108,12 @@ def test_finding_without_a_dependency_or_a_place_says_what_is_known() -> None:
     assert "      seen:       GET / was answered 500" in lines
 
 
+def test_place_is_said_once() -> None:
+    lines = shown(finding(place="shop.py:7 pay", text="the test ended with KeyError: 'id' at shop.py:7 in pay"))
+
+    assert "      where:      shop.py:7 pay: the test ended with KeyError: 'id'" in lines
+
+
 def test_long_text_is_cut() -> None:
     (line,) = [one for one in shown(finding(text="x" * 1000)) if "where:" in one]
 

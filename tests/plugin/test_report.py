@@ -119,6 +119,13 @@ def test_the_summary(shop):
     assert "never fired: shop:total = 0.0001%null (marker at test_it.py:7): 1 call" in lines
 
 
+def test_what_was_found_stands_below_the_list_of_failures(shop):
+    """There may be hundreds of those, and what is last is read."""
+    heads = [line.strip("= ") for line in shop.run().lines if line.startswith("===")]
+
+    assert heads.index("chaos") == heads.index("short test summary info") + 1 == len(heads) - 2
+
+
 def test_passing_verdicts_are_not_shown_as_failures(shop):
     """Every failing line of the short summary begins with its verdict, or is the author's own."""
     done = shop.run("-k", "unreached or test_d")
