@@ -95,7 +95,7 @@ class Laboratory:
         watchers: What sees answers while a contract judges them.
         sources: Syntax trees of the files in which injected errors were absorbed.
         filters: Leftovers that the user does not want to be told of.
-        guard: Ends parts of disturbed runs that never end by themselves.
+        guard: Ends parts of chaos runs that never end by themselves.
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
@@ -341,7 +341,7 @@ class _Listener:
 
 
 class Experiment:
-    """One disturbed run of one test body.
+    """One chaos run of one test body.
 
     Call :meth:`begin`, then :meth:`prepare`, then the body inside :meth:`body`, then, after everything the test set up
     is torn down, :meth:`conclude`.

@@ -52,10 +52,10 @@ class Exploring:
             return None
         if item.stash.get(LEVEL, "off") != "off" and compat.has_other_runner(item, self):
             # Its attempts are judged one by one for what they leave, see the leak hooks.
-            self._ledger.leave_out("tests that another plugin may run again")
+            self._ledger.leave_out("tests that another plugin may rerun")
             return None
         if compat.writes_snapshots(item.config):
-            self._ledger.leave_out("tests while snapshots are written")
+            self._ledger.leave_out("tests run while snapshots are written")
             return None
         compat.cancel_timer(item)
         one = OneTest(

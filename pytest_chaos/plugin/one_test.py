@@ -510,7 +510,7 @@ class OneTest:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
         if not self._has_time_for(self.seconds):
-            self._leave_recovery_out("not looked at: the budget was used up", nextitem)
+            self._leave_recovery_out("not checked: the budget was used up", nextitem)
             self.explored.is_cut_short = True
             return
         if self._plan.mark.recovery_within_s and not self._answers:

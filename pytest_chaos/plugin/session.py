@@ -87,7 +87,7 @@ def start(config: pytest.Config) -> ChaosSession:
 
 def _refuse_unsupported(config: pytest.Config) -> None:
     if not python.is_gil_enabled():
-        raise pytest.UsageError("pytest-chaos is not proved on free-threaded builds yet: run without --chaos there")
+        raise pytest.UsageError("pytest-chaos does not support free-threaded builds yet: run without --chaos there")
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         raise pytest.UsageError("pytest-chaos does not work under gevent's patched threads: run without --chaos there")
@@ -165,14 +165,16 @@ class ChaosSession:
         settings = self._settings
         lines = [f"chaos: on, seed {settings.seed}, hang budget {settings.hang_budget_s:g} s"]
         if settings.leaks != "off":
-            lines.append(f"chaos: every test is judged for leaks, faults or not: {settings.leaks}")
+            lines.append(f"chaos: every test is checked for leaks, with or without faults: {settings.leaks}")
         if swept := [*(target.text for target, _ in settings.targets), *settings.libraries]:
             lines.append(f"chaos: sweeps {', '.join(swept)}")
         if scenarios := len(settings.acting):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
         if reason := why_not_here() or why_not_now():
-            lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
+            lines.append(
+                f"chaos: functions are patched by name only, because their code cannot be spliced here: {reason}"
+            )
         if missing := [*python.MISSING, *compat.MISSING]:
             lines.append(f"chaos: not available on this interpreter: {', '.join(missing)}")
         return lines

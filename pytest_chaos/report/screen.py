@@ -17,11 +17,11 @@ _MOST_NAMED = 3  # findings in a line that only counts them
 _LONGEST_TEXT = 240  # characters
 # Errors that came out as they were injected, or as what somebody made of them on purpose: they are counted.
 _CAME_OUT: Mapping[str, str] = {
-    "injected-error": "not handled: errors of {} reach the test",
-    "taken-outside": "not handled: errors of {} reach the test or its client, which takes them",
-    "translated": "translated: errors of {} reach the test as other errors, which were meant",
-    "declared-error": "declared: errors of {} reach the test as errors of the contract",
-    "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
+    "injected-error": "not handled: errors from {} reach the test",
+    "taken-outside": "not handled: errors from {} reach the test or its client, which handles them",
+    "translated": "translated: errors from {} reach the test as other errors, on purpose",
+    "declared-error": "declared: errors from {} reach the test as errors that the contract allows",
+    "own-limit": "timed out: the wait for {} has a time limit, and its error reaches the test",
 }
 assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
 _DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null"}
@@ -123,7 +123,7 @@ def _deeds(faults: Iterable[str]) -> str:
         if raised is not None:
             errors[raised[1].rpartition(":")[2].strip()] = None
         else:
-            others[_DEEDS.get(fault, f"meets {fault}")] = None
+            others[_DEEDS.get(fault, f"has the fault {fault}")] = None
     raises = [f"raises {_either(list(errors))}"] if errors else []
     return _either([*raises, *others])
 
@@ -139,9 +139,7 @@ def _cut(text: str) -> str:
 
 
 def _where(one: Record) -> str:
-    file_and_line, _, function = one["place"].partition(" ")
-    text = one["text"].removesuffix(f" at {file_and_line} in {function}") if one["text"] not in one["title"] else ""
-    text = _cut(text)
+    text = _cut(one["text"]) if one["text"] not in one["title"] else ""
     return ": ".join(filter(None, (one["place"], text))) or "nothing more is known"
 
 
@@ -183,7 +181,7 @@ def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line
     others = runs.most_common()[_MOST_DEPENDENCIES:]
     if others:
         count = sum(number for _, number in others)
-        lines.append(Line(f"and so do errors of {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
+        lines.append(Line(f"and so do errors from {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
     return lines
 
 
@@ -191,7 +189,7 @@ def _out_of(places: Iterable[str], runs: int) -> str:
     known = [place for place in places if place]
     if not known:
         return f"in {_many(runs, 'run')}"
-    return f"out of {known[0] if len(known) == 1 else f'{len(known)} places'} ({_many(runs, 'run')})"
+    return f"through {known[0] if len(known) == 1 else f'{len(known)} places'} ({_many(runs, 'run')})"
 
 
 def _accepted(accepted: Sequence[Record], *, is_verbose: bool) -> list[Line]:

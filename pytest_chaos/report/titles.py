@@ -51,7 +51,7 @@ def title(caused: Caused) -> str:
         case Verdict.ESCAPED if isinstance(about, CameOut) and about.gap.kind == "left-entry-point":
             return f"{about.gap.text}s such as {who} end with the error of {what}"
         case Verdict.ESCAPED:
-            return f"{who} lets the error of {what} through"
+            return f"{who} lets the error from {what} through"
         case Verdict.CHANGED:
             return f"the test sees a different answer{when}"
     if isinstance(about, NeverFired):

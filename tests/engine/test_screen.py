@@ -77,7 +77,7 @@ def test_verbose_screen_tells_each_finding_in_full() -> None:
         (["raise(TimeoutError)"], "bank example raises TimeoutError (1"),
         (["raise(httpx:ConnectError, 'a, b')"], "bank example raises ConnectError (1"),
         (["raise(a:E)", "raise(b:E)"], "bank example raises E (1"),
-        (["delay(2)", "hang"], "bank example meets delay(2) or hangs (1"),
+        (["delay(2)", "hang"], "bank example has the fault delay(2) or hangs (1"),
         (["hang", "null", "raise(A)", "raise(B)"], "bank example raises A or B, hangs or returns null (1"),
         ([f"raise({name})" for name in "ABCDE"], "bank example raises A, B, C or 2 more (1"),
         ([], "without any fault, in 1 run of t.py::test"),
@@ -106,12 +106,6 @@ def test_finding_without_a_dependency_or_a_place_says_what_is_known() -> None:
 
     assert "      when:       bank:charge hangs (1 run of t.py::test)" in lines
     assert "      seen:       GET / was answered 500" in lines
-
-
-def test_place_is_said_once() -> None:
-    lines = shown(finding(place="shop.py:7 pay", text="the test ended with KeyError: 'id' at shop.py:7 in pay"))
-
-    assert "      where:      shop.py:7 pay: the test ended with KeyError: 'id'" in lines
 
 
 def test_long_text_is_cut() -> None:
@@ -147,8 +141,8 @@ def test_errors_that_nobody_handles_are_one_line_for_each_dependency() -> None:
     findings = [unhandled(1, results=[1, 2]), unhandled(2), unhandled(3, dependency="sqlite3 <tmp>/x.db")]
 
     assert [
-        "not handled: errors of bank example reach the test, out of 2 places (3 runs)",
-        "not handled: errors of sqlite3 <tmp>/x.db reach the test, out of shop.py:3 pay (1 run)",
+        "not handled: errors from bank example reach the test, through 2 places (3 runs)",
+        "not handled: errors from sqlite3 <tmp>/x.db reach the test, through shop.py:3 pay (1 run)",
     ] == shown(*findings)
 
 
@@ -156,8 +150,8 @@ def test_errors_that_were_meant_are_counted_apart() -> None:
     translated = [unhandled(number, kind="translated") for number in (4, 5)]
 
     assert [
-        "translated: errors of bank example reach the test as other errors, which were meant, out of 2 places (2 runs)",
-        "not handled: errors of bank example reach the test, out of shop.py:1 pay (1 run)",
+        "translated: errors from bank example reach the test as other errors, on purpose, through 2 places (2 runs)",
+        "not handled: errors from bank example reach the test, through shop.py:1 pay (1 run)",
     ] == shown(*translated, unhandled(1))
     assert "1 finding fails:" == shown(unhandled(kind="translated", fails=True))[0]
     assert "1 finding worth a look, which does not fail:" == shown(unhandled(kind="translated-cause-lost"))[0]
@@ -166,7 +160,7 @@ def test_errors_that_were_meant_are_counted_apart() -> None:
 def test_escaped_results_without_a_cause_are_counted_too() -> None:
     record = {"verdict": "escaped", "fails": False, "causes": [], "fired": [{"point": "m:f"}]}
 
-    assert ["not handled: errors of m:f reach the test, in 2 runs"] == shown(records=[record, record])
+    assert ["not handled: errors from m:f reach the test, in 2 runs"] == shown(records=[record, record])
 
 
 def test_why_results_are_inconclusive_is_no_finding() -> None:
