@@ -7,7 +7,7 @@ id of the plain test: plugins seed their chances with it, and tests read it, so 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -63,8 +63,24 @@ def scenario_id(nodeid: str, label: str) -> str:
     return f"{nodeid}{_OPENING}{label}]"
 
 
+_lookalikes: set[str] = set()  # ids of tests whose parameters have ids that look like ours
+
+
+def learn_ids(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Remember which ids are those of tests, and return those that look like scenarios, with what they looked like.
+
+    Args:
+        ids: Those of the tests that were collected.
+    """
+    found = {one: split for one in ids if (split := split_id(one))[1]}
+    _lookalikes.update(found)
+    return found
+
+
 def split_id(nodeid: str) -> tuple[str, str]:
     """Return the plain id and the label of a scenario's id; the label is empty for any other id."""
+    if nodeid in _lookalikes:
+        return nodeid, ""
     plain, opening, label = nodeid.rpartition(_OPENING)
     if not opening or not label.endswith("]"):
         return nodeid, ""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.plugin import command_line
+from pytest_chaos.plugin.clones import learn_ids
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.plugin.sharing import Shared, SharedFolder
@@ -55,6 +56,11 @@ class Exchange:
         node.workerinput["chaos_seed"] = self._seed
         node.workerinput[command_line.WORDS] = command_line.config_words(self._config)
         node.workerinput[command_line.PROGRAM] = command_line.started_as(self._config)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Learn which tests have ids that look like scenarios: only workers collect."""
+        learn_ids(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
