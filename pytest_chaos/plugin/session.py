@@ -26,7 +26,7 @@ from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, summary, xdist
 from pytest_chaos.plugin.again import Again
-from pytest_chaos.plugin.clones import is_seed_label, learn_ids, split_id
+from pytest_chaos.plugin.clones import Ids, is_seed_label, split_id
 from pytest_chaos.plugin.collection import Collected, answer_question, may_be_disturbed
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.marker import exploration_of
@@ -67,9 +67,10 @@ def start(config: pytest.Config) -> ChaosSession:
         temporary=compat.temporary_folders(config),
         say=functools.partial(compat.say, config),
     )
-    running, results, progress = Running(), Results(), Progress(config)
-    owners = Owners(laboratory.census, running)
-    session = ChaosSession(config, settings, laboratory, running, results, owners)
+    ids = Ids()
+    running, results, progress = Running(), Results(), Progress(config, ids)
+    owners = Owners(laboratory.census, running, ids)
+    session = ChaosSession(config, settings, laboratory, running, results, owners, ids)
     hooks: dict[str, object] = {
         "results": results,
         "progress": progress,
@@ -80,7 +81,8 @@ def start(config: pytest.Config) -> ChaosSession:
     for name, plugin in hooks.items():
         config.pluginmanager.register(plugin, f"pytest-chaos {name}")
     if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(xdist.Exchange(config, settings.seed, results, progress), "pytest-chaos xdist")
+        exchange = xdist.Exchange(config, settings.seed, results, progress, ids)
+        config.pluginmanager.register(exchange, "pytest-chaos xdist")
     laboratory.census.open()
     return session
 
@@ -124,6 +126,7 @@ class ChaosSession:
         running: What runs now.
         results: What was found.
         owners: Says on whose behalf things are made.
+        ids: Tells tests from scenarios.
     """
 
     def __init__(
@@ -134,7 +137,9 @@ class ChaosSession:
         running: Running,
         results: Results,
         owners: Owners,
+        ids: Ids,
     ) -> None:
+        self._ids = ids
         self._config = config
         self._settings = settings
         self._laboratory = laboratory
@@ -193,7 +198,7 @@ class ChaosSession:
 
     def _learn_ids(self, items: list[pytest.Item]) -> None:
         """Learn which tests have ids that look like scenarios, and take who asked for one at their word."""
-        lookalikes = learn_ids([one for item in items for one in (item.nodeid, compat.plain_id(item))])
+        lookalikes = self._ids.learn([one for item in items for one in (item.nodeid, compat.plain_id(item))])
         meant = {nodeid: split for nodeid, split in lookalikes.items() if split[1] in self._wanted.get(split[0], ())}
         if not meant:
             return

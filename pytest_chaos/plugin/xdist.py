@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.plugin import command_line
-from pytest_chaos.plugin.clones import learn_ids
+from pytest_chaos.plugin.clones import Ids
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.plugin.sharing import Shared, SharedFolder
@@ -40,9 +40,11 @@ class Exchange:
         seed: The seed, which may have been drawn here.
         results: What was found.
         progress: Tells which scenario of a test was started last.
+        ids: Tells tests from scenarios.
     """
 
-    def __init__(self, config: pytest.Config, seed: int, results: Results, progress: Progress) -> None:
+    def __init__(self, config: pytest.Config, seed: int, results: Results, progress: Progress, ids: Ids) -> None:
+        self._ids = ids
         self._config = config
         self._seed = seed
         self._results = results
@@ -60,7 +62,7 @@ class Exchange:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Learn which tests have ids that look like scenarios: only workers collect."""
-        learn_ids(ids)
+        self._ids.learn(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -49,7 +49,7 @@ def title(caused: Caused) -> str:
             error = about.error if isinstance(about, Failure) else "an error of its own"
             return f"{who} raises {error}{when}"
         case Verdict.ESCAPED if isinstance(about, CameOut) and about.gap.kind == "left-entry-point":
-            return f"{about.gap.text}s such as {who} end with the error of {what}"
+            return f"{about.gap.text}s such as {who} end with the error from {what}"
         case Verdict.ESCAPED:
             return f"{who} lets the error from {what} through"
         case Verdict.CHANGED:

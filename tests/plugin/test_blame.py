@@ -418,7 +418,7 @@ def test_an_error_that_leaves_what_a_framework_calls_is_a_finding(inner, body, t
     )
     (found,) = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document["findings"]
 
-    assert found["title"] == f"{body}s such as {function} end with the error of shop:charge"
+    assert found["title"] == f"{body}s such as {function} end with the error from shop:charge"
     assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "left-entry-point", False)
     assert found["place"].rpartition(" ")[2] == function
 
