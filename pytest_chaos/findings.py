@@ -274,7 +274,7 @@ def _faults(record: Record) -> list[str]:
 
 
 def _rank(cause: Record) -> tuple[bool, int, bool]:
-    return cause["fails"], _RANKS[cause["verdict"]], cause["kind"] not in PASSED_ON
+    return cause["fails"], _RANKS[cause["verdict"]], cause["kind"] != "answered"
 
 
 def _badness(finding: Record) -> tuple[bool, int, int, list[tuple[int, str]], str]:

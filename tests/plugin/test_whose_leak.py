@@ -166,7 +166,7 @@ def test_what_ends_by_itself_once_the_test_has_closed_it_is_a_note(pytester: Any
     ((fails, text), *_) = leaks_of(pytester, body)
 
     assert not fails
-    assert text.endswith("; the test ends it itself, and failed before it came to that")
+    assert text.endswith("; the test cleans it up itself, but failed before it got there")
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_what_ends_by_itself_once_the_system_has_closed_it_is_the_systems(pytest
     ((fails, text), *_) = leaks_of(pytester, body)
 
     assert fails
-    assert "the test ends it itself" not in text
+    assert "the test cleans it up itself" not in text
