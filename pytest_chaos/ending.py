@@ -50,6 +50,29 @@ def failure_from(
     )
 
 
+def mistake_in(
+    error: object, journal: Journal, domain: tuple[type[BaseException], ...], provenance: Provenance
+) -> Failure | None:
+    """Return the facts about an error that a framework took and logged, if it is one that nobody meant.
+
+    That is one which arose in the project by itself, and that no function of the project took.
+
+    Args:
+        error: What was logged.
+        journal: Knows which errors are ours.
+        domain: The contract's declared domain errors.
+        provenance: Tells whose code it came through.
+    """
+    trace = [*entries(error.__traceback__)] if isinstance(error, Exception) else []
+    if not isinstance(error, Exception) or not trace:
+        return None
+    outermost, innermost = provenance.of_frame(trace[0].tb_frame), provenance.of_frame(trace[-1].tb_frame)
+    if (outermost, innermost) != ("installed", "project"):
+        return None
+    found = failure_from(error, journal, domain, provenance)
+    return None if found.is_injected or found.is_declared or found.is_meant or found.is_release else found
+
+
 def is_ours(error: BaseException, journal: Journal) -> bool:
     """Tell whether an error was injected: by identity, or by type and token where a copy came through a pickle.
 

@@ -241,6 +241,7 @@ class Steady:
         duration_s: Seconds the body took.
         ends: Who ended what it made.
         files: The files that the system opened for writing.
+        logged: Errors that nobody meant and that a framework logged: of which type, and where they arose.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -249,6 +250,7 @@ class Steady:
     duration_s: float = field(default=0.0, compare=False)
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
     files: tuple[FileSeen, ...] = ()
+    logged: frozenset[tuple[str, Place]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,7 @@ class Observation:
         steady: The plain run of the same test; fault tests have none.
         spots: The watched calls of an explored test, by the lines of the system that made them.
         loud_logs: How many log records of level WARNING and above were made.
+        logged: Errors that nobody meant, that no function of the project took, and that a framework logged.
         is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
         let_through: Why a fault was lifted before the body ended, or an empty text.
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
@@ -308,6 +311,7 @@ class Observation:
     steady: Steady | None = None
     spots: tuple[SpotSeen, ...] = ()
     loud_logs: int = 0
+    logged: tuple[Failure, ...] = ()
     is_transient: bool = False
     let_through: str = ""
     fresh: Fresh = ""

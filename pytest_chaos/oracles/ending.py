@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
+_UNTOUCHED = frozenset({"injected-error", "taken-outside"})
+"""Kinds of errors that left the project as they were injected."""
+
+
+@dataclass(frozen=True)
+class CameOut:
+    """An injected error that left the project where somebody could be expected to handle it.
+
+    Attributes:
+        failure: How the body ended.
+        gap: Where it left.
+    """
+
+    failure: Failure
+    gap: Gap
 
 
 def judge_ending(seen: Observation) -> Iterator[Finding]:
@@ -19,6 +36,7 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     if seen.teardown_error:
         yield note(_evidence("teardown", seen.teardown_error, seen))
+    yield from _logged(seen)
     failure = seen.failure
     if failure is None or failure.is_release or seen.recovery:
         return
@@ -32,7 +50,29 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
-    yield say(verdict, _evidence(kind, failure, seen))
+    gap = _gap(seen) if seen.is_compared and kind in _UNTOUCHED else None
+    if gap is None:
+        yield say(verdict, _evidence(kind, failure, seen))
+    else:
+        about = CameOut(failure, gap)
+        yield say(
+            verdict,
+            Evidence("ending", gap.kind, about=about, place=gap.place, point=point_of(seen), call=call_of(seen)),
+        )
+
+
+def _logged(seen: Observation) -> Iterator[Finding]:
+    """Find errors that a framework's last resort took and logged, as if they had reached the test."""
+    if seen.steady is None or not seen.fired or any(parked.was_released for parked in seen.parked):
+        return
+    for one in seen.logged:
+        is_told = seen.failure is not None and (seen.failure.error, seen.failure.place) == (one.error, one.place)
+        if not is_told and one.place is not None and (one.error, one.place) not in seen.steady.logged:
+            yield failing(Verdict.WRONG_ERROR, _evidence("logged-error", one, seen))
+
+
+def _gap(seen: Observation) -> Gap | None:
+    return next((way.gap for way in seen.absorptions if way.gap is not None), None)
 
 
 def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:

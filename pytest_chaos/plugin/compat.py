@@ -175,12 +175,13 @@ def forget_arguments(item: pytest.Item) -> None:
 
 
 def plain_id(item: pytest.Item) -> str:
-    """Return an item's id without the group that xdist's loadgroup hangs on it."""
+    """Return an item's id, that of the test for a clone, without the group that xdist's loadgroup hangs on it."""
+    nodeid: str = getattr(item, "chaos_plain_id", item.nodeid)
     mark = item.get_closest_marker("xdist_group")
     if mark is None:
-        return item.nodeid
+        return nodeid
     group = mark.args[0] if mark.args else mark.kwargs.get("name", "default")
-    return item.nodeid.removesuffix(f"@{group}")
+    return nodeid.removesuffix(f"@{group}")
 
 
 def known_options(config: pytest.Config) -> dict[str, argparse.Action]:

@@ -62,6 +62,14 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "taken-outside"): (
             "Decide where this error is handled: no function of the project takes it before it leaves."
         ),
+        ("ending", "logged-error"): _SAVE_FIRST,
+        ("ending", "missed-by-handler"): (
+            "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
+        ),
+        ("ending", "left-entry-point"): (
+            "Let the framework's own handler of errors, or this function, answer with what the caller can act on, "
+            "such as a 503."
+        ),
         ("ending", "own-limit"): "Nothing to do if callers handle this timeout; otherwise handle it here.",
         ("ending", "error-in-handler"): (
             "Make the code that handles the failure work when the call before it has failed: it hides the first error."

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
@@ -176,6 +177,19 @@ def _without_cause(about: Failure) -> str:
 
 def _taken_outside(about: Failure) -> str:
     return f"the injected error left the project, and the test or its client took it; {_ended(about)}"
+
+
+def _missed(about: CameOut) -> str:
+    return f"{about.gap.text} at {about.gap.place.told} does not take this error; {_ended(about.failure)}"
+
+
+def _left_entry(about: CameOut) -> str:
+    gap = about.gap
+    return f"the injected error left {gap.place.told}, which handles a {gap.text}; {_ended(about.failure)}"
+
+
+def _logged(about: Failure) -> str:
+    return f"a framework took and logged an error that nobody wrote: {_with_place(about)}"
 
 
 def _unrelated(about: Failure) -> str:
@@ -348,6 +362,9 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,
+        ("ending", "logged-error"): _logged,
+        ("ending", "missed-by-handler"): _missed,
+        ("ending", "left-entry-point"): _left_entry,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

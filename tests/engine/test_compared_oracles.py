@@ -46,6 +46,7 @@ def answer(status: int, request: str = "GET http://test/", *, is_to_driver: bool
     return Answer(request, status, is_to_driver, 0.1)
 
 
+MISTAKE = Failure("KeyError", Place("shop.py", 5, "show"), message="x")
 STEADY = Steady(PLAIN_CALLS, (), (answer(200),))
 
 
@@ -168,6 +169,21 @@ def test_error_that_the_test_or_its_client_took_has_escaped(ways: Any, failure: 
     absorptions = tuple(replace(CAUGHT, taker=taker) for taker in ways)
 
     assert [expected] == said(judge_ending, explored(failure=failure, absorptions=absorptions))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [("wrong error", "logged-error", True)]),
+        ({"failure": MISTAKE}, [("wrong error", "no-cause", True)]),
+        ({"steady": replace(STEADY, logged=frozenset({("KeyError", MISTAKE.place)}))}, []),
+        ({"steady": None}, []),
+        ({"rules": ()}, []),
+        ({"kind": "recovery"}, []),
+    ],
+)
+def test_mistake_that_was_logged_counts_once_and_only_where_the_fault_makes_it(changes: Any, expected: Any) -> None:
+    assert expected == said(judge_ending, explored(**{"logged": (MISTAKE,), **changes}))
 
 
 @pytest.mark.parametrize(
@@ -339,6 +355,7 @@ def test_a_thread_of_the_tests_own_that_dies_has_only_been_passed_an_error() -> 
 
 # --- swallowed
 
+IDLE_TOO = replace(IDLE, place=Place("shop.py", 29, "main"), span=(27, 30))
 FIRST, LATER = Place("shop.py", 8, "pay"), Place("shop.py", 12, "pay")
 OUTER, ELSEWHERE = Place("shop.py", 30, "main"), Place("shop.py", 50, "book")
 
@@ -389,6 +406,10 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
         ([IDLE, ANSWERS], [("lost", "quiet-fallback", False)]),
         ([replace(ANSWERS, is_broad=False)], []),
         ([NAMED, ANSWERS], []),
+        ([IDLE, IDLE_TOO], [("lost", "swallowed", True)] * 2),
+        ([NAMED, IDLE_TOO], [("lost", "swallowed", False)] * 2),
+        ([NAMED, replace(IDLE_TOO, does="answers")], [("lost", "quiet-fallback", False)]),
+        ([ANSWERS, replace(IDLE_TOO, does="answers")], [("lost", "quiet-fallback", False)] * 2),
         ([RAISES], []),
         ([replace(IDLE, taker="library")], []),
         ([replace(IDLE, taker="outside")], []),
@@ -401,6 +422,16 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
 def test_who_took_an_error_and_how_decides_whether_it_is_lost(ways: list[Absorption], expected: Any) -> None:
     """Who takes every error and does nothing fails; who names it has decided so, and an answer is a fallback."""
     assert swallowed(*ways, **FAILS) == expected
+
+
+@pytest.mark.parametrize("end", ["task", "future", "thread", "event loop"])
+def test_what_ended_a_job_that_is_told_of_is_not_told_again(end: Any) -> None:
+    """Nor does it hide that somebody swallowed the same error elsewhere; that is not sure to make the difference."""
+    way = replace(CAUGHT, end=end)
+
+    assert swallowed(way, leftovers=(DEAD,), **FAILS) == []
+    assert swallowed(way, IDLE_TOO, leftovers=(DEAD,), **FAILS) == [("lost", "swallowed", False)]
+    assert swallowed(IDLE_TOO, leftovers=(DEAD,), **FAILS) == [("lost", "swallowed", True)]
 
 
 def test_who_asks_somebody_else_has_a_fallback() -> None:

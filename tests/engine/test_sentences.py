@@ -11,6 +11,7 @@ from pytest_chaos import Evidence, Hang, Verdict
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Limit
+from pytest_chaos.gaps import Gap
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
@@ -139,6 +140,27 @@ TOLD: list[tuple[str, Observation, str]] = [
         "ending taken-outside",
         compared(failure=Failure("E", is_assertion=True), absorptions=(replace(CAUGHT, taker="outside"),)),
         "the injected error left the project, and the test or its client took it; the test ended with E",
+    ),
+    (
+        "ending logged-error",
+        compared(logged=(Failure("KeyError", LINE, message="x"),)),
+        "a framework took and logged an error that nobody wrote: KeyError: x at shop.py:8 in pay",
+    ),
+    (
+        "ending missed-by-handler",
+        compared(
+            failure=Failure("E", is_injected=True),
+            absorptions=(replace(CAUGHT, end="escaped", gap=Gap("missed-by-handler", LINE, "except KeyError")),),
+        ),
+        "except KeyError at shop.py:8 in pay does not take this error; the test ended with E",
+    ),
+    (
+        "ending left-entry-point",
+        compared(
+            failure=Failure("E", is_assertion=True),
+            absorptions=(replace(CAUGHT, taker="outside", gap=Gap("left-entry-point", LINE, "request")),),
+        ),
+        "the injected error left shop.py:8 in pay, which handles a request; the test ended with E",
     ),
     ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
     (
