@@ -60,7 +60,7 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
-from pytest_chaos.resources.ends import End, Key, is_tests
+from pytest_chaos.resources.ends import End, Key, is_ended, is_tests
 from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
@@ -136,6 +136,7 @@ class Laboratory:
             call: The call.
             made: The object.
         """
+        self.census.made_by(factory, made)
         boundary = self.catalogue.maker(factory)
         if boundary is not None:
             self.addresses.learn(boundary, call, made)
@@ -722,7 +723,10 @@ class Experiment:
         ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
         entry = None if self.failure is None else self.failure.entry
         return replace(
-            one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
+            one,
+            is_in_hang=not IN_HANG.isdisjoint(one.stack),
+            is_tests=bool(ends) and is_tests(one, ends, entry),
+            is_closed_plainly=is_ended(one, ends),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -86,6 +86,33 @@ class TornFile:
     whole: Content
 
 
+def judge_dropped(seen: Observation, dropped: Iterable[Leftover]) -> Iterator[Finding]:
+    """Find what an error path dropped without closing it, where the plain run closes the same thing by a call.
+
+    Its place is the line of a function that opened it, or had it opened, and that the error left or ended in: nobody
+    else had it. What a thread or a child that is left behind keeps is told with that.
+
+    Args:
+        seen: What was seen of the run.
+        dropped: What was dropped in it.
+    """
+    left = {one.place for one in seen.leftovers if not one.is_note and one.kind != "dropped-open"}
+    met = {name for way in seen.absorptions for name in way.passed}
+    met |= {_short(way.caught.function) for way in seen.absorptions if way.caught is not None}
+    for one in dropped:
+        if seen.steady is None or one.is_tests or one.place in left or not one.is_closed_plainly:
+            continue
+        place = next((place for place in one.opened_at if _short(place.function) in met), None)
+        if place is not None:
+            evidence = Evidence("leaks", one.kind, about=one, place=place, fingerprint=one.fingerprint)
+            yield reported(Verdict.LEAKED, evidence)
+
+
+def _short(function: str) -> str:
+    """Return the name of a function as the ways of errors tell it."""
+    return function.rpartition("<locals>.")[2]
+
+
 def _file_evidence(kind: str, about: FileSeen | TornFile) -> Evidence:
     file = about.file if isinstance(about, TornFile) else about
     return Evidence("leaks", kind, about=about, place=file.place, fingerprint=f"{kind} {file.name} {file.place.told}")
@@ -101,6 +128,9 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
+    yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
+    caused = tuple(one for one in caused if one.kind != "dropped-open")
+    pre_existing = tuple(one for one in pre_existing if one.kind != "dropped-open")
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
     for leftover in caused:
         if leftover.kind in LOST_KINDS:

@@ -124,6 +124,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("leaks", "lock"): f"Release the lock {_CLOSE}",
         ("leaks", "permit"): f"Give the permit back {_CLOSE}",
         ("leaks", "transport"): f"Close the connection or server {_CLOSE}",
+        ("leaks", "dropped-open"): f"Close it {_CLOSE}",
         (
             "leaks",
             "torn-file",

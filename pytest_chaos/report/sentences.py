@@ -310,6 +310,10 @@ def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
     return about.text
 
 
+def _dropped(about: Leftover) -> str:
+    return f"{about.text}; it was dropped without being closed, and the plain run closes it"
+
+
 def _torn(about: TornFile) -> str:
     file = about.file
     left = "nothing" if file.after is None or not file.after.size else f"the first {file.after.size} bytes"
@@ -361,6 +365,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("storm", "no-cap"): _without_cap,
         ("storm", "no-back-off"): _without_pause,
         **{("leaks", kind): _left for kind in LEFT_KINDS},
+        ("leaks", "dropped-open"): _dropped,
         ("leaks", "torn-file"): _torn,
         ("leaks", "file-left"): _file_left,
     }

@@ -104,6 +104,11 @@ def is_tests(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]], failure: E
     return bool(known) and all(end.born != end.ended and end.is_missed_by(failure) for end in known)
 
 
+def is_ended(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]]) -> bool:
+    """Tell whether a call ended such a thing in the plain run."""
+    return leftover.place is not None and _key(leftover.kind, leftover.place.told) in ends
+
+
 def _key(kind: LeftKind, place: str) -> Key:
     return _SAME.get(kind, kind), place
 

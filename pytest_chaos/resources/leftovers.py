@@ -30,6 +30,7 @@ LeftKind = Literal[
     "lock",
     "permit",
     "transport",
+    "dropped-open",
 ]
 """What sort of thing was left, or how an error died that nobody saw."""
 
@@ -53,6 +54,9 @@ class Leftover:
         is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
         is_made_by_test: Whether the test made it itself, with no project and no library between.
         is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
+        opened_at: Of what was dropped without being closed: the lines of the project that led to its opening, innermost
+            first.
+        is_closed_plainly: Whether a call closes such a thing in the plain run.
     """
 
     kind: LeftKind
@@ -67,6 +71,8 @@ class Leftover:
     is_tests: bool = False
     is_foreign: bool = False
     is_made_by_test: bool = False
+    opened_at: tuple[Place, ...] = ()
+    is_closed_plainly: bool = False
 
 
 def leftover(

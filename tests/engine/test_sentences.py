@@ -303,7 +303,15 @@ TOLD: list[tuple[str, Observation, str]] = [
     *(
         (f"leaks {kind}", seen(leftovers=(left(kind),)), f"{kind} 'x' made at shop.py:8 in pay")
         for kind in get_args(LeftKind)
-        if kind not in ("task-error", "thread-error")
+        if kind not in ("task-error", "thread-error", "dropped-open")
+    ),
+    (
+        "leaks dropped-open",
+        compared(
+            absorptions=(CAUGHT,),
+            leftovers=(replace(left("dropped-open"), opened_at=(LINE,), is_closed_plainly=True),),
+        ),
+        "dropped-open 'x' made at shop.py:8 in pay; it was dropped without being closed, and the plain run closes it",
     ),
     (
         "leaks lock",
