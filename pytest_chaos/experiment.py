@@ -66,6 +66,7 @@ from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
 from pytest_chaos.resources.standstill import Phase, bystanders
+from pytest_chaos.resources.takers import taken_in
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
@@ -533,6 +534,8 @@ class Experiment:
                             yield
                     finally:
                         self.injector.close()
+                        if self.trace is not None and self.contract.leaks != "off":
+                            self.laboratory.census.body_ends()
         finally:
             self.injector.close()
             self.ward.close()
@@ -727,7 +730,20 @@ class Experiment:
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
             is_tests=bool(ends) and is_tests(one, ends, entry),
             is_closed_plainly=is_ended(one, ends),
+            taken_at=self._taken_at(one) if one.variable else None,
         )
+
+    def _taken_at(self, lock: Leftover) -> Place | None:
+        """Return the line that took a lock by hand, in a function that an injected error left or ended in."""
+        provenance, ways = self.laboratory.provenance, self.journal.absorptions
+        functions = {name for way in ways for name in way.met}
+        lines = [lock.place, *(line for way in ways for line in (way.reached, way.place))]
+        for path in dict.fromkeys(line.path for line in lines if line is not None):
+            tree = self.laboratory.sources.tree_of_file(provenance.whole(path))
+            taken = None if tree is None else taken_in(tree, lock.variable, functions)
+            if taken is not None:
+                return Place(path, taken.line, taken.function)
+        return None
 
 
 def _above(provenance: Provenance, frame: FrameType | None) -> tuple[Place, ...]:

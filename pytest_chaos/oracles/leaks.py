@@ -97,8 +97,7 @@ def judge_dropped(seen: Observation, dropped: Iterable[Leftover]) -> Iterator[Fi
         dropped: What was dropped in it.
     """
     left = {one.place for one in seen.leftovers if not one.is_note and one.kind != "dropped-open"}
-    met = {name for way in seen.absorptions for name in way.passed}
-    met |= {_short(way.caught.function) for way in seen.absorptions if way.caught is not None}
+    met = {name for way in seen.absorptions for name in way.met}
     for one in dropped:
         if seen.steady is None or one.is_tests or one.place in left or not one.is_closed_plainly:
             continue
@@ -133,7 +132,7 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     pre_existing = tuple(one for one in pre_existing if one.kind != "dropped-open")
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
     for leftover in caused:
-        if leftover.kind in LOST_KINDS:
+        if leftover.kind in LOST_KINDS or (leftover.is_gone and not (seen.is_compared and leftover.taken_at)):
             continue
         if _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
             yield note(_evidence(leftover, leftover))
@@ -147,6 +146,8 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
     yield from judge_files(seen)
     for leftover in pre_existing:
+        if leftover.is_gone:
+            continue
         yield note(_evidence(leftover, PreExisting(leftover)))
 
 
@@ -160,4 +161,5 @@ _MADE_BY_CALLS: frozenset[LeftKind] = frozenset({"thread", "task", "timer", "exe
 
 
 def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:
-    return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)
+    place = leftover.taken_at or leftover.place
+    return Evidence("leaks", leftover.kind, about=about, place=place, fingerprint=leftover.fingerprint)

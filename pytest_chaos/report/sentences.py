@@ -21,6 +21,7 @@ from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
@@ -301,6 +302,9 @@ def _times(count: int) -> str:
 
 def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
     match about:
+        case Leftover(taken_at=Place() as taken):
+            end = "; it was held when the body ended, and went with its object" if about.is_gone else ""
+            return f"{about.text}; taken at {taken.told}{end}"
         case PreExisting(leftover):
             return f"pre-existing: {leftover.text}"
         case NotCleanedUp(leftover):

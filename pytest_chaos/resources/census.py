@@ -282,6 +282,10 @@ class Census:
         """Return the event loops that are open."""
         return self.loops_in_use.open()
 
+    def body_ends(self) -> None:
+        """Look at what may go with the fixtures, at the end of a body that is compared with another one."""
+        Ear(self._locks.body_ends)()
+
     def held_locks(self) -> list[HeldLock]:
         """Return the locks of the project and the test that are held now."""
         return self._locks.held()

@@ -57,6 +57,9 @@ class Leftover:
         opened_at: Of what was dropped without being closed: the lines of the project that led to its opening, innermost
             first.
         is_closed_plainly: Whether a call closes such a thing in the plain run.
+        variable: Of a lock: the variable that holds it, as far as it is known.
+        taken_at: Of a lock: the line that took it, in a function that an injected error left or ended in.
+        is_gone: Of a lock: whether it was held when the body ended, and is gone since, with the object that it was in.
     """
 
     kind: LeftKind
@@ -73,6 +76,9 @@ class Leftover:
     is_made_by_test: bool = False
     opened_at: tuple[Place, ...] = ()
     is_closed_plainly: bool = False
+    variable: str = ""
+    taken_at: Place | None = None
+    is_gone: bool = False
 
 
 def leftover(
