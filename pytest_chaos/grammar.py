@@ -563,6 +563,7 @@ _SAMPLES = {
     "lose-reply": "lose-reply(ConnectionError)",
     "duplicate": "duplicate",
     "stale": "stale",
+    "disk-full": "disk-full",
 }
 
 

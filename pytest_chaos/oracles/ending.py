@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
+from pytest_chaos.oracles.torn import has_torn_file
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
@@ -30,9 +32,20 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         say = reported if seen.is_compared else failing
         yield say(Verdict.INCONCLUSIVE, _evidence("unrelated", failure, seen))
         return
+    if breaks_over_torn_file(seen):
+        yield note(_evidence("after-torn-file", failure, seen))
+        return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
     yield say(verdict, _evidence(kind, failure, seen))
+
+
+def breaks_over_torn_file(seen: Observation) -> bool:
+    """Tell whether the body ended with an error that nobody wrote, which came of a file that was left half written."""
+    failure = seen.failure
+    if failure is None or failure.is_release or not has_torn_file(seen):
+        return False
+    return _classified(failure, seen) == (Verdict.WRONG_ERROR, "other-error")
 
 
 def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:
@@ -45,7 +58,7 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.ESCAPED, "injected-error"
     if failure.is_declared:
         # A hang or a null raises nothing that could be named as the cause.
-        is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
+        is_silent = not all(isinstance(activation.fault, RaisingFault | DiskFull) for activation in seen.activations)
         has_cause = failure.is_caused_by_fault or is_silent or not seen.injected_errors
         return Verdict.ESCAPED, "declared-error" if has_cause else "translated-cause-lost"
     if failure.is_assertion:

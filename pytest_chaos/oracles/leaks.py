@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note, reported
+from pytest_chaos.oracles.ending import breaks_over_torn_file
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
-from pytest_chaos.resources.files import Content, FileSeen
+from pytest_chaos.oracles.torn import TornFile, torn, written_anew
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -53,37 +56,19 @@ class NotCleanedUp:
 def judge_files(seen: Observation) -> Iterator[Finding]:
     """Find files that an injected error left half written, or that it kept from being removed.
 
-    Looked at are files that a function of the project opened which the error left: whoever takes it further in has
-    decided what stands in the file. What is added to, such as a log, is whole after each addition.
+    Where nothing was before, a full disk destroys nothing: that is reported, unless the system breaks over the rest.
     """
     if seen.contract.leaks == "off" or seen.steady is None:
         return
-    passed = {name for way in seen.absorptions for name in way.passed}
-    for file in seen.files:
-        if file.function not in passed or file.after is None or not file.is_rewritten:
-            continue
-        plain = [one for one in seen.steady.files if (one.name, one.place) == (file.name, file.place)]
-        wholes = [one.after for one in plain if one.after is not None]
-        if file.before is not None:
-            wholes.append(file.before)
-        whole = max((one for one in wholes if file.after.is_cut_off(one)), key=lambda one: one.size, default=None)
-        if whole is not None and file.after not in wholes:
-            yield failing(Verdict.LEAKED, _file_evidence("torn-file", TornFile(file, whole)))
+    is_full = any(isinstance(activation.fault, DiskFull) for activation in seen.activations)
+    breaks = breaks_over_torn_file(seen)
+    for file, plain in written_anew(seen):
+        found = torn(file, plain)
+        if found is not None:
+            tell = reported if is_full and file.before is None and not breaks else failing
+            yield tell(Verdict.LEAKED, _file_evidence("torn-file", found))
         elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
             yield reported(Verdict.LEAKED, _file_evidence("file-left", file))
-
-
-@dataclass(frozen=True)
-class TornFile:
-    """A file that was left half written.
-
-    Attributes:
-        file: What it is, and what is left in it.
-        whole: What was in it before, or what the plain run writes.
-    """
-
-    file: FileSeen
-    whole: Content
 
 
 def judge_dropped(seen: Observation, dropped: Iterable[Leftover]) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "other-error"): _SAVE_FIRST,
         ("ending", "unrelated"): "Make the test pass without faults first.",
         ("ending", "teardown"): "Let the clean-up work when the body of the test was cut short.",
+        ("ending", "after-torn-file"): "Fix the torn file first: the system broke over what was left of it.",
         ("ending", "after-release"): "Fix the hang first: this came after the waiting call was released.",
         ("recovery", "probe"): "Find what the failure left behind, such as an open breaker or a dead connection.",
         (

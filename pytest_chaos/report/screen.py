@@ -24,7 +24,7 @@ _CAME_OUT: Mapping[str, str] = {
     "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
 }
 assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
-_DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null"}
+_DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null", "disk-full": "finds the disk full"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]

@@ -15,12 +15,13 @@ from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
+from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.oracles.torn import TornFile
 from pytest_chaos.provenance import Place
 from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
@@ -187,6 +188,10 @@ def _unrelated(about: Failure) -> str:
 
 def _after_release(about: Failure) -> str:
     return f"after a hang was released, the test ended with {about.text}"
+
+
+def _after_torn_file(about: Failure) -> str:
+    return f"over the file that was left half written, {_ended(about)}"
 
 
 def _out_of_teardown(about: str) -> str:
@@ -356,6 +361,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,
+        ("ending", "after-torn-file"): _after_torn_file,
         ("recovery", "probe"): str,
         **{("recovery", kind): _not_as_before for kind in _TROUBLES},
         ("recovery", "remembers"): _remembers,

@@ -178,6 +178,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=FAILED, parked=(PARKED,)),
         "after a hang was released, the test ended with KeyError: x",
     ),
+    (
+        "ending after-torn-file",
+        compared(failure=FAILED, absorptions=(CAUGHT,), files=(replace(WRITTEN, after=Content(0, b"")),)),
+        "over the file that was left half written, the test ended with KeyError: x at test_shop.py:3 in test_sale",
+    ),
     ("recovery probe", seen(recovery="the probe was not true"), "the probe was not true"),
     (
         "recovery fails",
