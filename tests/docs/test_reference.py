@@ -325,7 +325,11 @@ def test_errors_and_hangs_of_well_known_libraries_are_documented():
     catalogue = Catalogue()
     for name in catalogue.libraries:
         own = catalogue.library(name).boundaries
-        errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late, *boundary.creating)}
+        errors = {
+            named(text)
+            for boundary in own
+            for text in (*boundary.faults, *boundary.late, *boundary.creating, *boundary.refusals)
+        }
         assert documented[name] == (errors, "yes" if any(boundary.hangs for boundary in own) else "no")
 
 
