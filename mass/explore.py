@@ -159,7 +159,7 @@ class Run(NamedTuple):
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """What came of each disturbed run."""
+        """What came of each chaos run."""
         found: list[dict[str, Any]] = self.report.get("results", [])
         return found
 
@@ -405,7 +405,7 @@ def _counted(run: Run) -> str:
 
 def _section(printed: str) -> str:
     """Return the lines with which the plugin's own section ends: how much was explored."""
-    words = ("explored ", "pruned ", "left out ", "disturbed run", "more reached no target", "about ")
+    words = ("explored ", "pruned ", "left out ", "chaos run", "reached no target", "about ")
     lines = [line for line in printed.splitlines() if any(word in line[:90] for word in words)]
     return "\n".join(line for line in lines if "::" not in line)
 

@@ -9,7 +9,7 @@ interpreter, which needs what the project imports; a project whose plain tests d
 It is run with no configuration, and then with its own package named as the target.
 
 A weakness is *told* where a finding has a verdict that such a weakness deserves, and its function as the place: this is
-what the bars are about. It is *named* where only a disturbed run has such a verdict, and speaks of the function in what
+what the bars are about. It is *named* where only a chaos run has such a verdict, and speaks of the function in what
 it found, in where the error was caught, or in the way that the error took; and *reached* where such a run has another
 verdict. A failing finding whose place is in no function with a weakness is noise.
 

@@ -52,7 +52,7 @@ class Baseline:
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise SpecificationError(f"it is no JSON: {error}", remedy=_REMEDY) from None
+            raise SpecificationError(f"it is not valid JSON: {error}", remedy=_REMEDY) from None
         found = document.get("findings") if isinstance(document, dict) else None
         if not isinstance(found, list):
             raise SpecificationError("it has no list 'findings'", remedy=_REMEDY)

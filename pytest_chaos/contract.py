@@ -61,8 +61,8 @@ class Contract:
         for key, value in keys.items():
             if key in LATER_KEYS:
                 raise SpecificationError(
-                    f"contract key {key!r} is not judged in this version yet",
-                    remedy=f"This version judges {', '.join(KEYS)}.",
+                    f"contract key {key!r} is not supported in this version yet",
+                    remedy=f"This version supports {', '.join(KEYS)}.",
                 )
             if key not in KEYS:
                 raise SpecificationError(
@@ -89,7 +89,7 @@ def _status(value: Any) -> tuple[int | str, ...]:
         is_code = isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599
         if not is_code and not (isinstance(code, str) and _CLASS_OF_CODES.fullmatch(code)):
             raise SpecificationError(
-                f"contract status: {code!r} is no status code",
+                f"contract status: {code!r} is not a status code",
                 remedy="Write ints from 100 to 599, or a class such as '4xx'.",
             )
     if not codes:
@@ -103,7 +103,7 @@ def _errors(value: Any) -> tuple[str | type[BaseException], ...]:
         is_class = isinstance(name, type) and issubclass(name, BaseException)
         if not is_class and not (isinstance(name, str) and re.fullmatch(r"[\w.]+(:[\w.]+)?", name)):
             raise SpecificationError(
-                f"contract errors: {name!r} is no name of an exception", remedy="Write 'module:Name'."
+                f"contract errors: {name!r} is not the name of an exception", remedy="Write 'module:Name'."
             )
     return tuple(names)
 

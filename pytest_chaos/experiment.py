@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
+from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -94,7 +94,7 @@ class Laboratory:
         watchers: What sees answers while a contract judges them.
         sources: Syntax trees of the files in which injected errors were absorbed.
         filters: Leftovers that the user does not want to be told of.
-        guard: Ends parts of disturbed runs that never end by themselves.
+        guard: Ends parts of chaos runs that never end by themselves.
         catalogue: The boundaries that are known.
         addresses: Where those lead that boundaries have returned.
         temporary: Folders of temporary files beside the system's own.
@@ -137,10 +137,12 @@ class Laboratory:
             call: The call.
             made: The object.
         """
-        self.census.made_by(factory, made)
         boundary = self.catalogue.maker(factory)
         if boundary is not None:
             self.addresses.learn(boundary, call, made)
+        address = self.addresses.of(made)
+        if address is None or address.path != IN_MEMORY:  # which needs no closing
+            self.census.made_by(factory, made)
 
 
 _NOTHING = contextlib.nullcontext()
@@ -334,7 +336,7 @@ class _Listener:
 
 
 class Experiment:
-    """One disturbed run of one test body.
+    """One chaos run of one test body.
 
     Call :meth:`begin`, then :meth:`prepare`, then the body inside :meth:`body`, then, after everything the test set up
     is torn down, :meth:`conclude`.

@@ -69,13 +69,13 @@ EXPLORATION = "exploration"
 CANNOT_FAIL = "cannot fail"
 """Why a call is not explored to which nothing can happen."""
 
-WAITS_THE_SAME = "the same line waits, called by somebody else"
+WAITS_THE_SAME = "the same line waits, reached from another caller"
 """Why a call is not made to hang that hangs on another way already."""
 
 TAKEN = "explored by another test"
 """Why a key is not explored again where each is explored once per suite."""
 
-OWN = "a file or database of the test's own"
+OWN = "a file or database that the test made itself"
 """The dependency of a key, as tests share it, where each of them makes one and calls it what it likes."""
 
 _LONGEST_LABEL = 80  # characters
@@ -298,7 +298,7 @@ class Explorer:
         for way in explored:
             if is_tests_own(way.dependency):
                 self._own.setdefault((way.point, way.text), set()).add(way.dependency)
-        self.pruned["not made by the system"] += sum(way.count for way in self._ways) - sum(
+        self.pruned["made by the tests themselves"] += sum(way.count for way in self._ways) - sum(
             way.count for way in explored
         )
         for way in explored:
@@ -352,10 +352,10 @@ class Explorer:
 
     def _add(self, scenario: Scenario) -> bool:
         if not self._keep(scenario):
-            self.pruned["a predicate of yours"] += 1
+            self.pruned["excluded by a predicate"] += 1
             return False
         if scenario.text in self._texts:  # in examples of a property test, calls of two lines have the same number
-            self.pruned["the same faults are run already"] += 1
+            self.pruned["the same faults already run"] += 1
             return False
         self._texts.add(scenario.text)
         if scenario.lane not in self._lanes:
@@ -390,7 +390,7 @@ class Explorer:
 
     def _why_no_more(self, key: Key, outcome: Outcome) -> str:
         if outcome.fails:
-            return "its key fails already"
+            return "this fault already fails here"
         if not outcome.activations:
             return "the call was not made this time"
         first = self._effects.setdefault((*key[:3], outcome.effect), key)
@@ -476,6 +476,7 @@ class Tally:
         left_out: Scenarios that were worth one and not run, by reason.
         checks: Runs that were made to be sure: each confirmation, probe and fresh process.
         estimated_s: About how long what was planned takes, in seconds, where nothing of it is run.
+        spent_s: How long planning and all runs took, with their fixtures, in seconds.
     """
 
     tests: int = 0
@@ -486,6 +487,7 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     estimated_s: float = 0.0
+    spent_s: float = 0.0
 
     @classmethod
     def of_all(cls, tallies: Iterable[Tally]) -> Tally:
@@ -507,6 +509,10 @@ class Tally:
     def expect(self, seconds: float) -> None:
         """Add how long a test is about to take."""
         self.estimated_s += seconds
+
+    def spend(self, seconds: float) -> None:
+        """Add how long something took."""
+        self.spent_s += seconds
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, which travel between processes."""

@@ -7,6 +7,7 @@ a schedule has a seed. Pure: it runs nothing, and knows no test runner.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -255,8 +256,11 @@ def _rank(cause: Record) -> tuple[bool, int]:
     return cause["fails"], _RANKS[cause["verdict"]]
 
 
-def _badness(finding: Record) -> tuple[bool, int, int, str]:
-    return not finding["fails"], -_RANKS[finding["verdict"]], -len(finding["results"]), finding["id"]
+def _badness(finding: Record) -> tuple[bool, int, int, list[tuple[int, str]], str]:
+    """Return what findings are sorted by; equally bad ones stand as in the source, line 9 before line 10."""
+    place = [(int(part) if part.isdecimal() else 0, part) for part in _NUMBERS.split(finding["place"])]
+    return not finding["fails"], -_RANKS[finding["verdict"]], -len(finding["results"]), place, finding["id"]
 
 
+_NUMBERS = re.compile(r"(\d+)")
 _RANKS = {verdict.value: rank for rank, verdict in enumerate(sorted(Verdict))}

@@ -50,7 +50,7 @@ def import_exception(name: str) -> type[BaseException]:
         if found is None:
             known = [key for key, value in vars(builtins).items() if _is_exception(value)]
             raise SpecificationError(
-                f"{name!r} is no builtin exception",
+                f"{name!r} is not a builtin exception",
                 remedy=near_misses(name, known) or "Exceptions of modules are written 'module:Name'.",
             )
     else:
@@ -123,7 +123,7 @@ class Reader:
             if not self.takes(";"):
                 self.refuse(
                     f"expected ';' or the end, got {self._seen()}",
-                    remedy="A rule is written 'package.module:name = fault'; a target has no blanks inside.",
+                    remedy="A rule is written 'package.module:name = fault'; a target contains no spaces.",
                 )
             self.blanks()
             if self.is_at_end():
@@ -147,7 +147,7 @@ class Reader:
                 )
             self.refuse(
                 f"expected '=' and a fault, got {self._seen()}",
-                remedy="A target has no blanks inside: 'package.module:Qual.name'.",
+                remedy="A target contains no spaces: 'package.module:Qual.name'.",
             )
         chain = [self.term()]
         while True:
@@ -186,7 +186,7 @@ class Reader:
             name = bare[0] if bare else ""
             self.position += len(name)
         if self.is_at_end():
-            self.refuse("the bracket has no end", at=opening, remedy=_DEPENDENCY)
+            self.refuse("the bracket is not closed", at=opening, remedy=_DEPENDENCY)
         if not self.takes("]"):
             self.refuse(f"expected ']', got {self._seen()}", remedy=_DEPENDENCY)
         if not name:
@@ -216,7 +216,7 @@ class Reader:
             found = segment.match(self.text, self.position)
             self.position = found.end() if found else self.position
             if self.peek() in ("*", "?"):
-                self.refuse("a glob cannot stand after '@'", remedy="Write one rule for each function.")
+                self.refuse("a glob is not allowed after '@'", remedy="Write one rule for each function.")
             if found is None:
                 self.refuse(f"expected the name of a function, got {self._seen()}", remedy=_FUNCTION)
             if not self.takes("."):
@@ -276,12 +276,12 @@ class Reader:
         self.blanks()
         hits = self.hits()
         if hits is not None and self.peek() == "*":
-            self.refuse("a blank is needed between hits and times", remedy="Write '#3 2*hang'.")
+            self.refuse("a space is needed between hits and times", remedy="Write '#3 2*hang'.")
         gap_start = self.position
         gap = self.blanks()
         times = self.times()
         if times is not None and hits is not None and not gap:
-            self.refuse("a blank is needed between hits and times", at=gap_start, remedy="Write '#3 2*hang'.")
+            self.refuse("a space is needed between hits and times", at=gap_start, remedy="Write '#3 2*hang'.")
         self.blanks()
         fault = self.fault()
         if rate is None and hits is None and times is None:
@@ -295,7 +295,7 @@ class Reader:
         if found is None:
             return None
         if found[2]:
-            self.refuse("no blank stands before '%'", at=found.start(2))
+            self.refuse("no space is allowed before '%'", at=found.start(2))
         share = Decimal(found[1])
         if share > 100:
             self.refuse(f"a rate lies between 0% and 100%, got {found[1]}%", at=start)
@@ -346,7 +346,7 @@ class Reader:
         if found is None:
             return None
         if found[2]:
-            self.refuse("no blank stands before '*'", at=found.start(2))
+            self.refuse("no space is allowed before '*'", at=found.start(2))
         self.position = found.end()
         return self.whole(found[1], start, "times must be at least 1")
 
@@ -395,7 +395,9 @@ class Reader:
             at = self.position
             name = self.keyword()
             if name is None and kwargs:
-                self.refuse("a keyword argument stands before", at=at, remedy="Positional arguments come first.")
+                self.refuse(
+                    "a positional argument follows a keyword argument", at=at, remedy="Positional arguments come first."
+                )
             if name in kwargs:
                 self.refuse(f"{name} is given twice", at=at)
             value = self.exception() if takes_exception and not args and not kwargs else self.literal()
@@ -496,7 +498,7 @@ class Reader:
         self.position += 1
         while self.peek() != quote:
             if self.is_at_end() or self.peek() in ("\n", "\r"):
-                self.refuse("the string has no end", at=start)
+                self.refuse("the string is not closed", at=start)
             self.position += 2 if self.peek() == "\\" else 1
         self.position += 1
         try:

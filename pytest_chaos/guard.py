@@ -1,4 +1,4 @@
-"""The guard: ends a part of a disturbed run that will never end by itself.
+"""The guard: ends a part of a chaos run that will never end by itself.
 
 A fault may leave a lock held or an answer owed, and nobody may sit beside the run: nothing of it may wait for ever. One
 thread for a session looks, and only while a part of a run lasts; where a call is parked in an injected hang, the ward

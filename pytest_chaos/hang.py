@@ -95,7 +95,7 @@ class Parked:
         meaning: Where it was proved that nothing would have ended it, what that means in words.
         timed: The wait with an end of its own that may have ended it.
         still_at: If the test had to be interrupted after the release, where it stood then, innermost first.
-        was_closing: Whether the event loop whose worker made it was being closed.
+        was_closing: Whether the event loop that ran it in a worker thread was being closed.
         ended_by: The type of the error with which the system left it, or with which the user did.
     """
 
@@ -567,7 +567,7 @@ class Ward:
         if now - since < _PATIENCE * self.budget_s and stacks.pending_timed_waits(self._provenance, loops, ()):
             return
         places = stacks.places_in(compat.current_frames().get(self._progress.thread), self._provenance, limit=4)
-        where = " < ".join(place.told for place in places) or "a place of no known frame"
+        where = " < ".join(place.told for place in places) or "an unknown place"
         with self._lock:
             if self._closed:
                 return

@@ -63,7 +63,7 @@ def parse_target(text: str) -> Target:
     target = reader.target()
     if reader.peek() in ("[", "@"):
         reader.refuse(
-            f"limits belong to rules: a target alone ends before {reader.peek()!r}",
+            f"limits are only allowed in rules: a target on its own ends before {reader.peek()!r}",
             remedy=f"Write {target.text!r}, or a rule.",
         )
     _end_of_target(reader)
@@ -91,7 +91,7 @@ def left_of(target: Any) -> tuple[Target, str, str]:
 def _end_of_target(reader: Reader) -> None:
     reader.blanks()
     if not reader.is_at_end():
-        reader.refuse("a target ends here", remedy="A target has no blanks inside: 'package.module:Qual.name'.")
+        reader.refuse("a target ends here", remedy="A target contains no spaces: 'package.module:Qual.name'.")
 
 
 def rule_from(target: Any, fault: Any, source: str = "", **triggers: Any) -> Rule:

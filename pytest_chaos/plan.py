@@ -93,7 +93,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One disturbed run, or one plain run of an explored test.
+    """One chaos run, or one plain run of an explored test.
 
     Attributes:
         test: Plain id of the test.

@@ -51,7 +51,7 @@ class Rule:
         for term in self.chain[:-1]:
             if not term.trigger.is_finite:
                 raise SpecificationError(
-                    f"in a chain every term but the last needs an end: {term.fault.word!r} never drains",
+                    f"in a chain every term but the last needs a count: {term.fault.word!r} would never be used up",
                     remedy=f"Write a count, such as 2*{term.fault.word}.",
                 )
         if self.below:
@@ -142,7 +142,7 @@ def check_function(text: str) -> None:
     module, _, name = text.partition(":")
     if not (module and name):
         raise SpecificationError(
-            f"a function below which a rule acts is named with its module, got {text!r}",
+            f"the function after '@' must be named with its module, got {text!r}",
             remedy="Write 'package.module:Qual.name'.",
         )
     if "*" in text or "?" in text:

@@ -774,7 +774,7 @@ def _out_of_reach(target: Target) -> TargetError:
     else:
         remedy = "Put the fault on the function that makes it or calls it, or give it a name in a module."
     return TargetError(
-        f"target {target.text} is reached by no name of a module or class, and has no Python code of its own in which "
+        f"target {target.text} is not an attribute of a module or class, and has no Python code of its own in which "
         "a fault could stand",
         remedy=remedy,
     )
@@ -783,7 +783,7 @@ def _out_of_reach(target: Target) -> TargetError:
 def unspliced(text: str) -> TargetError:
     """Return the refusal of a function without a name where functions are replaced by name only."""
     return TargetError(
-        f"target {text} is reached by no name of a module or class, and its code cannot be spliced here",
+        f"target {text} is not an attribute of a module or class, and its code cannot be spliced here",
         remedy="Give it a name in a module, or put the fault on the function that makes it or calls it.",
     )
 

@@ -179,7 +179,7 @@ def checked_rate(rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float):
         raise SpecificationError(
             f"rate must be a number in [0, 1], got {rate!r}",
-            remedy="It is the share of calls that fail: 0.2 is every fifth.",
+            remedy="It is the share of calls that fail: 0.2 is one in five.",
         )
     if not 0 <= rate <= 1:  # NaN fails here too
         hint = f"Did you mean {rate / 100:g}?" if 0 < rate <= 100 else "It is the share of calls that fail."
@@ -218,7 +218,7 @@ def _hits(given: Mapping[str, Any]) -> Hits:
 def _count(name: str, value: object, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise SpecificationError(
-            f"{name} must be a whole number, got {value!r}", remedy=f"Write for instance {name}=3."
+            f"{name} must be a whole number, got {value!r}", remedy=f"Write, for example, {name}=3."
         )
     if value < least:
         hint = "Calls are counted from 1." if name in ("nth", "every") else ""
@@ -239,7 +239,7 @@ def _predicate(value: object) -> Callable[[Call], object]:
     if not callable(value):
         raise SpecificationError(
             f"when must be a predicate over the call, got {value!r}",
-            remedy="Write for instance when=lambda call: call.args[0] == 'EUR'.",
+            remedy="Write, for example, when=lambda call: call.args[0] == 'EUR'.",
         )
     return value
 
@@ -248,7 +248,7 @@ def _caller(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise SpecificationError(
             f"caller must be a glob over module names, got {value!r}",
-            remedy="Write for instance caller='shop.api*'.",
+            remedy="Write, for example, caller='shop.api*'.",
         )
     return value
 
@@ -259,7 +259,7 @@ def _arguments(value: object) -> tuple[tuple[str | int, Any], ...]:
     if not isinstance(value, Mapping) or not value:
         raise SpecificationError(
             f"args must map parameter names or positions to values, got {value!r}",
-            remedy="Write for instance args={'currency': 'EUR'} or args={0: 'EUR'}.",
+            remedy="Write, for example, args={'currency': 'EUR'} or args={0: 'EUR'}.",
         )
     for name in value:
         if isinstance(name, bool) or not isinstance(name, str | int):

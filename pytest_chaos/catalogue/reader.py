@@ -57,7 +57,7 @@ def read_library(name: str, text: str, place: str, modules: Collection[str], lib
     beneath = table.texts("beneath")
     for other in beneath:
         if other not in libraries or other == name:
-            table.refuse("beneath", f"{other!r} is no other library of the list", near_misses(other, libraries))
+            table.refuse("beneath", f"{other!r} is not another library of the list", near_misses(other, libraries))
     return Library(
         name,
         tuple(_boundary(name, entry, modules) for entry in table.tables("boundary")),
@@ -115,9 +115,9 @@ class _Table:
 
     def texts(self, key: str, *, wanted: bool = False) -> tuple[str, ...]:
         """Return texts; none where the key is missing."""
-        value = self._get(key, wanted, "a list of texts", list)
+        value = self._get(key, wanted, "a list of strings", list)
         if value is not None and not (value and all(isinstance(text, str) and text for text in value)):
-            self.refuse(key, f"a list of texts is wanted, got {value!r}")
+            self.refuse(key, f"expected a list of strings, got {value!r}")
         return tuple(value or ())
 
     def paths(self, key: str) -> tuple[str, ...]:
@@ -134,8 +134,8 @@ class _Table:
             SpecificationError: It is none.
         """
         if not _PATH.fullmatch(path):
-            remedy = "Write for instance 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
-            self.refuse(key, f"{path!r} is no path to a value", remedy)
+            remedy = "Write, for example, 'timeout', '0', 'self.client.timeout' or 'socket:getdefaulttimeout()'."
+            self.refuse(key, f"{path!r} is not a path to a value", remedy)
 
     def truth(self, key: str, *, wanted: bool = False) -> bool:
         """Return whether a key says yes; a missing one does not."""
@@ -145,21 +145,21 @@ class _Table:
         """Return a duration, or ``None`` where the key is missing."""
         value = self._get(key, False, "a number of seconds", int, float)
         if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST_S):
-            self.refuse(key, f"a number of seconds is wanted, got {value!r}")
+            self.refuse(key, f"expected a number of seconds, got {value!r}")
         return None if value is None else float(value)
 
     def port(self, key: str) -> int | None:
         """Return the number of a port, or ``None`` where the key is missing."""
         value: int | None = self._get(key, False, "a port", int)
         if value is not None and value not in _PORTS:
-            self.refuse(key, f"a port is wanted, got {value!r}")
+            self.refuse(key, f"expected a port, got {value!r}")
         return value
 
     def tables(self, key: str) -> list[_Table]:
         """Return tables, at least one."""
         values = self._get(key, True, "a list of tables", list)
         if not values or not all(isinstance(value, dict) for value in values):
-            self.refuse(key, f"a list of tables is wanted, got {values!r}", f"Write [[{key}]] above each.")
+            self.refuse(key, f"expected a list of tables, got {values!r}", f"Write [[{key}]] above each.")
         return [
             _Table(value, f"{self.place}, {key} {value.get('target') or f'number {number}'}")
             for number, value in enumerate(values, start=1)
@@ -175,7 +175,7 @@ class _Table:
             if wanted:
                 self.refuse(key, f"the key {key!r} is missing")
         elif not isinstance(value, types):
-            self.refuse(key, f"{what} is wanted, got {value!r}")
+            self.refuse(key, f"expected {what}, got {value!r}")
         return value
 
 
@@ -237,11 +237,11 @@ def _check_name(entry: _Table, key: str, name: str, modules: Collection[str]) ->
     except SpecificationError as error:
         entry.refuse(key, str(error))
     if not target.name or target.is_glob or target.text != name:
-        entry.refuse(key, f"one exact target is wanted, got {name!r}", "Write 'package.module:Qual.name'.")
+        entry.refuse(key, f"expected one exact target, got {name!r}", "Write 'package.module:Qual.name'.")
     if target.module not in modules:
         entry.refuse(
             key,
-            f"{target.module!r} is no module of this library in the list of libraries",
+            f"{target.module!r} is not a module of this library in the list of libraries",
             near_misses(target.module, modules) or f"Modules are {', '.join(modules)}.",
         )
 
@@ -257,7 +257,7 @@ def _check_fault(entry: _Table, key: str, target: str, text: str) -> None:
     except SpecificationError as error:
         entry.refuse(key, str(error))
     if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger is not ALWAYS:
-        entry.refuse(key, f"one fault alone is wanted, got {text!r}", "Write for instance 'raise(TimeoutError)'.")
+        entry.refuse(key, f"expected a single fault, got {text!r}", "Write, for example, 'raise(TimeoutError)'.")
 
 
 def _local(names: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -280,5 +280,5 @@ def _releases(entry: _Table) -> str:
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        entry.refuse("releases", f"{text!r} is no range of releases", "Write for instance '>=3' or '>=3,<5'.")
+        entry.refuse("releases", f"{text!r} is not a range of releases", "Write, for example, '>=3' or '>=3,<5'.")
     return text

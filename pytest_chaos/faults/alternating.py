@@ -33,7 +33,7 @@ class Either(Fault):
         if len(faults) < 2:
             raise SpecificationError(
                 f"Either needs at least two faults, got {len(faults)}",
-                remedy="Write for instance Either(Raise(TimeoutError), Null).",
+                remedy="Write, for example, Either(Raise(TimeoutError), Null).",
             )
 
     def act(self, call: FaultyCall) -> Any:
@@ -74,14 +74,14 @@ def _checked_weights(weights: Any, count: int) -> tuple[float, ...]:
     if not isinstance(weights, list | tuple) or len(weights) != count:
         raise SpecificationError(
             f"Either: weights must be {count} numbers, one for each fault, got {weights!r}",
-            remedy="Write for instance Either(Raise(TimeoutError), Null, weights=(3, 1)).",
+            remedy="Write, for example, Either(Raise(TimeoutError), Null, weights=(3, 1)).",
         )
     for weight in weights:
         is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not is_number or not 0 < weight < _HEAVIEST:  # NaN fails here too
             raise SpecificationError(
                 f"Either: a weight must be a positive number below {_HEAVIEST:g}, got {weight!r}",
-                remedy="Leave out a fault that shall never act.",
+                remedy="Leave out a fault that should never act.",
             )
     return tuple(weights)
 

@@ -169,7 +169,7 @@ def as_fault(value: object) -> Fault:
         except TypeError:
             raise SpecificationError(
                 f"{value.__name__} needs arguments to be a fault",
-                remedy=f"Write for instance {_EXAMPLES.get(value.__name__, value.__name__ + '(...)')}.",
+                remedy=f"Write, for example, {_EXAMPLES.get(value.__name__, value.__name__ + '(...)')}.",
             ) from None
     if isinstance(value, type) and issubclass(value, BaseException):
         raise SpecificationError(
@@ -216,7 +216,7 @@ def checked_seconds(value: object, name: str, owner: str, *, zero_allowed: bool 
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpecificationError(
             f"{owner}: {name} must be a number of seconds, got {value!r}",
-            remedy="Write for instance 0.2.",
+            remedy="Write, for example, 0.2.",
         )
     if not -LONGEST_S <= value <= LONGEST_S:  # NaN fails here too
         raise SpecificationError(

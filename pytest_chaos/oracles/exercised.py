@@ -48,7 +48,7 @@ class Unstable:
     """What was found under a fault, and is not the fault's, as far as can be told.
 
     Attributes:
-        verdict: What did not come again when the same faults were injected once more; ``None`` if the test fails
+        verdict: What did not occur again when the same faults were injected a second time; ``None`` if the test fails
             without any fault too, in a fresh process.
     """
 

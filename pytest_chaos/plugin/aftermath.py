@@ -32,7 +32,7 @@ class Aftermath:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look after a test; a disturbed run is looked after more closely inside of this, and so is a clone."""
+        """Look after a test; a chaos run is looked after more closely inside of this, and so is a clone."""
         if PROTOCOL in item.stash:
             return (yield)
         outer = self._patrol  # an explored test's, whose recovery run may be skipped inside of it

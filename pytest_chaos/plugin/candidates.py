@@ -102,12 +102,12 @@ class CandidateCalls:
             is_reached: Whether the tests themselves called one of those, of which is told already.
         """
         known = ", ".join(libraries)
-        lines = [] if is_reached else [f"no test reached a boundary that is known without configuration ({known})"]
+        lines = [] if is_reached else [f"no test called a well-known library ({known})"]
         if not self._counts:
             return lines and [
                 *lines,
-                "and no function of the project was seen to call another one: is the system in another process, or "
-                "installed? Then name its packages in ini chaos_packages, or a target with --chaos-target.",
+                "and no function of the project called another one; if the system runs in another process or is "
+                "installed, name its packages in the ini key chaos_packages, or a target with --chaos-target",
             ]
         # What another module calls is more of a dependency than what a module calls inside itself.
         ordered = sorted(

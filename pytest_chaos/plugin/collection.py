@@ -155,7 +155,7 @@ def _is_others(item: pytest.Item) -> bool:
     if _WARNED not in item.config.stash:
         item.config.stash[_WARNED] = True
         warnings.warn(
-            ChaosWarning(f"left the chaos markers of another plugin alone, the first on {item.nodeid}"),
+            ChaosWarning(f"ignored chaos markers that belong to another plugin, the first on {item.nodeid}"),
             stacklevel=1,
         )
     return True

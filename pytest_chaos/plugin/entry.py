@@ -24,9 +24,9 @@ _MARKERS = (
     "and leaks.",
     "chaos_explore(*targets, faults=None, driver=False, recovery_within=0, limit=None): run this test again under "
     "every fault of the targets, one after the other.",
-    "chaos_contract(**keys): what is promised while faults act: status, errors, leaks, amplification.",
+    "chaos_contract(**keys): what the system promises while faults act: status, errors, leaks, amplification.",
     "no_chaos: never disturb this test.",
-    "no_leaks(level='on'): judge what this test leaves behind, without any fault; 'strict' fails notes too.",
+    "no_leaks(level='on'): check what this test leaves behind, without any fault; with 'strict' notes fail too.",
 )
 
 # Options of the design whose work comes later. Known by name, so that using one says so.
@@ -39,10 +39,14 @@ _REPEATABLE = (
     (
         "--chaos-target",
         "TARGET",
-        "explore ordinary tests: every call to these under every fault, such as 'shop.payments:*'; a well-known "
-        "library such as 'redis'; or 'none' to sweep nothing; repeatable",
+        "explore ordinary tests: run them again with faults on each call to TARGET, such as 'shop.payments:*' or a "
+        "well-known library such as 'redis'; 'none' switches this off; repeatable",
     ),
-    ("--chaos-fault", "FAULT", "the faults to explore with, instead of those a call can meet: 'hang'; repeatable"),
+    (
+        "--chaos-fault",
+        "FAULT",
+        "explore with this fault, such as 'hang', instead of those that each call can meet; repeatable",
+    ),
     ("--chaos-only", "GLOB", "run only scenarios whose label matches; repeatable"),
     (
         "--chaos-fail-on",
@@ -54,10 +58,10 @@ _REPEATABLE = (
 )
 _VALUES = (
     ("--chaos-runs", "N", "run scenarios with a rate below 100%% with N seeds"),
-    ("--chaos-budget", "DURATION", "how long exploring may take, such as '10m'; what is left out is said"),
+    ("--chaos-budget", "DURATION", "how long exploring may take, such as '10m'; the summary says what was left out"),
     ("--chaos-baseline", "FILE", "fail only for findings that FILE does not accept"),
     ("--chaos-write-baseline", "FILE", "write a baseline that accepts what fails now"),
-    ("--chaos-max", "N", "run at most N scenarios for each test; what is left out is said"),
+    ("--chaos-max", "N", "run at most N scenarios for each test; the summary says what was left out"),
 )
 
 
@@ -103,7 +107,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-swarm", action="store_true", help="with --chaos-runs: a random part of all rules acts in each run"
     )
-    group.addoption("--chaos-clones-fail", action="store_true", help="fail each scenario, and not one of each finding")
+    group.addoption(
+        "--chaos-clones-fail", action="store_true", help="fail every scenario of a finding, not only the first"
+    )
     group.addoption(
         "--chaos-scope",
         default="suite",
@@ -115,9 +121,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("chaos", "switch chaos on, as --chaos does", type="bool", default=False)
     parser.addini("chaos_seed", "seed, as --chaos-seed", default=None)
     parser.addini("chaos_hang_budget", "hang budget in seconds, as --chaos-hang-budget", default=None)
-    parser.addini("chaos_leaks", "judge leaks of tests that are not disturbed: off, on or strict", default=None)
+    parser.addini("chaos_leaks", "check tests without faults for leaks, too: off, on or strict", default=None)
     parser.addini(
-        "chaos_packages", "packages that are the project, instead of what lies around rootdir", type="args", default=[]
+        "chaos_packages",
+        "packages that make up the project, instead of the code under rootdir",
+        type="args",
+        default=[],
     )
 
 
@@ -159,7 +168,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for option in ("--chaos-rule", "--chaos-suite", "--chaos-target", "--chaos-plan", "--chaos-replay"):
         name = option.lstrip("-").replace("-", "_")
         if config.getoption(name) and config.getoption(name) != ["none"]:
-            raise pytest.UsageError(f"{option} needs --chaos: without it nothing is disturbed")
+            raise pytest.UsageError(f"{option} needs --chaos: without it no fault acts")
 
 
 def is_switched_on(config: pytest.Config) -> bool:

@@ -35,8 +35,8 @@ def settle(settings: Settings, results: Results, session: pytest.Session, *, ask
         results.complain([f"--chaos-only: no scenario matches {globs}; --chaos-plan lists their labels"])
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif asked and not ledger.matched and session.exitstatus == pytest.ExitCode.OK:
-        what = f"no scenario has the id {asked[0]!r}: give the targets or rules of the run in which it was"
-        results.complain([f"{what}, or the line 'run again' of its failure"])
+        what = f"no scenario has the id {asked[0]!r}: give the same targets or rules as in the run that had it"
+        results.complain([f"{what}, or copy the 'run again' line of its failure"])
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif (
         session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)

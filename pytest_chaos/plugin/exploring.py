@@ -52,10 +52,10 @@ class Exploring:
             return None
         if item.stash.get(LEVEL, "off") != "off" and compat.has_other_runner(item, self):
             # Its attempts are judged one by one for what they leave, see the leak hooks.
-            self._ledger.leave_out("tests that another plugin may run again")
+            self._ledger.leave_out("tests that another plugin may rerun")
             return None
         if compat.writes_snapshots(item.config):
-            self._ledger.leave_out("tests while snapshots are written")
+            self._ledger.leave_out("tests run while snapshots are written")
             return None
         compat.cancel_timer(item)
         one = OneTest(
@@ -81,7 +81,7 @@ class Exploring:
         """For how long exploring may go on, in seconds."""
         settings = self._context.settings
         budget_s = SWEEP_BUDGET_S if settings.budget_s is None and self._planner.is_sweep else settings.budget_s
-        return None if budget_s is None else budget_s - self._ledger.spent_s
+        return None if budget_s is None else budget_s - self._ledger.tally.spent_s
 
     def _may_explore(self, item: pytest.Item) -> bool:
         options = item.config.option

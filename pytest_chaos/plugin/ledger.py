@@ -18,7 +18,6 @@ class Explored:
         plan_lines: What ``--chaos-plan`` prints of it.
         is_cut_short: Whether something that was worth a run had none.
         matched: How many scenarios were foreseen that ``--chaos-only`` and ids let through.
-        spent_s: How long it took, in seconds.
         has_recovered: Whether the process is as before, as far as its recovery run tells.
     """
 
@@ -26,7 +25,6 @@ class Explored:
     plan_lines: list[str] = field(default_factory=list)
     is_cut_short: bool = False
     matched: int = 0
-    spent_s: float = 0.0
     has_recovered: bool = True
 
 
@@ -39,7 +37,6 @@ class Ledger:
         plan_lines: What ``--chaos-plan`` prints.
         polluted: Tests that have not recovered from their scenarios in this process.
         matched: How many scenarios were foreseen that ``--chaos-only`` and ids let through.
-        spent_s: How long exploring took in this process, in seconds.
         late_errors: What is wrong with targets in modules that were first imported by tests.
         candidates: What a sweep that nobody configured could name as targets; ``None`` where there was none.
         is_cut_short: Whether something that was worth a run had none.
@@ -51,7 +48,6 @@ class Ledger:
         self.plan_lines: list[str] = []
         self.polluted: list[str] = []
         self.matched = 0
-        self.spent_s = 0.0
         self.late_errors: set[str] = set()
         self.candidates: CandidateCalls | None = None
         self.is_cut_short = False
@@ -61,14 +57,13 @@ class Ledger:
         self.tally.include(explored.tally)
         self.plan_lines += explored.plan_lines
         self.matched += explored.matched
-        self.spent_s += explored.spent_s
         self.is_cut_short = self.is_cut_short or explored.is_cut_short
         if not explored.has_recovered:
             self.polluted.append(test)
 
     def spend(self, seconds: float) -> None:
         """Count time that went into planning."""
-        self.spent_s += seconds
+        self.tally.spend(seconds)
 
     def cut_short(self) -> None:
         """Note that something that was worth a run had none."""

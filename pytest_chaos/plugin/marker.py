@@ -70,7 +70,7 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
     found = Specification(contract=contract)
     if item.get_closest_marker("chaos") and item.get_closest_marker("chaos_explore"):
         raise SpecificationError(
-            "the markers chaos and chaos_explore exclude each other: a fault test is never explored",
+            "the markers chaos and chaos_explore cannot be combined: a fault test is never explored",
             place=_place(item, item, "chaos", 0),
         )
     for node, mark, index in _marks(item, "chaos"):
@@ -221,7 +221,7 @@ def _read_chaos(mark: pytest.Mark, place: str, found: Specification) -> None:
         within = checked_seconds(own.get("within", 5.0), "within", "the marker chaos", zero_allowed=True)
         found.recovers.append((_probe(own["recovers"], place), within))
     elif "within" in own:
-        raise SpecificationError("within= says how long recovers= may take, and there is no recovers=")
+        raise SpecificationError("within= says how long recovers= may take, but there is no recovers=")
     if own.get("hang_budget") is not None and found.hang_budget_s is None:
         found.hang_budget_s = checked_budget(own["hang_budget"], place)
     if own.get("limit") is not None and found.limit_s is None:

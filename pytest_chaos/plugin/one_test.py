@@ -305,7 +305,7 @@ class OneTest:
             if not self._is_stopping():
                 self._recover(nextitem)
         finally:
-            self.explored.spent_s = time.monotonic() - self._began
+            self.explored.tally.spend(time.monotonic() - self._began)
             self.explored.tally.add(explorer)
 
     def _say_how_long(self, explorer: Explorer) -> None:
@@ -510,7 +510,7 @@ class OneTest:
         """Run the test with all faults lifted: it passes, and calls are what they were."""
         clone = self._recovery
         if not self._has_time_for(self.seconds):
-            self._leave_recovery_out("not looked at: the budget was used up", nextitem)
+            self._leave_recovery_out("not checked: the budget was used up", nextitem)
             self.explored.is_cut_short = True
             return
         if self._plan.mark.recovery_within_s and not self._answers:

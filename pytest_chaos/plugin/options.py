@@ -219,9 +219,9 @@ def _fail_on(texts: list[str]) -> FailOn:
     place = "--chaos-fail-on"
     if not words or (_NONE in words and len(set(words)) > 1):
         raise SpecificationError(
-            f"verdicts are wanted, or 'none' alone, got {', '.join(texts)!r}",
+            f"expected verdicts, or 'none' alone, got {', '.join(texts)!r}",
             place=place,
-            remedy="Write for instance --chaos-fail-on=hung,leaked or --chaos-fail-on=default,escaped.",
+            remedy="Write, for example, --chaos-fail-on=hung,leaked or --chaos-fail-on=default,escaped.",
         )
     try:
         verdicts = frozenset(Verdict.from_word(word) for word in words if word not in (_DEFAULT, _NONE))
@@ -295,7 +295,7 @@ def _check_swarm(settings: Settings) -> None:
         raise SpecificationError(
             f"it picks a random subset of the rules for each run, and needs {' and '.join(missing)}",
             place="--chaos-swarm",
-            remedy="Write for instance --chaos-swarm --chaos-runs 20, and rules with --chaos-rule or in a suite.",
+            remedy="Write, for example, --chaos-swarm --chaos-runs 20, and rules with --chaos-rule or in a suite.",
         )
 
 
@@ -375,7 +375,7 @@ def read_fault(text: str, place: str) -> Fault:
         raise error.at(place) from None
     if len(rules) != 1 or len(rules[0].chain) != 1 or rules[0].chain[0].trigger != ALWAYS:
         raise SpecificationError(
-            f"a fault alone is wanted, got {text!r}",
+            f"expected a single fault, got {text!r}",
             place=place,
             remedy="Write 'raise(TimeoutError)' or 'hang'; exploration chooses the calls. Rules go to --chaos-rule.",
         )
@@ -391,7 +391,7 @@ def checked_duration(text: object, place: str) -> float:
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise SpecificationError(
-            f"a duration is wanted, got {text!r}", place=place, remedy="Write for instance '90s', '10m' or '1h'."
+            f"expected a duration, got {text!r}", place=place, remedy="Write, for example, '90s', '10m' or '1h'."
         )
     unit = match[0].lstrip("0123456789.")
     return float(match[0].removesuffix(unit)) * _SECONDS[unit]
@@ -401,7 +401,7 @@ def _count(text: str | None, place: str, default: int | None) -> int | None:
     if text is None:
         return default
     if not re.fullmatch(r"[1-9]\d{0,8}", text):
-        raise SpecificationError(f"a whole number from 1 on is wanted, got {text!r}", place=place)
+        raise SpecificationError(f"expected a whole number of at least 1, got {text!r}", place=place)
     return int(text)
 
 
@@ -450,7 +450,7 @@ def read_replay(text: str, place: str) -> Replay:
         test, scenario, seed, spares_driver, label = json.loads(packed)
     except (ValueError, zlib.error, UnicodeError):
         raise SpecificationError(
-            f"no scenario can be read from {text!r}",
+            f"cannot read a scenario from {text!r}",
             place=place,
             remedy="Copy the whole text from the line 'run again' of a failure; it begins with 'c1:'.",
         ) from None
@@ -524,13 +524,13 @@ def _report_path(name: str, folder: Path) -> Path:
     path = folder / name
     if path.suffix in _LATER_SUFFIXES:
         raise SpecificationError(
-            f"reports of kind {path.suffix!r} are not in this version yet: {name!r}",
+            f"reports of kind {path.suffix!r} are not supported yet: {name!r}",
             place="--chaos-report",
             remedy="Write to a .json file.",
         )
     if path.suffix not in _REPORT_SUFFIXES:
         raise SpecificationError(
-            f"the kind of report is told by its suffix, and {path.suffix!r} is none we know: {name!r}",
+            f"the file suffix selects the kind of report, and {path.suffix!r} is unknown: {name!r}",
             place="--chaos-report",
             remedy=near_misses(path.suffix, _REPORT_SUFFIXES) or "Write to a .json file.",
         )
@@ -692,7 +692,7 @@ def _rules(value: object, place: str, errors: list[SpecificationError]) -> list[
 
 def _texts(value: object, place: str, errors: list[SpecificationError]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        errors.append(SpecificationError(f"it must be a list of texts, got {value!r}", place=place))
+        errors.append(SpecificationError(f"it must be a list of strings, got {value!r}", place=place))
         return []
     return value
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -87,7 +87,7 @@ def start(config: pytest.Config) -> ChaosSession:
 
 def _refuse_unsupported(config: pytest.Config) -> None:
     if not python.is_gil_enabled():
-        raise pytest.UsageError("pytest-chaos is not proved on free-threaded builds yet: run without --chaos there")
+        raise pytest.UsageError("pytest-chaos does not support free-threaded builds yet: run without --chaos there")
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         raise pytest.UsageError("pytest-chaos does not work under gevent's patched threads: run without --chaos there")
@@ -164,14 +164,16 @@ class ChaosSession:
         settings = self._settings
         lines = [f"chaos: on, seed {settings.seed}, hang budget {settings.hang_budget_s:g} s"]
         if settings.leaks != "off":
-            lines.append(f"chaos: every test is judged for leaks, faults or not: {settings.leaks}")
+            lines.append(f"chaos: every test is checked for leaks, with or without faults: {settings.leaks}")
         if swept := [*(target.text for target, _ in settings.targets), *settings.libraries]:
             lines.append(f"chaos: sweeps {', '.join(swept)}")
         if scenarios := len(settings.acting):
             rules = "1 rule" if scenarios == 1 else f"{scenarios} rules"
             lines.append(f"chaos: explores ordinary tests under {rules}")
         if reason := why_not_here() or why_not_now():
-            lines.append(f"chaos: functions are replaced by name only, for they cannot be spliced here: {reason}")
+            lines.append(
+                f"chaos: functions are patched by name only, because their code cannot be spliced here: {reason}"
+            )
         if missing := [*python.MISSING, *compat.MISSING]:
             lines.append(f"chaos: not available on this interpreter: {', '.join(missing)}")
         return lines
@@ -280,17 +282,24 @@ class ChaosSession:
         self._results.conclude(self._settings.baseline, is_whole=is_whole, is_named=is_named)
         summary.write_reports(session, self._settings, self._results)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        """Print the table, the totals, and what never fired."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> Generator[None, object, object]:
+        """Print what was found below all else: pytest has a line for each failure, and there may be hundreds."""
         self._exit_code = int(exitstatus)
+        try:
+            return (yield)
+        finally:
+            self._tell(terminalreporter, exitstatus)
+
+    def _tell(self, terminal: pytest.TerminalReporter, exitstatus: int) -> None:
         results = self._results
         if exitstatus == pytest.ExitCode.USAGE_ERROR and not results.usage_errors and not results.complaints:
             return  # nothing was run, and pytest says why
         used = results.used_filters
         unused = [] if used is None else self._laboratory.filters.unused(used)
-        summary.write(
-            terminalreporter, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused
-        )
+        summary.write(terminal, self._settings, results, interrupted=self._running.interrupted, unused_filters=unused)
 
     def pytest_unconfigure(self) -> None:
         """Take every tap out, put every factory back, and wait for no thread that a fault has left."""

@@ -72,7 +72,7 @@ def write(
         explored = [*own, *named] if is_first_run else explored if ledger.tally.left_out else []
     elif ledger.candidates is not None:
         hints.append(
-            "swept the boundaries that are known without configuration; name others with --chaos-target, or none with "
+            "swept calls to well-known libraries; name other targets with --chaos-target, or switch this off with "
             "--chaos-target none"
         )
     told = (records, leaks_judged, unused_filters, explored, planned, complaints, interrupted, idle, results.gone)
@@ -96,7 +96,7 @@ def write(
         terminal.write_line(line, **_colour(verdict))
     disturbed = [record for record in records if record["kind"] != "session"]
     if disturbed:
-        explored = [lines.totals(disturbed), *explored]
+        explored = [lines.totals(disturbed, Tally.of_all(ledger.tallies).spent_s), *explored]
     if any(tally.tests for tally in ledger.tallies) and not settings.plans:
         explored = ["; ".join(explored)]
     for line in explored:

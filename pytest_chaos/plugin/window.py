@@ -1,4 +1,4 @@
-"""The hooks that a disturbed run passes: its faults are put in place, act in the body, and nowhere around it."""
+"""The hooks that a chaos run passes: its faults are put in place, act in the body, and nowhere around it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def chaos_of(item: pytest.Item) -> Chaos:
     """
     experiment = experiment_of(item)
     if experiment is None and item.get_closest_marker("no_chaos") is not None:
-        raise MisuseError("this test is marked no_chaos, so it is never disturbed; take the marker or the fixture away")
+        raise MisuseError("this test is marked no_chaos, so it is never disturbed; remove the marker or the fixture")
     if experiment is None or experiment.plan.kind != "fault":
         raise MisuseError(
             "ask for the chaos fixture as an argument of the test or of a fixture: with getfixturevalue it comes "

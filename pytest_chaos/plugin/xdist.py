@@ -76,7 +76,7 @@ class Exchange:
         path = scenario.partition("::")[0]
         text = (
             f"worker {node.gateway.id!r} crashed while running {scenario!r}\n"
-            "chaos: it died in that scenario; what it had left to explore did not run, unless another worker did"
+            "chaos: it died in that scenario; its remaining scenarios did not run, unless another worker ran them"
         )
         report = pytest.TestReport(scenario, (path, None, path), {}, "failed", text, "call", node=node)
         self._config.hook.pytest_runtest_logreport(report=report)

@@ -17,9 +17,9 @@ def advice(verdict: str, kind: str, oracle: str) -> str:
     return ADVICE.get((oracle, kind)) or BY_VERDICT.get(verdict, "")
 
 
-_LIMIT = "Give this call a time limit, and handle the error it raises when the limit is over."
-_SAVE_FIRST = "Guard against what the fault left behind: check for None, or give the variable a value before the call."
-_CAUSE = "Chain the error to its cause (raise ... from error), so that whoever debugs it sees what failed first."
+_LIMIT = "Give this call a time limit, and handle the error it raises when time runs out."
+_SAVE_FIRST = "Guard against the missing result: check for None, or give the variable a value before the call."
+_CAUSE = "Chain the error to its cause (raise ... from error), so that the traceback shows what failed first."
 _CLOSE = "in a finally clause, or use a with statement."
 
 ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
@@ -28,16 +28,16 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("exercised", "never-fired"): "Let the test call the target, or correct the target or the trigger of the rule.",
         ("exercised", "unconfirmed"): "Run this scenario alone, or give the run a larger --chaos-budget.",
         ("exercised", "unstable"): "Run the test several times without faults, and remove what makes it vary.",
-        ("exercised", "cold"): "Nothing to do: this only says that the run took a fresh process.",
+        ("exercised", "cold"): "Nothing to do: this only says that the scenario was run in a fresh process.",
         ("hang", "hang"): _LIMIT,
         ("hang", "timed-wait"): (
             "Raise the hang budget (--chaos-hang-budget) above the limit of this wait, to see what comes after it."
         ),
         ("hang", "unbounded"): _LIMIT,
         ("hang", "standstill"): (
-            "Give this wait a limit, or make sure that the failing side always wakes up whoever waits for it."
+            "Give this wait a limit, or make sure that the failing side always wakes those who wait for it."
         ),
-        ("hang", "abandoned"): "Cancel the call, or give it a time limit, once nobody waits for it any more.",
+        ("hang", "abandoned"): "Cancel the call once nothing waits for it any more, or give it a time limit.",
         ("hang", "loop-blocked"): (
             "Use an async call here, or move this one to a thread (asyncio.to_thread): it stops the whole event loop."
         ),
@@ -48,12 +48,12 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "injected-error"): (
             "Decide where this error is handled: catch it there, and retry, fall back or report it in your own terms."
         ),
-        ("ending", "declared-error"): "Nothing to do, if callers handle this error; else handle it here.",
-        ("ending", "translated"): "Nothing to do, if callers handle this error; else handle it here.",
+        ("ending", "declared-error"): "Nothing to do if callers handle this error; otherwise handle it here.",
+        ("ending", "translated"): "Nothing to do if callers handle this error; otherwise handle it here.",
         ("ending", "translated-cause-lost"): _CAUSE,
         ("ending", "assertion"): (
             "Decide whether this is the answer you want when the dependency fails; "
-            "if so, allow it in the contract, else handle the failure."
+            "if so, allow it in the contract; otherwise handle the failure."
         ),
         ("ending", "test-error"): (
             "Decide whether this is the answer you want when the dependency fails: the test could not read it."
@@ -61,17 +61,20 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "taken-outside"): (
             "Decide where this error is handled: no function of the project takes it before it leaves."
         ),
-        ("ending", "own-limit"): "Nothing to do, if callers handle this timeout; else handle it here.",
+        ("ending", "own-limit"): "Nothing to do if callers handle this timeout; otherwise handle it here.",
         ("ending", "error-in-handler"): (
             "Make the code that handles the failure work when the call before it has failed: it hides the first error."
         ),
         ("ending", "no-cause"): _SAVE_FIRST,
         ("ending", "other-error"): _SAVE_FIRST,
         ("ending", "unrelated"): "Make the test pass without faults first.",
-        ("ending", "teardown"): "Let the clean-up work when the body of the test was cut short.",
+        ("ending", "teardown"): "Make the cleanup work even if the test body did not finish.",
         ("ending", "after-torn-file"): "Fix the torn file first: the system broke over what was left of it.",
         ("ending", "after-release"): "Fix the hang first: this came after the waiting call was released.",
-        ("recovery", "probe"): "Find what the failure left behind, such as an open breaker or a dead connection.",
+        (
+            "recovery",
+            "probe",
+        ): "Find what the failure left behind, such as an open circuit breaker or a dead connection.",
         (
             "recovery",
             "hangs",
@@ -80,14 +83,14 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "recovery",
             "fails",
         ): "Drop or rebuild what the failure left broken, such as a cached error or a dead connection.",
-        ("recovery", "teardown"): "Let the clean-up work after an earlier failure, too.",
+        ("recovery", "teardown"): "Make the cleanup work even after an earlier failure.",
         (
             "recovery",
             "costs-more",
         ): "Let caches and connections come back after a failure: the same work now takes more calls.",
         ("recovery", "costs-less"): "Do not keep the result of a failed call: the work is no longer done.",
         ("recovery", "unstable"): "Run the test several times without faults, and remove what makes it vary.",
-        ("recovery", "remembers"): "Nothing to do: the test remembers something from run to run without any fault.",
+        ("recovery", "remembers"): "Nothing to do: the test keeps something from run to run, even without faults.",
         ("recovery", "polluted"): "Fix what did not recover first, and then look at this again.",
         (
             "lost",
@@ -106,30 +109,30 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         (
             "same answer",
             "other-answer",
-        ): "Make the retry start afresh: something of the failed attempt got into the answer.",
+        ): "Make the retry start from a clean state: something from the failed attempt ended up in the answer.",
         ("storm", "amplification"): "Limit the number of retries, and wait longer before each.",
         ("storm", "let-through"): "Limit the number of retries: the fault had to be lifted to end them.",
         (
             "storm",
             "no-cap",
         ): "Limit the number of retries or the time they take, and raise an error when it is used up.",
-        ("storm", "no-back-off"): "Wait before each retry, longer each time, so that a failing dependency gets a rest.",
+        ("storm", "no-back-off"): "Wait before each retry, longer each time, so that a failing dependency can recover.",
         ("leaks", "thread"): "Tell the thread to stop, and join it, in a finally clause.",
         ("leaks", "executor"): f"Shut the executor down {_CLOSE}",
         ("leaks", "timer"): "Cancel the timer in a finally clause.",
         ("leaks", "task"): "Cancel the task and await it in a finally clause, or use asyncio.TaskGroup.",
-        ("leaks", "coroutine"): "Await the coroutine or close it, also where the code before that fails.",
+        ("leaks", "coroutine"): "Await or close the coroutine, even if the code before that fails.",
         ("leaks", "async-generator"): "Close the generator in a finally clause, or use contextlib.aclosing.",
         ("leaks", "child-process"): "End the child process and wait for it in a finally clause.",
         ("leaks", "file-descriptor"): f"Close it {_CLOSE}",
         ("leaks", "lock"): f"Release the lock {_CLOSE}",
-        ("leaks", "permit"): f"Give the permit back {_CLOSE}",
+        ("leaks", "permit"): f"Release the permit {_CLOSE}",
         ("leaks", "transport"): f"Close the connection or server {_CLOSE}",
         ("leaks", "dropped-open"): f"Close it {_CLOSE}",
         (
             "leaks",
             "torn-file",
-        ): "Write to a temporary file next to it, and put it in place with os.replace once it is whole.",
+        ): "Write to a temporary file next to it, and move it into place with os.replace once it is complete.",
         ("leaks", "file-left"): "Remove the file in a finally clause.",
     }
 )

@@ -12,7 +12,8 @@ from pytest_chaos.report.record import IN_COUNTS, Record, rules_of, sorted_recor
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
 _MOST_DOUBLES = 3  # lines that tell in front of which test doubles a rule stood
 _MOST_WAYS = 3  # lines that tell what became of injected errors
-_MADE_BY_TESTS = "not made by the system"  # for which the explorer leaves a call out
+_MADE_BY_TESTS = "made by the tests themselves"  # for which the explorer leaves a call out
+_EXPLORED = frozenset({"explored", "recovery"})  # runs that pytest-chaos makes of an ordinary test
 _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
 
 
@@ -28,14 +29,14 @@ def verdict_text(record: Record) -> str:
             f"  rule: {rule['text']}{_source(rule)}: fired on {rule['activations']} of {_calls(rule['calls'])}"
             f"{_refused(rule)}"
         )
-        lines.extend(f"  met a test double: {_double(double)}" for double in rule["doubles"][:_MOST_DOUBLES])
+        lines.extend(f"  test double: {_double(double)}" for double in rule["doubles"][:_MOST_DOUBLES])
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
-        lines.append(f"  fired: {len(record['fired']) - 3} times more")
+        lines.append(f"  fired: {_many(len(record['fired']) - 3, 'more time')}")
     lines.extend(f"  {way['text']}{_times(way['errors'])}" for way in record["ways"][:_MOST_WAYS])
     if len(record["ways"]) > _MOST_WAYS:
         left = len(record["ways"]) - _MOST_WAYS
-        lines.append(f"  raised: {left} more {'way' if left == 1 else 'ways'}, see --chaos-report")
+        lines.append(f"  raised: {_many(left, 'more path')}, see --chaos-report")
     lines.extend(f"  finding: {_finding(cause, record)}" for cause in record["causes"])
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
@@ -43,9 +44,9 @@ def verdict_text(record: Record) -> str:
 
 def _finding(cause: Record, record: Record) -> str:
     if cause["accepted"]:
-        return f"{cause['id']}, which the baseline accepts"
+        return f"{cause['id']} (accepted by the baseline)"
     if record.get("outcome") == "known" and cause["fails"]:
-        return f"{cause['id']}, which another run has failed for already"
+        return f"{cause['id']} (another run already failed for it)"
     return str(cause["id"])
 
 
@@ -77,15 +78,20 @@ def table(records: Iterable[Record]) -> list[tuple[str, str]]:
     return lines
 
 
-def totals(records: Iterable[Record]) -> str:
-    """Return one line that counts disturbed runs, their time and their verdicts."""
+def totals(records: Iterable[Record], exploring_s: float = 0.0) -> str:
+    """Return one line that counts chaos runs, their time and their verdicts.
+
+    Args:
+        records: The results.
+        exploring_s: How long exploring took, in seconds: more than its runs, for it also plans and sets fixtures up.
+    """
     records = [record for record in records if record["kind"] != "session"]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
     accepted = sum(record.get("outcome") == "accepted" for record in records)
     failing = sum(record["fails"] for record in records) - accepted
-    runs = _many(len(records), "disturbed run")
+    runs = _many(len(records), "chaos run")
     tests = _many(len({record["test"] for record in records}), "test")
-    seconds = sum(record["duration_s"] for record in records)
+    seconds = exploring_s + sum(record["duration_s"] for record in records if record["kind"] not in _EXPLORED)
     line = f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
     return f"{line}, {accepted} accepted" if accepted else line
 
@@ -136,7 +142,7 @@ def leak_totals(records: Iterable[Record], judged: int) -> str:
     failing = sum(record["fails"] and record.get("outcome") != "accepted" for record in alone)
     tests = "1 test" if judged == 1 else f"{judged} tests"
     notes = f", {len(alone) - failing} with notes only" if len(alone) > failing else ""
-    return f"leaks without a fault: {tests} judged; {failing} failing{notes}"
+    return f"leaks without faults: {tests} checked; {failing} failing{notes}"
 
 
 def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list[str]:
@@ -157,12 +163,12 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     elif not total.tests:
         lines = all_made_by_tests([total]) or ["no test reached a target"]
     elif only_planned:
-        lines = [f"planned for {found}, about {total.estimated_s:.0f} s; nothing of it was run"]
+        lines = [f"planned for {found}, about {total.estimated_s:.0f} s; nothing was run"]
     else:
         runs = _many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
     if total.tests and total.unreached:
-        lines.append(f"{total.unreached} more reached no target")
+        lines.append(f"{_many(total.unreached, 'more test')} reached no target")
     if sum(total.left_out.values()):
         lines.append(f"left out {sum(total.left_out.values())}: {_reasons(total.left_out)}")
     return lines
@@ -188,13 +194,13 @@ def all_made_by_tests(tallies: Iterable[Tally]) -> list[str]:
     count = total.pruned[_MADE_BY_TESTS]
     if not count or total.keys or sum(total.runs.values()):
         return []
-    calls = "the only call" if count == 1 else f"each of the {count} calls"
+    calls = "the only call" if count == 1 else f"all {count} calls"
     return [
-        f"nothing was explored: the tests themselves made {calls}, with no code of the project in between",
-        "  is the code under test taken for test code, or is it installed? "
-        "Then name its package, in ini chaos_packages or with --chaos-target 'package.**:*'",
-        "  or do the tests call the dependency themselves? "
-        "Then explore their calls with @pytest.mark.chaos_explore(driver=True), or write a fault test",
+        f"nothing was explored: the tests made {calls} themselves, with no project code in between",
+        "  if the code under test was taken for test code, or is an installed package: "
+        "name it in the ini key chaos_packages, or with --chaos-target 'package.**:*'",
+        "  if the tests call the dependency directly: "
+        "explore these calls with @pytest.mark.chaos_explore(driver=True), or write a fault test",
     ]
 
 
@@ -224,7 +230,7 @@ def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -
 
 def rate_zero(rules: Iterable[tuple[str, str]]) -> list[str]:
     """Return a line for each rule, by text and source, whose rate is 0: it is the same as no rule."""
-    return [f"never acts, because its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]
+    return [f"never fires, because its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]
 
 
 def _parts(counts: Mapping[str, int]) -> str:
@@ -248,9 +254,9 @@ def _many(count: int, what: str) -> str:
 def doubles_met(records: Iterable[Record]) -> list[str]:
     """Return a line for each test double in front of which some rule stood; the report file holds all of them."""
     met = dict.fromkeys(_double(double) for rule in rules_of(records) for double in rule["doubles"])
-    shown = [f"met a test double: {one}" for one in list(met)[:_MOST_DOUBLES]]
+    shown = [f"test double: {one}" for one in list(met)[:_MOST_DOUBLES]]
     left = len(met) - len(shown)
-    return [*shown, f"met {_many(left, 'more test double')}; --chaos-report lists them"] if left else shown
+    return [*shown, f"{_many(left, 'more test double')}; --chaos-report lists them"] if left else shown
 
 
 def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
@@ -275,7 +281,7 @@ def _refused(rule: Record) -> str:
         return ""
     lines = [f"{one['module'] or '?'} at {one['place']}{_times(one['calls'])}" for one in refused["calls"]]
     more = f" and {_many(len(lines) - _MOST_CALLERS, 'more line')}" if len(lines) > _MOST_CALLERS else ""
-    text = f"; its filters refused the calls of {', '.join(lines[:_MOST_CALLERS])}{more}"
+    text = f"; its filters excluded calls from {', '.join(lines[:_MOST_CALLERS])}{more}"
     unknown = [name for name in refused["wanted"] if refused["parameters"] and name not in refused["parameters"]]
     if unknown:
         hint = near_misses(unknown[0], refused["parameters"])

@@ -17,15 +17,17 @@ _MOST_NAMED = 3  # findings in a line that only counts them
 _LONGEST_TEXT = 240  # characters
 # Errors that came out as they were injected, or as what somebody made of them on purpose: they are counted.
 _CAME_OUT: Mapping[str, str] = {
-    "injected-error": "not handled: errors of {} reach the test",
-    "taken-outside": "not handled: errors of {} reach the test or its client, which takes them",
-    "translated": "translated: errors of {} reach the test as other errors, which were meant",
-    "declared-error": "declared: errors of {} reach the test as errors of the contract",
-    "own-limit": "given up: {} is waited for up to a limit, whose error reaches the test",
+    "injected-error": "not handled: errors from {} reach the test",
+    "taken-outside": "not handled: errors from {} reach the test or its client, which handles them",
+    "translated": "translated: errors from {} reach the test as other errors, on purpose",
+    "declared-error": "declared: errors from {} reach the test as errors that the contract allows",
+    "own-limit": "timed out: the wait for {} has a time limit, and its error reaches the test",
 }
 assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
+_FILES = "builtins:open"  # each file is a dependency of its own, and a project may read hundreds
 _DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null", "disk-full": "finds the disk full"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
+_RETURNED = re.compile(r"return\((.*)\)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]
 
@@ -120,10 +122,13 @@ def _deeds(faults: Iterable[str]) -> str:
     others: dict[str, None] = {}
     for fault in faults:
         raised = _RAISED.match(fault)
+        returned = _RETURNED.fullmatch(fault)
         if raised is not None:
             errors[raised[1].rpartition(":")[2].strip()] = None
+        elif returned is not None:
+            others[f"returns {returned[1]}"] = None
         else:
-            others[_DEEDS.get(fault, f"meets {fault}")] = None
+            others[_DEEDS.get(fault, f"has the fault {fault}")] = None
     raises = [f"raises {_either(list(errors))}"] if errors else []
     return _either([*raises, *others])
 
@@ -167,29 +172,36 @@ def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line
     """Return a line for each dependency and way in which its errors come out, with how many do."""
     runs: Counter[tuple[str, str]] = Counter()
     places: dict[tuple[str, str], dict[str, None]] = {}
+    names: dict[tuple[str, str], dict[str, None]] = {}
     for one in findings:
-        key = (one["kind"], one["dependency"])
+        key = (one["kind"], _FILES if one["points"] == [_FILES] else one["dependency"])
         runs[key] += len(one["results"])
         places.setdefault(key, {})[one["place"]] = None
+        names.setdefault(key, {})[one["dependency"]] = None
     for record in records:
         if record["verdict"] == "escaped" and not record["fails"] and not record["causes"] and record["fired"]:
             runs[next(iter(_CAME_OUT)), record["fired"][0]["point"]] += 1
     lines = [
-        Line(f"{_CAME_OUT[key[0]].format(key[1] or 'a dependency')}, {_out_of(places.get(key, {}), count)}")
+        Line(f"{_CAME_OUT[key[0]].format(_who(key[1], names.get(key, {})))}, {_out_of(places.get(key, {}), count)}")
         for key, count in runs.most_common(_MOST_DEPENDENCIES)
     ]
     others = runs.most_common()[_MOST_DEPENDENCIES:]
     if others:
         count = sum(number for _, number in others)
-        lines.append(Line(f"and so do errors of {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
+        lines.append(Line(f"and so do errors from {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
     return lines
+
+
+def _who(key: str, names: Iterable[str]) -> str:
+    several = list(names) or [key]
+    return (several[0] if len(several) == 1 else f"open of {len(several)} files") or "a dependency"
 
 
 def _out_of(places: Iterable[str], runs: int) -> str:
     known = [place for place in places if place]
     if not known:
         return f"in {_many(runs, 'run')}"
-    return f"out of {known[0] if len(known) == 1 else f'{len(known)} places'} ({_many(runs, 'run')})"
+    return f"through {known[0] if len(known) == 1 else f'{len(known)} places'} ({_many(runs, 'run')})"
 
 
 def _accepted(accepted: Sequence[Record], *, is_verbose: bool) -> list[Line]:

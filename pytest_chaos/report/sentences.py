@@ -29,7 +29,7 @@ from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.verdict import Evidence
 
 _MOST_PASSED = 6  # names of passed functions in a text
-_RAISE_BUDGET = "may have ended it; raise the budget (--chaos-hang-budget)"
+_RAISE_BUDGET = "might still have ended it; raise the budget (--chaos-hang-budget)"
 
 
 def told(evidence: Evidence) -> str:
@@ -65,7 +65,7 @@ def _end(way: Absorption) -> str:
         case "C code":
             return f"swallowed by C code above {way.place}" if way.place else "swallowed by C code"
         case "probe":
-            return "taken by chaos.recovers as not yet"
+            return "seen by chaos.recovers as not recovered yet"
         case "escaped":
             return "escaped to the test"
         case "unseen":
@@ -88,36 +88,34 @@ def _reason(about: NeverFired) -> str:
         case "matched nothing":
             return "its target matched nothing"
         case "shadowed":
-            return f"{calls}, and where its trigger picked one another rule acted"
+            return f"{calls}, but another rule acted on those that its trigger picked"
         case "not picked":
-            return f"{calls}, none of which its trigger picked"
+            return f"{calls}, but its trigger picked none"
         case "refused":
-            return f"its filters refused {'the only call' if rule.filtered == 1 else f'all {rule.filtered} calls'}"
+            return f"its filters excluded {'the only call' if rule.filtered == 1 else f'all {rule.filtered} calls'}"
         case "in a child":
             children = ", ".join(map(str, about.children))
-            return f"the test never called it in this process; calls may be in child {children}"
+            return f"the test never called it in this process; it may have called it in child process {children}"
         case "not again":
-            return (
-                "the plain run called it, and this run did not: something remembers it from run to run, or calls vary"
-            )
+            return "the plain run called it, but this run did not: a result is cached, or calls differ from run to run"
         case "out of reach":
-            return f"the test never called it by name; it is replaced by name only, not in {', '.join(rule.unreached)}"
+            return f"the test never called it by name; only the name is patched, and not in {', '.join(rule.unreached)}"
     return "the test never called it"
 
 
 def _unstable(about: Unstable) -> str:
     if about.verdict is None:
-        return "unstable: the test fails in a fresh process too, where no fault ever acted"
-    return f"unstable: {about.verdict} did not come again when the same faults were injected once more"
+        return "unstable: the test also fails in a fresh process, without any fault"
+    return f"unstable: {about.verdict} did not occur again when the same faults were injected a second time"
 
 
 def _unconfirmed(about: Unconfirmed) -> str:
-    return f"not confirmed: {about.verdict}, and the budget was used up before it could be run once more"
+    return f"not confirmed: {about.verdict}, but the budget was used up before it could be run again"
 
 
 def _cold(about: Cold) -> str:
     points = ", ".join(about.points)
-    return f"only the first run in a process calls {points}: run in a fresh one, where the fault came first"
+    return f"only the first run in a process calls {points}, so the scenario was run in a fresh process"
 
 
 # --- hang
@@ -129,7 +127,7 @@ def _standstill(about: StandstillSeen) -> str:
 
 def _hang(about: ParkedSeen | Failure) -> str:
     if isinstance(about, Failure):
-        return f"the test itself was waiting when released: {about.text}"
+        return f"the test itself was still waiting when the hang was released: {about.text}"
     return _parked(about) + "".join(f"\n  waiting: {wait}" for wait in about.waits)
 
 
@@ -139,9 +137,9 @@ def _parked(about: ParkedSeen) -> str:
 
 def _why_parked(about: ParkedSeen) -> str:
     if about.outcome == "abandoned" and about.was_closing:
-        return "the event loop whose worker made it was being closed"
+        return "the event loop that ran it in a worker thread was being closed"
     if about.outcome == "abandoned":
-        return "the test went on without it, and it was still parked"
+        return "the test went on without it, and it was still hanging"
     limit, timed = about.limit, about.timed
     why = f"nothing ended it within the hang budget of {about.budget_s:g} s"
     if limit is not None and limit.seconds is not None:
@@ -153,8 +151,8 @@ def _why_parked(about: ParkedSeen) -> str:
     if about.without is not None:
         why += f"; called without a {'limit' if limit is None else limit.parameter} at {about.without.told}"
     if about.still_at is not None:
-        places = " < ".join(place.told for place in about.still_at) or "a place of no known frame"
-        why += f"; after its release the test was interrupted, for it still waited at {places}"
+        places = " < ".join(place.told for place in about.still_at) or "an unknown place"
+        why += f"; after its release the test still waited and was interrupted, at {places}"
     return why
 
 
@@ -175,7 +173,7 @@ def _ended(about: Failure) -> str:
 
 
 def _without_cause(about: Failure) -> str:
-    return f"{_ended(about)}; the fault is not in its chain of causes"
+    return f"{_ended(about)}; the injected error is not in its chain of causes"
 
 
 def _taken_outside(about: Failure) -> str:
@@ -195,7 +193,7 @@ def _after_torn_file(about: Failure) -> str:
 
 
 def _out_of_teardown(about: str) -> str:
-    return f"the injected error came out of the teardown: {about}"
+    return f"the teardown raised the injected error: {about}"
 
 
 def _with_place(failure: Failure) -> str:
@@ -210,18 +208,18 @@ def _not_as_before(about: NotAsBefore) -> str:
     match about.fresh:
         case "passes" | "before":
             after = about.polluter or "the scenarios of this test"
-            else_ = "in a fresh process it does not" if about.fresh == "passes" else "its plain run did not"
-            return f"with all faults lifted, after {after} {trouble}; {else_}"
+            else_ = "in a fresh process it does not" if about.fresh == "passes" else "in the plain run it did not"
+            return f"after {after}, with all faults lifted, {trouble}; {else_}"
         case "unsteady":
-            return f"unstable: {trouble}, and not so when it was run once more"
+            return f"unstable: {trouble}, but not when it was run again"
         case "fails" | "varies":
-            run = "run" if about.fresh == "fails" else "second run"
-            return f"unstable: {trouble}, and so it does in a fresh process, where no fault ever acted, in its {run}"
-    return f"{trouble}; whether the faults are to blame was not found out: no fresh process could be asked"
+            run = "first" if about.fresh == "fails" else "second"
+            return f"unstable: {trouble}; so it does without any fault, in the {run} run of a fresh process"
+    return f"{trouble}; whether the faults caused this is unknown: no fresh process could be used to check"
 
 
 def _remembers(about: NotAsBefore) -> str:
-    return f"{_trouble(about.trouble)}; it does so without any fault too, from its second run on"
+    return f"{_trouble(about.trouble)}; this also happens without any fault, from the second run on"
 
 
 def _trouble(trouble: Trouble) -> str:
@@ -271,9 +269,7 @@ def _other_answer(about: OtherAnswers) -> str:
         if received != plain:
             found = f"{received[0]} {received[1]} instead of {plain[0]} {plain[1]}"
             break
-    return (
-        f"the call was made again and succeeded, but the test received a different answer from the plain run: {found}"
-    )
+    return f"the retry succeeded, but the test received a different answer from the plain run: {found}"
 
 
 def _amplified(about: Amplified) -> str:
@@ -285,17 +281,17 @@ def _amplified(about: Amplified) -> str:
 
 def _without_cap(about: SpotSeen) -> str:
     is_endless = about.loop is not None and about.loop.is_endless
-    return f"{_calls(about)}: it tries again{' without a cap' if is_endless else ', capped by time at most'}"
+    return f"{_calls(about)}: it retries{' without a limit' if is_endless else ', limited by time at most'}"
 
 
 def _without_pause(about: SpotSeen) -> str:
-    return f"{_calls(about)}: it tries again without waiting in between"
+    return f"{_calls(about)}: it retries without waiting in between"
 
 
 def _calls(spot: SpotSeen) -> str:
     plain = _times(spot.plain_calls)
-    calls = _times(spot.calls) if spot.calls else "no more"
-    return f"{spot.place} called {spot.point} {calls}, and {plain} in the plain run"
+    called = f"called {spot.point} {_times(spot.calls)}" if spot.calls else f"no longer called {spot.point}"
+    return f"{spot.place} {called} ({plain} in the plain run)"
 
 
 def _times(count: int) -> str:
@@ -313,9 +309,9 @@ def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
         case PreExisting(leftover):
             return f"pre-existing: {leftover.text}"
         case NotCleanedUp(leftover):
-            return f"{leftover.text}; the test ends it itself, and failed before it came to that"
+            return f"{leftover.text}; the test cleans it up itself, but failed before it got there"
         case CutOff(leftover):
-            return f"{leftover.text}; nothing but the closing of its event loop ended the injected hang"
+            return f"{leftover.text}; only the closing of its event loop ended the injected hang"
     return about.text
 
 
@@ -325,12 +321,17 @@ def _dropped(about: Leftover) -> str:
 
 def _torn(about: TornFile) -> str:
     file = about.file
-    left = "nothing" if file.after is None or not file.after.size else f"the first {file.after.size} bytes"
-    return f"file {file.name} was left with {left} of {about.whole.size}; opened for writing at {file.place.told}"
+    size = 0 if file.after is None else file.after.size
+    left = (
+        f"with only the first {size} of {about.whole.size} bytes"
+        if size
+        else f"empty instead of {about.whole.size} bytes"
+    )
+    return f"file {file.name} was left {left}; opened for writing at {file.place.told}"
 
 
 def _file_left(about: FileSeen) -> str:
-    return f"file {about.name} was left, which the plain run removes; opened for writing at {about.place.told}"
+    return f"file {about.name} was left behind, and the plain run removes it; opened for writing at {about.place.told}"
 
 
 Sentence = Callable[[Any], str]

@@ -52,7 +52,7 @@ def title(caused: Caused) -> str:
             error = about.error if isinstance(about, Failure) else "an error of its own"
             return f"{who} raises {error}{when}"
         case Verdict.ESCAPED:
-            return f"{who} lets the error of {what} through"
+            return f"{who} lets the error from {what} through"
         case Verdict.CHANGED:
             return f"the test sees a different answer{when}"
     if isinstance(about, NeverFired):

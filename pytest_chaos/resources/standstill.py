@@ -365,7 +365,7 @@ class Standstill:
         has_tasks = any(stacks.tasks_of(loop) for loop in self._loop_in.values())
         if not has_tasks and len(self._seen.keys() - self._bystanders) == 1:
             return "nothing else runs that could end it"
-        beside = "; the remaining threads only serve in the background" if has_servants else ""
+        beside = "; the other threads only do background work" if has_servants else ""
         return f"every thread {'and task ' if has_tasks else ''}is waiting for another, with no timeout{beside}"
 
 

@@ -427,7 +427,7 @@ def test_every_run_is_compared_with_the_snapshot_of_the_plain_test(beside, needs
     compared = beside.explore(plugins=PLUGINS[module][0])
 
     assert [name for name, _ in written.shown] == ["test_a"]
-    assert "tests while snapshots are written" in written.text
+    assert "tests run while snapshots are written" in written.text
     assert compared.shown[0] == ("test_a", "PASSED")
     assert compared.scenarios == {f"test_a{beside.late}": "changed", f"test_a{beside.recovery}": "resilient"}
     assert compared.code == 0

@@ -845,7 +845,7 @@ def test_probe_that_meets_an_old_error_took_it(shop: Any, lab: Any) -> None:
         (way,) = chaos.journal.absorptions
 
     assert "probe" == way.end
-    assert told_way(way).endswith("probe → taken by chaos.recovers as not yet")
+    assert told_way(way).endswith("probe → seen by chaos.recovers as not recovered yet")
 
 
 # --- the text

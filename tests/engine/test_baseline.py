@@ -50,7 +50,7 @@ def test_entries_that_had_no_chance_are_kept() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{", "it is no JSON"),
+        ("{", "it is not valid JSON"),
         ("[]", "it has no list 'findings'"),
         ('{"version": 1}', "it has no list 'findings'"),
         ('{"version": 2, "findings": []}', "its version is 2, and this release reads 1"),

@@ -152,7 +152,7 @@ def shop(lab: Any) -> Iterator[Any]:
 
 
 def left(lab: Any, body: Callable[[], Any], fault: str = "null", **options: Any) -> list[tuple[str, str]]:
-    """Return kind and text of what a disturbed run leaves."""
+    """Return kind and text of what a chaos run leaves."""
     seen = lab.run(body, f"shop:pay = {fault}", **options)
     return [(leftover.kind, leftover.text) for leftover in seen.observation.leftovers]
 

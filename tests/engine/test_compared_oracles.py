@@ -238,7 +238,7 @@ def test_rule_that_fired_in_the_plain_run_only_is_reported() -> None:
     seen = explored(rules=(replace(FIRED, fired=0, calls=0),), activations=())
 
     assert [("inconclusive", "never-fired", False)] == said(judge_exercised, seen)
-    assert "the plain run called it, and this run did not" in text(judge_exercised, seen)
+    assert "the plain run called it, but this run did not" in text(judge_exercised, seen)
 
 
 @pytest.mark.parametrize(
@@ -531,7 +531,7 @@ def test_recovery_run_does_what_the_plain_run_did(changes: dict[str, Any], kind:
     assert trouble is not None
     assert trouble[0] == kind
     assert [("not recovered", kind, True), ("resilient", "polluted", False)] == said(judge_recovery, seen)
-    assert "with all faults lifted, after shop:charge hang all " in text(judge_recovery, seen)
+    assert "after shop:charge hang all, with all faults lifted, " in text(judge_recovery, seen)
 
 
 @pytest.mark.parametrize(
@@ -584,7 +584,8 @@ def test_polluter_that_was_not_found_is_one_of_the_scenarios() -> None:
     seen = recovered(fresh="passes", failure=Failure("KeyError: x"))
 
     assert [("not recovered", "fails", True)] == said(judge_recovery, seen)
-    assert "after the scenarios of this test the test fails with KeyError: x" in text(judge_recovery, seen)
+    told = text(judge_recovery, seen)
+    assert "after the scenarios of this test, with all faults lifted, the test fails with KeyError: x" in told
 
 
 def test_scenario_is_not_judged_for_recovery() -> None:

@@ -39,26 +39,26 @@ def test_contract_without_status_judges_no_answer() -> None:
     ("keys", "words"),
     [
         ({"status": []}, "no answer at all"),
-        ({"status": [99]}, "no status code"),
-        ({"status": 600}, "no status code"),
-        ({"status": True}, "no status code"),
-        ({"status": "500"}, "no status code"),
-        ({"status": "6xx"}, "no status code"),
-        ({"status": "xx"}, "no status code"),
-        ({"status": 4.5}, "no status code"),
-        ({"status": None}, "no status code"),
-        ({"status": [200, None]}, "no status code"),
-        ({"errors": [3]}, "no name of an exception"),
-        ({"errors": int}, "no name of an exception"),
-        ({"errors": None}, "no name of an exception"),
-        ({"errors": ["a b"]}, "no name of an exception"),
+        ({"status": [99]}, "not a status code"),
+        ({"status": 600}, "not a status code"),
+        ({"status": True}, "not a status code"),
+        ({"status": "500"}, "not a status code"),
+        ({"status": "6xx"}, "not a status code"),
+        ({"status": "xx"}, "not a status code"),
+        ({"status": 4.5}, "not a status code"),
+        ({"status": None}, "not a status code"),
+        ({"status": [200, None]}, "not a status code"),
+        ({"errors": [3]}, "not the name of an exception"),
+        ({"errors": int}, "not the name of an exception"),
+        ({"errors": None}, "not the name of an exception"),
+        ({"errors": ["a b"]}, "not the name of an exception"),
         ({"leaks": "yes"}, "'on', 'strict' or 'off'"),
         ({"leaks": True}, "'on', 'strict' or 'off'"),
         ({"leaks": []}, "'on', 'strict' or 'off'"),
         ({"statuses": [200]}, "Did you mean 'status'?"),
         ({"leak": "on"}, "Did you mean 'leaks'?"),
         ({"zzz": 1}, "Keys are status, errors, leaks"),
-        ({"status": 200, "body": {}}, "not judged in this version yet"),
+        ({"status": 200, "body": {}}, "not supported in this version yet"),
     ],
 )
 def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None:
@@ -71,7 +71,7 @@ def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None
 @pytest.mark.parametrize("key", ["table", "body", "deadline_s", "effects", "core", "optional"])
 def test_key_of_a_later_version_is_refused_and_not_ignored(key: str) -> None:
     assert {key} <= LATER_KEYS
-    with pytest.raises(SpecificationError, match="This version judges status, errors, leaks"):
+    with pytest.raises(SpecificationError, match="This version supports status, errors, leaks"):
         Contract().with_keys({key: 1})
 
 

@@ -88,7 +88,7 @@ def library(lab: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def left(lab: Any, body: Callable[[], Any]) -> list[tuple[str, str, bool]]:
-    """Return kind, text and level of what a disturbed run leaves."""
+    """Return kind, text and level of what a chaos run leaves."""
     seen = lab.run(body, "shop:pay = null")
     return [(one.kind, one.text, one.is_note) for one in seen.observation.leftovers]
 

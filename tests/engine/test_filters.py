@@ -98,7 +98,7 @@ def test_no_filter_keeps_all(tmp_path: Path) -> None:
         ("shop.work", 10, "Did you mean 'shop:work'?"),
         ("shop", 5, "Write 'shop:*'."),
         ("redis/poll", 6, "Did you mean 'redis:poll'?"),
-        ("shop :poll", 6, "no blanks inside"),
+        ("shop :poll", 6, "no spaces"),
         ("shop:", 6, "'package.module:Qual.name'"),
         ("", 1, "'package.module:Qual.name'"),
         ("shop:po-ll", 8, "'_'"),

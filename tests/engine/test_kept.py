@@ -477,7 +477,7 @@ def test_each_of_two_rules_over_many_functions_counts_for_itself(visits: Runs, m
         assert visits.run(lambda: mall.visit(), MALL_RULE, "mall:shop1 = #1 return(1)")[1:] == ([MANY + 1, 1], [0, 1])
 
 
-@pytest.mark.parametrize("is_disturbed", [True, False], ids=["in a disturbed run", "in a plain run"])
+@pytest.mark.parametrize("is_disturbed", [True, False], ids=["in a chaos run", "in a plain run"])
 def test_a_mock_where_a_rule_rests_is_called_and_gone_in_the_next_run(
     visits: Runs, mall: Any, is_disturbed: bool
 ) -> None:

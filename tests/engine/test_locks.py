@@ -178,7 +178,7 @@ def shop(lab: Any) -> Iterator[Any]:
 
 
 def left(lab: Any, body: Callable[[], Any], fault: str = "null", **options: Any) -> list[tuple[str, str]]:
-    """Return kind and text of what a disturbed run leaves, but for threads."""
+    """Return kind and text of what a chaos run leaves, but for threads."""
     seen = lab.run(body, f"shop:pay = {fault}", **options)
     return [(one.kind, one.text) for one in seen.observation.leftovers if one.kind not in ("thread", "task")]
 

@@ -151,7 +151,7 @@ def test_refused_example_is_refused_at_its_column(text: str, column: int) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("m:f=#32*hang", "blank is needed"),
+        ("m:f=#32*hang", "space is needed"),
         ("m:f = Raise(E)", "Did you mean 'raise'?"),
         ("m:f = raise(os.getcwd)", "not an exception"),
         ("m:f = 120%hang", "between 0% and 100%"),
@@ -529,10 +529,10 @@ def test_limits_have_one_canonical_text(text: str, expected: str) -> None:
     [
         ("m:f[] = hang", 5, "the name of the dependency is empty"),
         ("m:f[''] = hang", 5, "the name of the dependency is empty"),
-        ("m:f[", 4, "the bracket has no end"),
-        ("m:f[a", 4, "the bracket has no end"),
-        ("m:f['a'", 4, "the bracket has no end"),
-        ("m:f['a] = hang", 5, "the string has no end"),
+        ("m:f[", 4, "the bracket is not closed"),
+        ("m:f[a", 4, "the bracket is not closed"),
+        ("m:f['a'", 4, "the bracket is not closed"),
+        ("m:f['a] = hang", 5, "the string is not closed"),
         ("m:f[a = hang", 6, "expected ']', got ' '"),
         ("m:f[ a] = hang", 5, "expected ']', got ' '"),
         ("m:f[a ] = hang", 6, "expected ']', got ' '"),
@@ -542,7 +542,7 @@ def test_limits_have_one_canonical_text(text: str, expected: str) -> None:
         ("m:f['a' 'b'] = hang", 8, "expected ']'"),
         ("m:f[b'a'] = hang", 6, "expected ']'"),
         ("m:f['\\x1'] = hang", 5, "not a string"),
-        ("m:f [a] = hang", 5, "no blanks inside"),
+        ("m:f [a] = hang", 5, "no spaces"),
         ("m:f[a][b] = hang", 7, "expected '=' and a fault, got '['"),
         ("m[a]:f = hang", 5, "expected '=' and a fault, got ':'"),
         ("[a] = hang", 1, "expected a name"),
@@ -550,17 +550,17 @@ def test_limits_have_one_canonical_text(text: str, expected: str) -> None:
         ("m:f@", 5, "expected the name of a function, got the end of the text"),
         ("m:f@ = hang", 5, "expected the name of a function, got ' '"),
         ("m:f@ m:g = hang", 5, "Write 'm:f@package.module:Qual.name'."),
-        ("m:f @m:g = hang", 5, "no blanks inside"),
+        ("m:f @m:g = hang", 5, "no spaces"),
         ("m:f@m = hang", 6, "expected ':' and a function"),
         ("m:f@m: = hang", 7, "expected the name of a function"),
         ("m:f@:g = hang", 5, "expected the name of a function, got ':'"),
         ("m:f@m..n:g = hang", 7, "expected the name of a function, got '.'"),
         ("m:f@m:g. = hang", 9, "expected the name of a function"),
         ("m:f@m:<locals = hang", 7, "expected the name of a function, got '<'"),
-        ("m:f@*:g = hang", 5, "a glob cannot stand after '@'"),
-        ("m:f@m.**:g = hang", 7, "a glob cannot stand after '@'"),
+        ("m:f@*:g = hang", 5, "a glob is not allowed after '@'"),
+        ("m:f@m.**:g = hang", 7, "a glob is not allowed after '@'"),
         ("m:f@m:g* = hang", 8, "Write one rule for each function."),
-        ("m:f@m:g.?x = hang", 9, "a glob cannot stand after '@'"),
+        ("m:f@m:g.?x = hang", 9, "a glob is not allowed after '@'"),
         ("m:f@'m:g*' = hang", 5, "'m:g*' is a glob"),
         ("m:f@'m' = hang", 5, "named with its module, got 'm'"),
         ("m:f@'' = hang", 5, "named with its module, got ''"),
@@ -578,7 +578,7 @@ def test_limit_outside_the_grammar_is_refused_at_its_column(text: str, column: i
 
 @pytest.mark.parametrize(("text", "column"), [("m:f[a]", 4), (" m:f@m:g", 5), ("redis[cache:6379]", 6)])
 def test_target_alone_has_no_limits(text: str, column: int) -> None:
-    with pytest.raises(NotationError, match="limits belong to rules") as caught:
+    with pytest.raises(NotationError, match="limits are only allowed in rules") as caught:
         parse_target(text)
 
     assert column == caught.value.column

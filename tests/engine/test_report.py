@@ -176,12 +176,12 @@ def test_text_shows_evidence_rules_and_the_first_firings() -> None:
         "  fired: hang at m:f, call 1 (main)",
         "  fired: hang at m:f, call 2 (main)",
         "  fired: hang at m:f, call 3 (main)",
-        "  fired: 2 times more",
+        "  fired: 2 more times",
         "run again: pytest --chaos t.py::test",
     ] == text.splitlines()
 
 
-@pytest.mark.parametrize(("count", "more"), [(0, ""), (1, ""), (3, ""), (4, "1 more way"), (5, "2 more ways")])
+@pytest.mark.parametrize(("count", "more"), [(0, ""), (1, ""), (3, ""), (4, "1 more path"), (5, "2 more paths")])
 def test_text_shows_the_first_ways_of_errors(count: int, more: str) -> None:
     lines = verdict_text(record(absorptions=WAYS[:count])).splitlines()[3:-1]
 
@@ -226,15 +226,21 @@ def test_table_of_nothing_is_empty() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([Verdict.HUNG], "1 disturbed run of 1 test in 0.12s: 1 hung; 1 failing"),
+        ([Verdict.HUNG], "1 chaos run of 1 test in 0.12s: 1 hung; 1 failing"),
         (
             [Verdict.RESILIENT, Verdict.HUNG, Verdict.RESILIENT],
-            "3 disturbed runs of 1 test in 0.37s: 2 resilient, 1 hung; 1 failing",
+            "3 chaos runs of 1 test in 0.37s: 2 resilient, 1 hung; 1 failing",
         ),
     ],
 )
 def test_totals_count_runs_and_verdicts(verdicts: list[Verdict], expected: str) -> None:
     assert expected == totals([record(verdict=verdict) for verdict in verdicts])
+
+
+def test_totals_count_the_whole_time_of_exploring_and_not_that_of_its_bodies() -> None:
+    explored = [{**record(verdict=Verdict.RESILIENT), "kind": kind} for kind in ("explored", "recovery")]
+
+    assert totals([*explored, record(verdict=Verdict.RESILIENT)], 7.5).startswith("3 chaos runs of 1 test in 7.62s")
 
 
 def test_totals_tell_accepted_runs_from_failing_ones() -> None:
@@ -288,13 +294,13 @@ def refused(*calls: Refused, text: str = "m:f = null", **changes: Any) -> RuleSe
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (refused(Refused("shop.api", Place("api.py", 3, "pay"), 1), caller="x"), "of shop.api at api.py:3 in pay"),
+        (refused(Refused("shop.api", Place("api.py", 3, "pay"), 1), caller="x"), "from shop.api at api.py:3 in pay"),
         (
             refused(Refused("shop.api", Place("api.py", 3, "pay"), 4), caller="x"),
-            "of shop.api at api.py:3 in pay (8 times)",
+            "from shop.api at api.py:3 in pay (8 times)",
         ),
         (refused(Refused("shop.api", Place("a.py", 3, "f"), 1), caller="shop.ap"), ". Did you mean 'shop.api'?"),
-        (refused(Refused("", Place("<x>", 3, "f"), 1), caller="x"), "of ? at <x>:3 in f"),
+        (refused(Refused("", Place("<x>", 3, "f"), 1), caller="x"), "from ? at <x>:3 in f"),
         (
             refused(Refused("shop", Place("a.py", 3, "f"), 1), wanted=("curency",), parameters=("amount", "currency")),
             "; the calls have no parameter 'curency'. Did you mean 'currency'?",
@@ -312,16 +318,16 @@ def refused(*calls: Refused, text: str = "m:f = null", **changes: Any) -> RuleSe
 def test_rule_whose_filters_let_nothing_through_says_who_called(rule: RuleSeen, words: str) -> None:
     (line,) = never_fired([record(rules=(rule,)), record(rules=(rule,))]).values()
 
-    assert line.startswith("never fired: m:f = null: 0 calls; its filters refused the calls of ")
+    assert line.startswith("never fired: m:f = null: 0 calls; its filters excluded calls from ")
     assert words in line
-    assert "its filters refused the calls of" in verdict_text(record(rules=(rule,)))
+    assert "its filters excluded calls from" in verdict_text(record(rules=(rule,)))
 
 
 def test_filter_that_is_right_has_no_near_miss() -> None:
     rule = refused(Refused("shop", Place("a.py", 3, "f"), 1), caller="sho?", wanted=("amount",), parameters=("amount",))
     (line,) = never_fired([record(rules=(rule,))]).values()
 
-    assert line.endswith("of shop at a.py:3 in f")
+    assert line.endswith("from shop at a.py:3 in f")
 
 
 def test_rule_that_counted_calls_says_nothing_of_those_it_refused() -> None:

@@ -265,7 +265,7 @@ def test_streams_of_terms_are_independent() -> None:
 
 @pytest.mark.parametrize("first", [{}, {"every": 2}, {"rate": 0.5}, {"after": 3}])
 def test_chain_with_a_term_that_never_drains_is_refused(first: dict[str, Any]) -> None:
-    with pytest.raises(SpecificationError, match="needs an end"):
+    with pytest.raises(SpecificationError, match="needs a count"):
         Rule(Target("m", "f"), (term(Raise(OSError), **first), term(Null())))
 
 

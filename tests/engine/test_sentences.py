@@ -68,9 +68,9 @@ def left(kind: LeftKind) -> Leftover:
 
 
 IN_THREAD = "m:f, call 2 [abc] in thread 'MainThread': "
-MAY = "may have ended it; raise the budget (--chaos-hang-budget)"
+MAY = "might still have ended it; raise the budget (--chaos-hang-budget)"
 NEVER = "rule never fired: m:f = hang (t.py:3): "
-WITHOUT_FAULTS = "in a fresh process, where no fault ever acted, in its"
+WITHOUT_FAULTS = "without any fault, in the"
 TOLD: list[tuple[str, Observation, str]] = [
     ("exercised specification", seen(problems=("when raised",)), "when raised"),
     ("exercised never-fired", seen(rules=(SILENT,)), NEVER + "the test never called it"),
@@ -78,7 +78,7 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "exercised never-fired",
         seen(rules=(replace(SILENT, unreached=("shop.TABLE",)),)),
-        NEVER + "the test never called it by name; it is replaced by name only, not in shop.TABLE",
+        NEVER + "the test never called it by name; only the name is patched, and not in shop.TABLE",
     ),
     (
         "hang hang",
@@ -88,16 +88,20 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "hang hang",
         seen(parked=(replace(PARKED, limit=None, without=None, meaning="all wait", still_at=(LINE, HERE)),)),
-        f"{IN_THREAD}proved: all wait; after its release the test was interrupted, for it still waited at shop.py:8 in "
+        f"{IN_THREAD}proved: all wait; after its release the test still waited and was interrupted, at shop.py:8 in "
         "pay < test_shop.py:3 in test_sale",
     ),
     (
         "hang hang",
         seen(parked=(replace(PARKED, limit=None, without=None, still_at=()),)),
-        f"{IN_THREAD}nothing ended it within the hang budget of 0.5 s; after its release the test was interrupted, for "
-        "it still waited at a place of no known frame",
+        f"{IN_THREAD}nothing ended it within the hang budget of 0.5 s; after its release the test still waited "
+        "and was interrupted, at an unknown place",
     ),
-    ("hang hang", seen(failure=Failure("E", is_release=True)), "the test itself was waiting when released: E"),
+    (
+        "hang hang",
+        seen(failure=Failure("E", is_release=True)),
+        "the test itself was still waiting when the hang was released: E",
+    ),
     (
         "hang timed-wait",
         seen(parked=(replace(PARKED, outcome="inconclusive", limit=Limit("timeout", 5.0), without=None),)),
@@ -111,12 +115,12 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "hang abandoned",
         seen(parked=(replace(PARKED, outcome="abandoned"),)),
-        f"{IN_THREAD}the test went on without it, and it was still parked",
+        f"{IN_THREAD}the test went on without it, and it was still hanging",
     ),
     (
         "hang abandoned",
         seen(parked=(replace(PARKED, outcome="abandoned", was_closing=True),)),
-        f"{IN_THREAD}the event loop whose worker made it was being closed",
+        f"{IN_THREAD}the event loop that ran it in a worker thread was being closed",
     ),
     (
         "hang loop-blocked",
@@ -140,7 +144,7 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "ending translated-cause-lost",
         seen(failure=Failure("E", is_declared=True), activations=(), injected_errors=1),
-        "the test ended with E; the fault is not in its chain of causes",
+        "the test ended with E; the injected error is not in its chain of causes",
     ),
     (
         "ending translated",
@@ -172,7 +176,7 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=FAILED, rules=(replace(FIRED, fired=0),)),
         "the test failed before any fault fired: KeyError: x",
     ),
-    ("ending teardown", seen(teardown_error="E: x"), "the injected error came out of the teardown: E: x"),
+    ("ending teardown", seen(teardown_error="E: x"), "the teardown raised the injected error: E: x"),
     (
         "ending after-release",
         seen(failure=FAILED, parked=(PARKED,)),
@@ -187,14 +191,14 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "recovery fails",
         recovery("passes", failure=FAILED, polluter="m:f hang all"),
-        "with all faults lifted, after m:f hang all the test fails with KeyError: x at test_shop.py:3 in test_sale; "
+        "after m:f hang all, with all faults lifted, the test fails with KeyError: x at test_shop.py:3 in test_sale; "
         "in a fresh process it does not",
     ),
     (
         "recovery fails",
         recovery("before", failure=FAILED, polluter="m:f hang all"),
-        "with all faults lifted, after m:f hang all the test fails with KeyError: x at test_shop.py:3 in test_sale; "
-        "its plain run did not",
+        "after m:f hang all, with all faults lifted, the test fails with KeyError: x at test_shop.py:3 in test_sale; "
+        "in the plain run it did not",
     ),
     (
         "recovery polluted",
@@ -204,46 +208,46 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "recovery teardown",
         recovery("passes", teardown_error="E: x"),
-        "with all faults lifted, after the scenarios of this test the teardown fails with E: x; in a fresh process it "
+        "after the scenarios of this test, with all faults lifted, the teardown fails with E: x; in a fresh process it "
         "does not",
     ),
     (
         "recovery hangs",
         recovery("unknown", standstills=(STOOD,)),
-        "the body never ends: all wait; whether the faults are to blame was not found out: no fresh process could be "
-        "asked",
+        "the body never ends: all wait; whether the faults caused this is unknown: no fresh process could be used "
+        "to check",
     ),
     (
         "recovery costs-more",
         recovery("", spots=(AGAIN,)),
-        "shop.py:8 pay calls m:f 3 times instead of 1; whether the faults are to blame was not found out: no fresh "
-        "process could be asked",
+        "shop.py:8 pay calls m:f 3 times instead of 1; whether the faults caused this is unknown: no fresh "
+        "process could be used to check",
     ),
     (
         "recovery costs-less",
         recovery("", spots=(replace(AGAIN, calls=1, plain_calls=2),)),
-        "shop.py:8 pay calls m:f once instead of 2; whether the faults are to blame was not found out: no fresh "
-        "process could be asked",
+        "shop.py:8 pay calls m:f once instead of 2; whether the faults caused this is unknown: no fresh "
+        "process could be used to check",
     ),
     (
         "recovery remembers",
         recovery("varies", spots=(replace(AGAIN, calls=0),)),
-        "shop.py:8 pay calls m:f 0 times instead of 1; it does so without any fault too, from its second run on",
+        "shop.py:8 pay calls m:f 0 times instead of 1; this also happens without any fault, from the second run on",
     ),
     (
         "recovery unstable",
         recovery("fails", teardown_error="E"),
-        f"unstable: the teardown fails with E, and so it does {WITHOUT_FAULTS} run",
+        f"unstable: the teardown fails with E; so it does {WITHOUT_FAULTS} first run of a fresh process",
     ),
     (
         "recovery unstable",
         recovery("varies", teardown_error="E"),
-        f"unstable: the teardown fails with E, and so it does {WITHOUT_FAULTS} second run",
+        f"unstable: the teardown fails with E; so it does {WITHOUT_FAULTS} second run of a fresh process",
     ),
     (
         "recovery unstable",
         recovery("unsteady", spots=(AGAIN,)),
-        "unstable: shop.py:8 pay calls m:f 3 times instead of 1, and not so when it was run once more",
+        "unstable: shop.py:8 pay calls m:f 3 times instead of 1, but not when it was run again",
     ),
     ("lost task-error", seen(leftovers=(LOST,)), "task 'x' died"),
     ("lost thread-error", seen(leftovers=(replace(LOST, kind="thread-error"),)), "task 'x' died"),
@@ -257,8 +261,8 @@ TOLD: list[tuple[str, Observation, str]] = [
         "lost swallowed",
         compared(injected_errors=1, absorptions=(replace(IDLE, is_broad=True),), spots=(GONE,)),
         "raised in m:f → passed pay → caught in shop.py:8 pay (except E), which takes every error and does nothing "
-        "about it; it was not tried again, nothing was logged, and shop.py:12 book called m:g once, and 2 times in the "
-        "plain run",
+        "about it; it was not tried again, nothing was logged, and shop.py:12 book called m:g once (2 times in the "
+        "plain run)",
     ),
     (
         "lost swallowed",
@@ -275,14 +279,12 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(MOVED,)),
-        "the call was made again and succeeded, but the test received a different answer from the plain run: PUT 201 "
-        "instead of GET 200",
+        "the retry succeeded, but the test received a different answer from the plain run: PUT 201 instead of GET 200",
     ),
     (
         "same answer other-answer",
         compared(is_transient=True, spots=(AGAIN,), answers=(OK, OK)),
-        "the call was made again and succeeded, but the test received a different answer from the plain run: 2 answers "
-        "instead of 1",
+        "the retry succeeded, but the test received a different answer from the plain run: 2 answers instead of 1",
     ),
     (
         "storm amplification",
@@ -293,17 +295,17 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "storm no-cap",
         compared(spots=(replace(AGAIN, calls=60, loop=Loop(LINE, True)),)),
-        "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again without a cap",
+        "shop.py:8 pay called m:f 60 times (once in the plain run): it retries without a limit",
     ),
     (
         "storm no-cap",
         compared(spots=(replace(AGAIN, calls=60),)),
-        "shop.py:8 pay called m:f 60 times, and once in the plain run: it tries again, capped by time at most",
+        "shop.py:8 pay called m:f 60 times (once in the plain run): it retries, limited by time at most",
     ),
     (
         "storm no-back-off",
         compared(spots=(replace(AGAIN, calls=7, plain_calls=2, gap_s=0.0),)),
-        "shop.py:8 pay called m:f 7 times, and 2 times in the plain run: it tries again without waiting in between",
+        "shop.py:8 pay called m:f 7 times (2 times in the plain run): it retries without waiting in between",
     ),
     *(
         (f"leaks {kind}", seen(leftovers=(left(kind),)), f"{kind} 'x' made at shop.py:8 in pay")
@@ -326,20 +328,23 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "leaks thread",
         seen(leftovers=(replace(left("thread"), is_tests=True),)),
-        "thread 'x' made at shop.py:8 in pay; the test ends it itself, and failed before it came to that",
+        "thread 'x' made at shop.py:8 in pay; the test cleans it up itself, but failed before it got there",
     ),
     (
         "leaks task",
         seen(leftovers=(replace(left("task"), is_note=True, is_in_hang=True),)),
-        "task 'x' made at shop.py:8 in pay; nothing but the closing of its event loop ended the injected hang",
+        "task 'x' made at shop.py:8 in pay; only the closing of its event loop ended the injected hang",
     ),
     *(
         (
             "leaks torn-file",
             compared(absorptions=(CAUGHT,), files=(replace(WRITTEN, after=after),)),
-            f"file <tmp>/x was left with {words} of 9; opened for writing at shop.py:8 in pay",
+            f"file <tmp>/x was left {words}; opened for writing at shop.py:8 in pay",
         )
-        for after, words in ((Content(0, b""), "nothing"), (Content(3, b"abc"), "the first 3 bytes"))
+        for after, words in (
+            (Content(0, b""), "empty instead of 9 bytes"),
+            (Content(3, b"abc"), "with only the first 3 of 9 bytes"),
+        )
     ),
     (
         "leaks file-left",
@@ -348,26 +353,26 @@ TOLD: list[tuple[str, Observation, str]] = [
             files=(replace(WRITTEN, before=None, after=Content(3, b"abc")),),
             steady=replace(STEADY, files=(replace(WRITTEN, before=None, after=None),)),
         ),
-        "file <tmp>/x was left, which the plain run removes; opened for writing at shop.py:8 in pay",
+        "file <tmp>/x was left behind, and the plain run removes it; opened for writing at shop.py:8 in pay",
     ),
 ]
 # Said by who runs an explored test again and again, and not by an oracle: no single run shows it.
 OF_SEVERAL_RUNS = [
     (
         Evidence("exercised", "unstable", about=Unstable(Verdict.NOT_RECOVERED)),
-        "unstable: not recovered did not come again when the same faults were injected once more",
+        "unstable: not recovered did not occur again when the same faults were injected a second time",
     ),
     (
         Evidence("exercised", "unstable", about=Unstable()),
-        "unstable: the test fails in a fresh process too, where no fault ever acted",
+        "unstable: the test also fails in a fresh process, without any fault",
     ),
     (
         Evidence("exercised", "unconfirmed", about=Unconfirmed(Verdict.HUNG)),
-        "not confirmed: hung, and the budget was used up before it could be run once more",
+        "not confirmed: hung, but the budget was used up before it could be run again",
     ),
     (
         Evidence("exercised", "cold", about=Cold(("m:f", "m:g"))),
-        "only the first run in a process calls m:f, m:g: run in a fresh one, where the fault came first",
+        "only the first run in a process calls m:f, m:g, so the scenario was run in a fresh process",
     ),
     (
         Evidence("recovery", "polluted", about=Polluted("m:f hang all")),

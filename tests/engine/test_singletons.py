@@ -149,7 +149,7 @@ def shop(lab: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
 
 
 def left(lab: Any, body: Callable[[], Any], **options: Any) -> list[tuple[str, str, bool]]:
-    """Return kind, text and level of what a disturbed run leaves."""
+    """Return kind, text and level of what a chaos run leaves."""
     seen = lab.run(body, "shop:pay = null", **options)
     return [(one.kind, one.text, one.is_note) for one in seen.observation.leftovers]
 

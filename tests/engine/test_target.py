@@ -367,7 +367,7 @@ class Handler:
     ids=["partial of a class", "partial", "partial of a named function", "cached", "callable", "mock"],
 )
 def test_object_with_neither_name_nor_code_is_refused_and_told_what_to_do(obj: Any, remedy: str) -> None:
-    with pytest.raises(TargetError, match=f"(?s)reached by no name.*{remedy}"):
+    with pytest.raises(TargetError, match=f"(?s)is not an attribute of a module or class.*{remedy}"):
         resolve(target_of(obj))
 
 

@@ -106,7 +106,7 @@ def shop(lab: Any) -> Iterator[Any]:
 
 
 def left(lab: Any, body: Callable[[], Any], fault: str = "null") -> list[tuple[str, str]]:
-    """Return kind and text of what a disturbed run leaves on its loops; sockets have a kind of their own."""
+    """Return kind and text of what a chaos run leaves on its loops; sockets have a kind of their own."""
     seen = lab.run(body, f"shop:pay = {fault}")
     found = seen.observation.leftovers
     return [(one.kind, one.text) for one in found if one.kind != "file-descriptor"]

@@ -159,7 +159,7 @@ class Outcome:
     @property
     def totals(self) -> list[str]:
         """The parts of the line that says how much was run and what was left out."""
-        (line,) = [line for line in self.section("chaos") if re.match(r"\d+ disturbed run|explored ", line)]
+        (line,) = [line for line in self.section("chaos") if re.match(r"\d+ chaos run|explored ", line)]
         return line.split("; ")
 
 

@@ -110,7 +110,7 @@ MARKERS = {
     "null of a constructor": ("'shop:Bank', Null", "null cannot act on shop:Bank, a constructor", "put the fault on"),
     "return 3 of a generator": ("'shop:rows', Return(3)", "return cannot act on shop:rows, a generator", "give a list"),
     "rule text": ("'shop:charge = hng'", "cannot read the rule text at column 15: unknown fault 'hng'", "'hang'?"),
-    "target text": ("'shop : charge', Null", "a target ends here", "A target has no blanks inside"),
+    "target text": ("'shop : charge', Null", "a target ends here", "A target contains no spaces"),
     "catalogue": ("'httpx/read-timeout', Null", "catalogue", "Name the function"),
     "recovers": (
         "'shop:charge', Null, recovers=3",
@@ -168,10 +168,14 @@ def test_markers(shop, arguments, what, remedy):
 
 CONTRACTS = {
     "unknown key": ("sttus=[200]", "unknown contract key 'sttus'", "Did you mean 'status'?"),
-    "later key": ("deadline_s=3", "contract key 'deadline_s' is not judged in this version yet", "This version judges"),
-    "status": ("status=[99]", "contract status: 99 is no status code", "Write ints from 100 to 599"),
-    "status class": ("status='6xx'", "contract status: '6xx' is no status code", "such as '4xx'"),
-    "errors": ("errors=[3]", "contract errors: 3 is no name of an exception", "Write 'module:Name'."),
+    "later key": (
+        "deadline_s=3",
+        "contract key 'deadline_s' is not supported in this version yet",
+        "This version supports",
+    ),
+    "status": ("status=[99]", "contract status: 99 is not a status code", "Write ints from 100 to 599"),
+    "status class": ("status='6xx'", "contract status: '6xx' is not a status code", "such as '4xx'"),
+    "errors": ("errors=[3]", "contract errors: 3 is not the name of an exception", "Write 'module:Name'."),
     "leaks": ("leaks='maybe'", "contract leaks must be 'on', 'strict' or 'off', got 'maybe'", ""),
     "positional": ("[200]", "chaos_contract takes keywords only", "status=[200, 503]"),
     "unknown error": ("errors=['shop:Down']", "shop:Down: there is no 'Down'", ""),
@@ -195,11 +199,11 @@ def test_contract_markers(shop, arguments, what, remedy):
 
 RULES = {
     # All refused examples of the rule grammar, with the column of the caret.
-    "m:f=#32*hang": (8, "a blank is needed between hits and times"),
+    "m:f=#32*hang": (8, "a space is needed between hits and times"),
     "m:f == hang": (6, ""),
     "m:f = hang->": (13, ""),
     "m:f = #0hang": (7, "calls are counted from 1"),
-    "m : f = hang": (3, "A target has no blanks inside"),
+    "m : f = hang": (3, "A target contains no spaces"),
     "m:f = Raise(E)": (7, "Did you mean 'raise'?"),
     "m:f = raise(os.getcwd())": (22, "nothing is called"),
     "m:f = return(1+2)": (15, ""),
@@ -212,7 +216,7 @@ RULES = {
     "m:f = corupt": (7, "Did you mean 'corrupt'?"),
     "m:f = hang; ; m:g = null": (13, "expected a name"),
     "m:f = hang(-1)": (7, "must be greater than 0"),
-    "m:f = hang -> null": (1, "in a chain every term but the last needs an end"),
+    "m:f = hang -> null": (1, "in a chain every term but the last needs a count"),
     "": (1, "expected a name"),
 }
 
@@ -256,9 +260,9 @@ OPTIONS = {
         "--chaos-report: cannot write 'no/such/folder/c.json'",
     ),
     "report is a folder": ("--chaos-report=folder.json", "cannot write 'folder.json': Is a directory"),
-    "report suffix": ("--chaos-report=c.xml", "'.xml' is none we know: 'c.xml'"),
+    "report suffix": ("--chaos-report=c.xml", "'.xml' is unknown: 'c.xml'"),
     "report without suffix": ("--chaos-report=chaos", "Write to a .json file."),
-    "later report": ("--chaos-report=c.html", "reports of kind '.html' are not in this version yet"),
+    "later report": ("--chaos-report=c.html", "reports of kind '.html' are not supported yet"),
     "suite": ("--chaos-suite=nightly", "--chaos-suite: there is no suite 'nightly'"),
     "unknown option": ("--chaos-rulez=x", "unrecognized arguments: --chaos-rulez=x"),
 }
@@ -296,7 +300,7 @@ TABLES = {
         "contract: unknown contract key 'erors'",
         "Did you mean 'errors'?",
     ),
-    "rules no list": ("[tool.pytest_chaos]\nrules = 'a:b = hang'", "rules: it must be a list of texts", ""),
+    "rules no list": ("[tool.pytest_chaos]\nrules = 'a:b = hang'", "rules: it must be a list of strings", ""),
     "wrong rule": (
         "[tool.pytest_chaos]\nrules = ['json:loads = hang', 'json:loads = hng']",
         "rules number 2: cannot read the rule text at column 14: unknown fault 'hng'",
@@ -309,7 +313,7 @@ TABLES = {
     ),
     "wrong budget": (
         "[tool.pytest_chaos.suites.nightly]\nbudget = 10",
-        "budget: a duration is wanted, got 10",
+        "budget: expected a duration, got 10",
         "'10m'",
     ),
     "suites no table": ("[tool.pytest_chaos]\nsuites = 3", "suites must be tables, got 3", ""),

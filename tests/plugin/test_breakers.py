@@ -98,4 +98,4 @@ def test_a_breaker_that_never_closes_is_found(inner, library, check):
 
     assert (done.scenarios[RECOVERY], done.code) == ("not recovered", 1)
     (text,) = [one["text"] for one in done.by_id[RECOVERY]["evidence"] if one["kind"] == "fails"]
-    assert "after shop:charge raise ConnectionError all the test fails with" in text
+    assert "after shop:charge raise ConnectionError all, with all faults lifted, the test fails with" in text

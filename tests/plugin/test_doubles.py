@@ -151,10 +151,10 @@ def test_it_is_told_where_a_rule_met_a_double(project):
         [{"point": "bank:rate", "what": "fake_rate", "place": "test_it.py:11"}],
         [{"point": "os:unlink", "what": "MagicMock", "place": ""}],
     ]
-    assert "  met a test double: os:unlink is MagicMock" in done.lines
-    assert [line for line in done.section("chaos") if line.startswith("met")] == [
-        "met a test double: bank:rate is fake_rate (test_it.py:11)",
-        "met a test double: os:unlink is MagicMock",
+    assert "  test double: os:unlink is MagicMock" in done.lines
+    assert [line for line in done.section("chaos") if line.startswith("test double: ")] == [
+        "test double: bank:rate is fake_rate (test_it.py:11)",
+        "test double: os:unlink is MagicMock",
     ]
 
 
@@ -226,9 +226,9 @@ def test_what_the_bodies_of_explored_tests_replace_fails_in_its_place(project, t
         for test in tests
         for label, verdict in (("bank:rate raise RuntimeError all", "escaped"), ("recovery", "resilient"))
     }
-    assert [line for line in done.section("chaos") if line.startswith("met")] == [
-        "met a test double: bank:rate is MagicMock",
-        "met a test double: bank:rate is test_monkeypatch.<locals>.<lambda> (test_it.py:18)",
+    assert [line for line in done.section("chaos") if line.startswith("test double: ")] == [
+        "test double: bank:rate is MagicMock",
+        "test double: bank:rate is test_monkeypatch.<locals>.<lambda> (test_it.py:18)",
     ]
 
 
@@ -448,8 +448,8 @@ def test_the_double_of_a_boundary_is_met_as_that_boundary(project, arguments):
     done = project.run(*arguments)
 
     assert faults_of(done) == {"raise(urllib.error:URLError, 'connection refused')"}
-    assert [line for line in done.section("chaos") if line.startswith("met")] == [
-        "met a test double: urllib.request:urlopen is MagicMock"
+    assert [line for line in done.section("chaos") if line.startswith("test double: ")] == [
+        "test double: urllib.request:urlopen is MagicMock"
     ]
 
 

@@ -35,7 +35,7 @@ SYSTEMS = """
         line.close()
 
     def asks_a_database(address):
-        connection = sqlite3.connect(":memory:")
+        connection = sqlite3.connect("shop.db")
         bank.pay()
         connection.close()
 
@@ -74,6 +74,11 @@ SYSTEMS = """
         line = socket.create_connection(address)
         line.close()
         bank.pay()
+
+    def asks_a_database_in_memory(address):
+        connection = sqlite3.connect(":memory:")
+        bank.pay()
+        connection.close()
 
     def closes_a_database_always(address):
         connection = sqlite3.connect(":memory:")
@@ -192,6 +197,7 @@ def test_child_that_nobody_waits_for_is_told_once(pytester: Any) -> None:
         ("shop.never_closes(address)",),
         ("shop.closes_before(address)",),
         ("shop.closes_a_database_always(address)",),
+        ("shop.asks_a_database_in_memory(address)",),
         ("shop.lets_a_library_open(address)",),
         ("line = shop.Line(address)", "line.ask()", "line.close()"),
         ("with socket.create_connection(address): shop.closes_always(address)",),

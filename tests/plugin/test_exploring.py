@@ -689,7 +689,7 @@ def test_a_hook_leaves_scenarios_out(shop):
     done = shop.run(*SWEEP, "-v")
 
     assert {result["test"] for result in done.by_id.values()} == {"test_it.py::test_checkout"}
-    assert "a predicate of yours (1)" in done.text
+    assert "excluded by a predicate (1)" in done.text
 
 
 # --- files
@@ -756,9 +756,9 @@ def test_the_summary_tells_what_was_run_and_what_was_not(shop):
     assert ["resilient", "1/1", "test_checkout", "shop:charge", "raise(TimeoutError)"] in words
     assert ["escaped", "1/1", "test_left", "shop:stock", "raise(TimeoutError)"] in words
     begin, *rest = done.totals
-    assert begin == "4 disturbed runs of 2 tests in <time>: 3 resilient, 1 escaped"
-    assert rest == ["0 failing", "explored 2 tests: 2 keys, 2 scenarios run (2 all)", "2 more reached no target"]
-    assert any("not made by the system" in line for line in lines if line.startswith("pruned "))
+    assert begin == "4 chaos runs of 2 tests in <time>: 3 resilient, 1 escaped"
+    assert rest == ["0 failing", "explored 2 tests: 2 keys, 2 scenarios run (2 all)", "2 more tests reached no target"]
+    assert any("made by the tests themselves" in line for line in lines if line.startswith("pruned "))
 
 
 @pytest.mark.parametrize("options", [(), ("-x",), ("-q",)])

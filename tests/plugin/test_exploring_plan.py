@@ -253,9 +253,9 @@ def test_what_there_is_no_time_to_confirm_is_inconclusive(shop, scope, every):
 
     verdict, fails, kinds = told(done)
     assert (verdict, fails, kinds[0], ran) == ("inconclusive", False, "unconfirmed", "xx")
-    assert "not confirmed: wrong error, and the budget was used up before it could be run once more" in done.text
+    assert "not confirmed: wrong error, but the budget was used up before it could be run again" in done.text
     assert done.shown[-1] == ("test_it[chaos: recovery]", "SKIPPED")
-    assert "SKIPPED (not looked at" in done.text
+    assert "SKIPPED (not checked" in done.text
     assert done.code == 0
     verdict, fails, kinds = told(again)
     assert (verdict, fails, "unconfirmed" in kinds) == ("wrong error", True, False)
@@ -454,7 +454,7 @@ def test_a_rule_whose_rate_is_0_is_no_rule(shop):
 
     assert done.code == 0
     assert done.document["results"] == []
-    assert f"never acts, because its rate is 0: {rule} (--chaos-rule)" in done.lines
+    assert f"never fires, because its rate is 0: {rule} (--chaos-rule)" in done.lines
     assert "verdict" not in done.text
     assert "chaos: explores" not in done.text
 

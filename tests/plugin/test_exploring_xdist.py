@@ -218,7 +218,7 @@ def test_a_worker_that_dies_once_all_plain_runs_are_over_names_the_scenario(shop
 
     crashed = "test_crash.py::test_crash[chaos: shop:check raise TimeoutError all]"
     assert f"FAILED {crashed}" in done.text
-    assert "chaos: it died in that scenario; what it had left to explore did not run" in done.text
+    assert "chaos: it died in that scenario; its remaining scenarios did not run" in done.text
     assert done.code == 1
     assert "INTERNALERROR" not in done.text
 

@@ -347,10 +347,10 @@ def test_default_and_more(shop):
     ("options", "complaint"),
     [
         (["--chaos-fail-on=hugn"], "--chaos-fail-on: unknown verdict 'hugn'\n  Did you mean 'hung'?"),
-        (["--chaos-fail-on=none,hung"], "--chaos-fail-on: verdicts are wanted, or 'none' alone"),
+        (["--chaos-fail-on=none,hung"], "--chaos-fail-on: expected verdicts, or 'none' alone"),
         (["--chaos-fail-on=resilient"], "--chaos-fail-on: a run that is resilient cannot fail"),
         (["--chaos-baseline=nothing.json"], "--chaos-baseline: cannot read 'nothing.json': No such file"),
-        (["--chaos-baseline=shop.py"], "--chaos-baseline: 'shop.py': it is no JSON"),
+        (["--chaos-baseline=shop.py"], "--chaos-baseline: 'shop.py': it is not valid JSON"),
         (["--chaos-write-baseline=no/such.json"], "--chaos-write-baseline: cannot write 'no/such.json'"),
     ],
 )
@@ -482,7 +482,7 @@ def test_files_that_are_left_are_told_apart_by_their_names(inner):
 
     assert (first.code, second.code) == (1, 1)
     assert second.outcomes == {"passed": 1, "failed": 1}
-    assert "2 tests judged; 1 failing" in second.text
+    assert "2 tests checked; 1 failing" in second.text
 
 
 def test_modules_of_one_name_in_several_folders_are_told_apart(inner):

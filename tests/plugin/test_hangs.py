@@ -459,7 +459,7 @@ def test_a_test_that_waits_on_in_c_is_interrupted_and_the_run_goes_on(inner):
     for wait in ("lock", "pipe", "child", "sleep"):
         result = done.results[f"test_waits[{wait}]"]
         assert result["verdict"] == ("inconclusive" if wait == "sleep" else "hung")
-        assert "after its release the test was interrupted, for it still waited at waits.py:" in done.text
+        assert "after its release the test still waited and was interrupted, at waits.py:" in done.text
         assert f"in {wait} < waits.py:6 in on < test_it.py:" in result["evidence"][0]["text"]
 
 

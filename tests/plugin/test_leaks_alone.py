@@ -185,7 +185,7 @@ def test_a_note_is_printed_and_fails_where_strict(shop):
     assert failed(done) == {"test_strict"}
     assert done.verdicts == {"test_noted": "resilient", "test_strict": "leaked"}
     assert "cancelled by the project's own asyncio.run" in done.results["test_noted"]["evidence"][0]["text"]
-    assert "leaks without a fault: 2 tests judged; 1 failing, 1 with notes only" in done.lines
+    assert "leaks without faults: 2 tests checked; 1 failing, 1 with notes only" in done.lines
     assert failed(shop.run("-o", "chaos_leaks=strict")) == {"test_noted", "test_strict"}
 
 
@@ -238,7 +238,7 @@ def test_marker_and_fault_are_no_contradiction(shop):
         "test_nothing_injected": "session",
         "test_never_disturbed": "session",
     }
-    assert "leaks without a fault: 2 tests judged; 2 failing" in done.lines
+    assert "leaks without faults: 2 tests checked; 2 failing" in done.lines
 
 
 def test_a_fault_test_is_judged_for_leaks_once_and_by_its_contract(shop):
@@ -302,8 +302,8 @@ def test_the_document_and_the_summary(shop):
     assert done.document["summary"] == {"leaked": 1}
     words = [line.split() for line in done.section("chaos")]
     assert ["leaked", "-", "test_marked", "-", "none"] in words
-    assert "leaks without a fault: 2 tests judged; 1 failing" in done.lines
-    assert not any("disturbed run" in line for line in done.lines)
+    assert "leaks without faults: 2 tests checked; 1 failing" in done.lines
+    assert not any("chaos run" in line for line in done.lines)
 
 
 def test_a_failing_test_keeps_its_error(shop):
@@ -925,7 +925,7 @@ def test_a_filter_that_matches_nothing_is_reported(shop):
     ("keys", "words"),
     [
         ("ignore_tops = ['a:b']", ["unknown key 'ignore_tops'", "Did you mean 'ignore_top'"]),
-        ("ignore_top = 'a:b'", ["it must be a list of texts, got 'a:b'"]),
+        ("ignore_top = 'a:b'", ["it must be a list of strings, got 'a:b'"]),
         (
             "ignore_any = ['a:b', 'shop.work.poll']",
             ["ignore_any number 2: ", "  shop.work.poll\n                ^", "Did you mean 'shop.work:poll'?"],

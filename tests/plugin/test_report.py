@@ -113,10 +113,17 @@ def test_the_summary(shop):
     assert ["resilient", "1/1", "test_d[1]", "shop:charge", "null"] in words
     assert ["changed", "1/1", "test_c_changed", "shop:charge", "null"] in words
     assert ["1/1", "shop:charge", "#1", "raise(TimeoutError)"] in words
-    totals = "5 disturbed runs of 5 tests in <time>: 3 resilient, 1 inconclusive, 1 changed; 2 failing"
+    totals = "5 chaos runs of 5 tests in <time>: 3 resilient, 1 inconclusive, 1 changed; 2 failing"
     assert totals in lines
     assert "never fired: shop:charge = null (marker at test_it.py:13): 0 calls" in lines
     assert "never fired: shop:total = 0.0001%null (marker at test_it.py:7): 1 call" in lines
+
+
+def test_what_was_found_stands_below_the_list_of_failures(shop):
+    """There may be hundreds of those, and what is last is read."""
+    heads = [line.strip("= ") for line in shop.run().lines if line.startswith("===")]
+
+    assert heads.index("chaos") == heads.index("short test summary info") + 1 == len(heads) - 2
 
 
 def test_passing_verdicts_are_not_shown_as_failures(shop):
@@ -368,7 +375,7 @@ def test_what_is_printed_does_not_grow_with_the_session(inner, options, is_whole
     lines = inner.run("--tb=no", *options).section("chaos")
 
     assert "1 finding fails:" in lines or any(line.endswith(" findings fail:") for line in lines)
-    assert any(line.startswith("30 disturbed runs of 30 tests in <time>: ") for line in lines)
+    assert any(line.startswith("30 chaos runs of 30 tests in <time>: ") for line in lines)
     assert any("test_it[7]" in line and line.startswith("  inconclusive") for line in lines) == is_whole
     assert ("-v shows the table of all runs" in lines) != is_whole
     assert is_whole or len(lines) < 80

@@ -141,7 +141,7 @@ def test_chaos_and_chaos_explore_exclude_each_other(run):
     """)
 
     assert done.code == pytest.ExitCode.USAGE_ERROR
-    assert "the markers chaos and chaos_explore exclude each other" in done.text
+    assert "the markers chaos and chaos_explore cannot be combined" in done.text
 
 
 def test_no_chaos_is_never_disturbed(run):
@@ -485,4 +485,4 @@ def test_a_rule_that_another_one_covered_says_so(run):
     )
 
     assert done.only["verdict"] == "inconclusive"
-    assert "1 matching call, and where its trigger picked one another rule acted" in done.text
+    assert "1 matching call, but another rule acted on those that its trigger picked" in done.text

@@ -252,7 +252,7 @@ def test_tasks_that_wait_for_one_another_are_told_beside_a_server(inner):
     assert len(hung) == 1
     text = hung[0]["evidence"][0]["text"]
     assert "every thread and task is waiting for another, with no timeout; " in text
-    assert "; the remaining threads only serve in the background" in text
+    assert "; the other threads only do background work" in text
     assert "at work.py:9 in work, in asyncio.queues.Queue.get" in text
 
 

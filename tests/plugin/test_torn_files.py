@@ -100,11 +100,11 @@ def told(pytester: Any, function: str, *, before: str = "") -> set[tuple[bool, s
 @pytest.mark.parametrize("before", ["", "all receipts of last year"])
 def test_file_that_an_error_leaves_half_written_is_torn(pytester: Any, before: str) -> None:
     whole = max(len(before), len("paid 1;paid 2;paid 3;"))
-    where = f"of {whole}; opened for writing at shop.py:4 in writes_in_place"
+    where = f"{whole} bytes; opened for writing at shop.py:4 in writes_in_place"
 
     found = told(pytester, "writes_in_place", before=before)
 
-    assert (True, "torn-file", f"file <tmp>/receipts.txt was left with nothing {where}") in found
+    assert (True, "torn-file", f"file <tmp>/receipts.txt was left empty instead of {where}") in found
     assert {"torn-file"} == {kind for _, kind, _ in found}
 
 

@@ -144,7 +144,7 @@ def test_installed_package_that_is_searched_as_a_whole_is_the_project(project, h
     assert explored(run("wares_there.**:*")) == {"wares_there.files:reach"}
     done = run("wares_there.files:reach")
     assert explored(done) == set()
-    assert "installed?" in done.text
+    assert "is an installed package" in done.text
 
 
 def test_why_everything_was_the_tests_own_is_said(project):
@@ -153,7 +153,7 @@ def test_why_everything_was_the_tests_own_is_said(project):
     for options in ((), ("--chaos-target", "open"), ("--chaos-plan",)):
         lines = project.run(*options).section("chaos")
 
-        assert lines[0].startswith("nothing was explored: the tests themselves made the only call")
+        assert lines[0].startswith("nothing was explored: the tests made the only call")
         assert "chaos_packages" in lines[1]
         assert "--chaos-target 'package.**:*'" in lines[1]
         assert "chaos_explore(driver=True)" in lines[2]

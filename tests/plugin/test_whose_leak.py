@@ -97,7 +97,7 @@ def test_what_the_test_did_not_come_to_end_is_a_note(pytester: Any, kind: str) -
     ((fails, text), *_) = leaks_of(pytester, f"{made}\nassert shop.pays() == 1\ntill.close()")
 
     assert not fails
-    assert text.endswith("; the test ends it itself, and failed before it came to that")
+    assert text.endswith("; the test cleans it up itself, but failed before it got there")
 
 
 @pytest.mark.parametrize("kind", THINGS)
@@ -105,7 +105,7 @@ def test_what_the_call_that_failed_has_made_is_the_systems(pytester: Any, kind: 
     ((fails, text), *_) = leaks_of(pytester, f"shop.opens_and_pays({THINGS[kind]})")
 
     assert fails
-    assert "the test ends it itself" not in text
+    assert "the test cleans it up itself" not in text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_the_call_that_ends_it_has_left_is_the_systems(pytester: Any, body:
     ((fails, text), *_) = leaks_of(pytester, body)
 
     assert fails
-    assert "the test ends it itself" not in text
+    assert "the test cleans it up itself" not in text
 
 
 @pytest.mark.parametrize(

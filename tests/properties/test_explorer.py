@@ -101,7 +101,7 @@ def test_every_key_is_run_or_pruned_with_a_reason(
 
     runs = sum(scenario.shape != "pair" for scenario in ran)
     own_calls = sum(calls.count for (_, site), calls in plain.items() if site.is_driver)
-    assert one.pruned["not made by the system"] == own_calls
+    assert one.pruned["made by the tests themselves"] == own_calls
     assert runs + one.pruned.total() - own_calls == foreseen
 
 

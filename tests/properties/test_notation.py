@@ -150,7 +150,7 @@ def test_left_side_is_read_back_alone(target: Target, limit: dict[str, str]) -> 
 
     assert (target, limit["dependency"], limit["below"]) == left_of(text)
     if any(limit.values()):
-        with pytest.raises(NotationError, match="limits belong to rules"):
+        with pytest.raises(NotationError, match="limits are only allowed in rules"):
             parse_target(text)
     else:
         assert target == parse_target(text)
