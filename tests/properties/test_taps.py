@@ -157,7 +157,8 @@ def _comes_of(function: Any, owner: Any, handed: Handed) -> tuple[object, ...]:
             reasons = (type(error.__cause__).__name__, type(error.__context__).__name__)
             return "raised", type(error).__name__, _without_numbers(error), reasons
         what = result if result is None or type(result) in (bool, int, str) else type(result).__name__
-        if type(result) is int and (owner.__name__ in ("os", "posix") or function.__name__ == "detach"):
+        # A socket that is closed has no descriptor to hand out.
+        if type(result) is int and result >= 0 and (owner.__name__ in ("os", "posix") or function.__name__ == "detach"):
             os.close(result)
             what = "a descriptor"
         return "returned", what, sys.exception()
