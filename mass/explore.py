@@ -305,12 +305,16 @@ def run_suite(own: str, folder: Path, sources: Path, name: str, *words: str) -> 
     began, cpu_s = time.monotonic(), _cpu_s()
     printed = folder / f"{name}.txt"
     try:
-        with printed.open("w", encoding="utf-8") as file:
+        # What an earlier run has left in the temporary folder would be found there by this one.
+        with (
+            printed.open("w", encoding="utf-8") as file,
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary,
+        ):
             done = subprocess.run(
                 # With -P, as the command pytest does, the working folder does not hide what is installed.
                 [own, "-P", "-X", "faulthandler", "-m", "pytest", *options, "-o", "addopts=", *words],
                 cwd=sources,
-                env=projects.environment(PYTHONPATH=str(folder / "plugin")),
+                env=projects.environment(PYTHONPATH=str(folder / "plugin"), TMPDIR=temporary),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
