@@ -682,6 +682,7 @@ class Experiment:
             return
         self._put_back()
         self.journal.forget_errors()
+        self.laboratory.census.forget_listener(self._listener)
         self.inventory.close()
         self.laboratory.census.births.tell_entries(tells=False)
         self.laboratory.census.ends.stop()
