@@ -61,7 +61,7 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Birth, Births, Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
-from pytest_chaos.resources.ends import End, Key, is_tests
+from pytest_chaos.resources.ends import End, Key, is_tests, may_be_tests
 from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
@@ -377,7 +377,7 @@ class Experiment:
         self._dependencies = Dependencies(
             laboratory.catalogue, laboratory.addresses, laboratory.provenance, laboratory.temporary
         )
-        self.files = Files(laboratory.provenance, self._dependencies.of_path)
+        self.files = Files(laboratory.provenance, self._dependencies.of_path, census.births.entry)
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -769,7 +769,10 @@ class Experiment:
         ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
         entry = None if self.failure is None else self.failure.entry
         return replace(
-            one, is_in_hang=not IN_HANG.isdisjoint(one.stack), is_tests=bool(ends) and is_tests(one, ends, entry)
+            one,
+            is_in_hang=not IN_HANG.isdisjoint(one.stack),
+            is_tests=bool(ends) and is_tests(one, ends, entry),
+            may_be_tests=may_be_tests(one, entry, self.laboratory.sources.tree_of_file),
         )
 
 
