@@ -71,6 +71,7 @@ class Absorption:
         taker: Who took it.
         does: What the clause does about it; not known where it is in doubt.
         is_broad: Whether the clause takes every ``Exception``.
+        is_for_absence: Whether it is for files that are not there, and took an error that says so.
         span: First and last line of the statement that the clause belongs to; zeros where it is not known.
         times: How many errors went this way.
         reached: The outermost line of the project that it came to, from within.
@@ -89,6 +90,7 @@ class Absorption:
     taker: Taker = field(default="", kw_only=True)
     does: Does = field(default="", kw_only=True)
     is_broad: bool = field(default=False, kw_only=True)
+    is_for_absence: bool = field(default=False, kw_only=True)
     span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
     @property
@@ -216,7 +218,9 @@ class Tracer:
             self._latest = _Told(known[0], error, point, flight, has_escaped)
             return known[0]
         steps = _steps(error.__traceback__)
-        told = replace(self._tell(error, point, steps, flight, has_escaped), reached=self._reached(steps))
+        told = self._tell(error, point, steps, flight, has_escaped)
+        is_for_absence = told.is_for_absence and isinstance(error, FileNotFoundError)
+        told = replace(told, reached=self._reached(steps), is_for_absence=is_for_absence)
         if told.end == "escaped" or told.taker == "outside":
             told = replace(told, gap=self._gap(steps, type(error)))
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
@@ -317,6 +321,7 @@ class Tracer:
                 taker=taker,
                 does=first.does,
                 is_broad=first.is_broad,
+                is_for_absence=first.is_for_absence,
                 span=first.span,
             )
         texts = [f"{clause.text} at L{clause.line}{f': {clause.doubt}' if clause.doubt else ''}" for clause in found]

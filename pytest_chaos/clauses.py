@@ -47,6 +47,7 @@ class Clause:
         doubt: Why it is not sure that it took the error; empty if it is.
         does: What it does about the error.
         is_broad: Whether it takes every ``Exception``, and does not name the error or a nearer base.
+        is_for_absence: Whether it names the error that says that a file is not there.
         span: First and last line of the statement that it belongs to, with what is guarded.
     """
 
@@ -56,6 +57,7 @@ class Clause:
     doubt: str = ""
     does: Does = field(default="", kw_only=True)
     is_broad: bool = field(default=False, kw_only=True)
+    is_for_absence: bool = field(default=False, kw_only=True)
     span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
 
@@ -317,8 +319,17 @@ def _with(node: ast.With | ast.AsyncWith, item: ast.withitem, scope: Scope, doub
     manager = item.context_expr
     text = _text("with", ast.unparse(manager))
     if isinstance(manager, ast.Call) and scope.value(manager.func) is contextlib.suppress:
-        is_broad = any(map(_is_wide, (scope.value(argument) for argument in manager.args)))
-        return Clause("with", node.lineno, text, doubt, does="nothing", is_broad=is_broad, span=_span(node))
+        named = tuple(scope.value(argument) for argument in manager.args)
+        return Clause(
+            "with",
+            node.lineno,
+            text,
+            doubt,
+            does="nothing",
+            is_broad=_is_wide(named),
+            is_for_absence=_names_absence(named),
+            span=_span(node),
+        )
     does, is_broad = _leaving(_made_by(manager, scope))
     return Clause("with", node.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
 
@@ -330,10 +341,17 @@ def _finally(node: ast.Try | ast.TryStar, doubt: str = "") -> Clause:
 
 
 def _except(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler, scope: Scope, doubt: str) -> Clause:
-    text = _head(node, handler)
-    is_broad = handler.type is None or _is_wide(scope.value(handler.type))
-    does = _does(handler.body)
-    return Clause("except", handler.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
+    named = None if handler.type is None else scope.value(handler.type)
+    return Clause(
+        "except",
+        handler.lineno,
+        _head(node, handler),
+        doubt,
+        does=_does(handler.body),
+        is_broad=handler.type is None or _is_wide(named),
+        is_for_absence=_names_absence(named),
+        span=_span(node),
+    )
 
 
 def _head(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> str:
@@ -348,6 +366,10 @@ def _span(node: ast.stmt) -> tuple[int, int]:
 def _is_wide(value: Any) -> bool:
     """Tell whether a clause for a value takes every ``Exception``."""
     return any(one is Exception or one is BaseException for one in (value if isinstance(value, tuple) else (value,)))
+
+
+def _names_absence(value: Any) -> bool:
+    return any(one is FileNotFoundError for one in (value if isinstance(value, tuple) else (value,)))
 
 
 def _does(body: list[ast.stmt]) -> Does:

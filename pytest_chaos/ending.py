@@ -39,6 +39,7 @@ def failure_from(
         is_caused_by_fault=is_caused,
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_meant=_is_meant(error, journal, provenance),
+        is_of_library=_is_of_library(error, provenance),
         is_assertion=_is_assertion(error, origin),
         # What a library that the test calls makes of an error of ours is the library's.
         is_in_test=nearest is not None and origin == "test" and (nearest.tb_next is None or not is_caused),
@@ -115,7 +116,10 @@ def describe(error: BaseException) -> str:
 
 def _words(error: BaseException) -> tuple[str, str]:
     """Return the name of an error's type, and the first line of its message."""
-    lines = str(error).splitlines()
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  # an error of the project whose own words fail
+        lines = ["?"]
     return type(error).__qualname__, lines[0] if lines else ""
 
 
@@ -193,6 +197,12 @@ def _is_written(error: BaseException, journal: Journal, provenance: Provenance) 
     if provenance.of_class(type(error)) == "project":
         return True  # whoever hands it on, such as a future: the interpreter makes none of these
     return is_raised and _is_translation(error, journal, provenance)
+
+
+def _is_of_library(error: BaseException, provenance: Provenance) -> bool:
+    trace = [*entries(error.__traceback__)]
+    is_raised = bool(trace) and _raises(error, trace[-1])
+    return is_raised and provenance.of_frame(trace[-1].tb_frame) in ("installed", "stdlib")
 
 
 def _raises(error: BaseException, entry: TracebackType) -> bool:

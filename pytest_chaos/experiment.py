@@ -361,6 +361,7 @@ class Experiment:
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
+        self._ended_by: frozenset[int] = frozenset()
         self._recovery = ""
         self._teardown_error = ""
         self._loud_logs = 0
@@ -521,6 +522,10 @@ class Experiment:
         boundary = self.laboratory.catalogue.at(point)
         return boundary is not None and boundary.in_pieces
 
+    def _is_local(self, point: str) -> bool:
+        boundary = self.laboratory.catalogue.at(point)
+        return boundary is not None and not boundary.waits and not boundary.late
+
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
 
@@ -582,12 +587,13 @@ class Experiment:
             error = self.ward.cancelled  # which stands behind it
         if isinstance(error, NotRecoveredError):
             self._recovery = str(error)
-        self.failure = None
+        self.failure, self._ended_by = None, frozenset()
         if error is not None:
             for leaf in ending.leaves(error):
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+            self._ended_by = frozenset(map(id, ending.chain(error)))
 
     def teardown_ended_with(self, error: BaseException) -> None:
         """Say what came out of the teardown; it counts if an error of ours is behind it."""
@@ -726,6 +732,7 @@ class Experiment:
                 plan.plain,
                 {key: loop for one in injections for key, loop in one.loops.items()},
                 self._is_in_pieces,
+                self._is_local,
             ),
             loud_logs=self._loud_logs,
             logged=tuple(self._logged),
@@ -766,13 +773,14 @@ class Experiment:
         )
 
     def _explained(self, one: Leftover) -> Leftover:
-        ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
+        plain, tree_of = self.plan.plain, self.laboratory.sources.tree_of_file
         entry = None if self.failure is None else self.failure.entry
         return replace(
             one,
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
-            is_tests=bool(ends) and is_tests(one, ends, entry),
-            may_be_tests=may_be_tests(one, entry, self.laboratory.sources.tree_of_file),
+            is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
+            is_told=one.error in self._ended_by,
+            may_be_tests=may_be_tests(one, entry, tree_of),
         )
 
 
@@ -806,6 +814,7 @@ def spots_of(
     plain: Plain | None,
     loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
+    is_local: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     spots = {} if plain is None else plain.trace.spots
@@ -822,7 +831,7 @@ def spots_of(
             last[actor] = time_s
         gap_s = statistics.median(gaps) if gaps else None
         loop = None if site.code is None else loops.get((point, site.code, site.line))
-        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point))
+        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point), is_local(point))
         was = before.pop((point, site.place), None)
         found.append(one if was is None else _beside(one, was))
     missed = [

@@ -228,13 +228,14 @@ def findings_of(records: Iterable[Record]) -> list[Record]:
     return sorted(found.values(), key=_badness)
 
 
-PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit", "taken-outside"})
+PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit", "taken-outside", "answered"})
 """Kinds of errors that came out of the system as they are, or as what somebody made of them on purpose."""
+_PASSED_ON_AS = (Verdict.ESCAPED.value, Verdict.CHANGED.value)
 
 
 def is_passed_on(finding: Record) -> bool:
     """Tell whether a finding is that the system passes an error on, which is its author's decision: it is counted."""
-    return not finding["fails"] and finding["verdict"] == Verdict.ESCAPED.value and finding["kind"] in PASSED_ON
+    return not finding["fails"] and finding["verdict"] in _PASSED_ON_AS and finding["kind"] in PASSED_ON
 
 
 def _begun(cause: Record, record: Record, index: int) -> Record:
@@ -272,8 +273,8 @@ def _faults(record: Record) -> list[str]:
     return list(dict.fromkeys(fired["fault"] for fired in record["fired"]))
 
 
-def _rank(cause: Record) -> tuple[bool, int]:
-    return cause["fails"], _RANKS[cause["verdict"]]
+def _rank(cause: Record) -> tuple[bool, int, bool]:
+    return cause["fails"], _RANKS[cause["verdict"]], cause["kind"] != "answered"
 
 
 def _badness(finding: Record) -> tuple[bool, int, int, list[tuple[int, str]], str]:

@@ -96,6 +96,7 @@ class Failure:
         is_meant: Somebody wrote that it be raised: it comes from a ``raise`` of the project, or is of a class of the
             project, or a library made it of an injected error. What the interpreter raises and a failed ``assert``
             are not meant, nor is what a library refuses. Of a group all parts are, beside those of ours.
+        is_of_library: A statement of a library raised it.
         is_assertion: It is the test's own assertion.
         is_in_test: The test's own code raised it, or a library that it called, over an answer that neither expected.
         is_release: It is the end of an injected hang that we released.
@@ -118,6 +119,7 @@ class Failure:
     is_timeout: bool = field(default=False, kw_only=True)
     entry: Entry | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
+    is_of_library: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -205,6 +207,7 @@ class SpotSeen:
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        is_local: Whether it is answered by this machine, and at once, as of files: there is nobody to be spared.
         above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
             innermost first; empty where that is not known.
         actor: The thread or task that made it.
@@ -217,6 +220,7 @@ class SpotSeen:
     gap_s: float | None = None
     loop: Loop | None = None
     in_pieces: bool = False
+    is_local: bool = False
     above: tuple[Place, ...] = ()
     actor: str = ""
 

@@ -96,6 +96,8 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.ESCAPED, "translated" if failure.is_caused_by_fault else "translated-cause-lost"
     if failure.is_in_test:
         return Verdict.CHANGED, "test-error"
+    if failure.is_of_library and seen.absorptions and all(way.taker == "library" for way in seen.absorptions):
+        return Verdict.ESCAPED, "translated-cause-lost"  # the library took it, and raises another one later
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
 
 
@@ -104,9 +106,27 @@ def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     verdict, kind = _classified(failure, seen)
     if verdict is Verdict.CHANGED and has_allowed_error(seen):
         return Verdict.DEGRADED, "allowed-answer"
-    if verdict is Verdict.CHANGED and any(way.taker == "outside" for way in seen.absorptions):
+    if verdict is Verdict.CHANGED and (
+        failure.is_caused_by_fault or any(way.taker == "outside" for way in seen.absorptions)
+    ):
         return Verdict.ESCAPED, "taken-outside"  # the test, or a client of its own, was given the injected error
+    if verdict is Verdict.CHANGED and _is_answered(seen):
+        return verdict, "answered"
     return verdict, "no-cause" if kind == "other-error" else kind
+
+
+def _is_answered(seen: Observation) -> bool:
+    """Tell whether somebody has decided on another answer: who makes an error of his own of the injected one, or asks
+    whether a file is there, or writes a warning.
+    """
+    ways = seen.absorptions
+    is_logged = seen.loud_logs and all(way.taker == "project" for way in ways)
+    is_meant = all(
+        (way.taker in ("project", "library") and way.does == "raises")
+        or (way.taker == "project" and way.is_for_absence)
+        for way in ways
+    )
+    return bool(ways and (is_logged or is_meant))
 
 
 def has_allowed_error(seen: Observation) -> bool:

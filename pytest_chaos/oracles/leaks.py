@@ -105,10 +105,12 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
         return
     caused, pre_existing = seen.blamed
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
+    # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
+    is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
     for leftover in caused:
         if leftover.kind in LOST_KINDS:
             continue
-        if _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
+        if is_cut or _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
             yield note(_evidence(leftover, leftover))
         elif leftover.is_tests:
             yield note(_evidence(leftover, NotCleanedUp(leftover)))

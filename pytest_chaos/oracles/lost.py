@@ -30,7 +30,8 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
         )
         # A thread of the test's own dies of what the system passes on to it, as the test would.
         is_tests_own = seen.is_compared and leftover.is_made_by_test and leftover.kind == "thread-error"
-        if is_aftermath or is_tests_own or (leftover.is_note and seen.contract.leaks != "strict"):
+        # Whoever started it may keep its error, and raise that where the next answer is asked for.
+        if is_aftermath or is_tests_own or leftover.is_told or (leftover.is_note and seen.contract.leaks != "strict"):
             yield note(evidence)
         else:
             yield failing(Verdict.LOST, evidence)

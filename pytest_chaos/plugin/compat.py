@@ -407,7 +407,10 @@ def tell_failures_briefly(item: pytest.Item) -> None:
 
 
 def _error_alone(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
-    return excinfo.getrepr(style="value")
+    try:
+        return excinfo.getrepr(style="value")
+    except Exception:  # noqa: BLE001  # an error of the project whose own words fail: pytest asks for them here
+        return excinfo.exconly()
 
 
 def begin_message(report: pytest.TestReport, text: str) -> None:

@@ -55,6 +55,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "Decide whether this is the answer you want when the dependency fails; "
             "if so, allow it in the contract; otherwise handle the failure."
         ),
+        ("ending", "answered"): "Nothing to do, if callers expect this answer when the dependency fails.",
         ("ending", "test-error"): (
             "Decide whether this is the answer you want when the dependency fails: the test could not read it."
         ),

@@ -21,11 +21,14 @@ _CAME_OUT: Mapping[str, str] = {
     "taken-outside": "not handled: errors from {} reach the test or its client, which handles them",
     "translated": "translated: errors from {} reach the test as other errors, on purpose",
     "declared-error": "declared: errors from {} reach the test as errors that the contract allows",
+    "answered": "answered otherwise: errors from {} become other answers, on purpose",
     "own-limit": "timed out: the wait for {} has a time limit, and its error reaches the test",
 }
 assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
+_FILES = "builtins:open"  # each file is a dependency of its own, and a project may read hundreds
 _DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
+_RETURNED = re.compile(r"return\((.*)\)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]
 
@@ -120,8 +123,11 @@ def _deeds(faults: Iterable[str]) -> str:
     others: dict[str, None] = {}
     for fault in faults:
         raised = _RAISED.match(fault)
+        returned = _RETURNED.fullmatch(fault)
         if raised is not None:
             errors[raised[1].rpartition(":")[2].strip()] = None
+        elif returned is not None:
+            others[f"returns {returned[1]}"] = None
         else:
             others[_DEEDS.get(fault, f"has the fault {fault}")] = None
     raises = [f"raises {_either(list(errors))}"] if errors else []
@@ -167,15 +173,17 @@ def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line
     """Return a line for each dependency and way in which its errors come out, with how many do."""
     runs: Counter[tuple[str, str]] = Counter()
     places: dict[tuple[str, str], dict[str, None]] = {}
+    names: dict[tuple[str, str], dict[str, None]] = {}
     for one in findings:
-        key = (one["kind"], one["dependency"])
+        key = (one["kind"], _FILES if one["points"] == [_FILES] else one["dependency"])
         runs[key] += len(one["results"])
         places.setdefault(key, {})[one["place"]] = None
+        names.setdefault(key, {})[one["dependency"]] = None
     for record in records:
         if record["verdict"] == "escaped" and not record["fails"] and not record["causes"] and record["fired"]:
             runs[next(iter(_CAME_OUT)), record["fired"][0]["point"]] += 1
     lines = [
-        Line(f"{_CAME_OUT[key[0]].format(key[1] or 'a dependency')}, {_out_of(places.get(key, {}), count)}")
+        Line(f"{_CAME_OUT[key[0]].format(_who(key[1], names.get(key, {})))}, {_out_of(places.get(key, {}), count)}")
         for key, count in runs.most_common(_MOST_DEPENDENCIES)
     ]
     others = runs.most_common()[_MOST_DEPENDENCIES:]
@@ -183,6 +191,11 @@ def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line
         count = sum(number for _, number in others)
         lines.append(Line(f"and so do errors from {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
     return lines
+
+
+def _who(key: str, names: Iterable[str]) -> str:
+    several = list(names) or [key]
+    return (several[0] if len(several) == 1 else f"open of {len(several)} files") or "a dependency"
 
 
 def _out_of(places: Iterable[str], runs: int) -> str:

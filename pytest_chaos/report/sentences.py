@@ -213,6 +213,8 @@ def _with_place(failure: Failure) -> str:
 
 def _not_as_before(about: NotAsBefore) -> str:
     trouble = _trouble(about.trouble)
+    if about.is_by_chance:
+        return f"unstable: {trouble}, and not so in a fresh process, whichever of the scenarios ran there before"
     match about.fresh:
         case "passes" | "before":
             after = about.polluter or "the scenarios of this test"
@@ -339,7 +341,7 @@ Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
 _ENDED = (
-    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error"),
+    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error", "answered"),
     *("error-in-handler", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")

@@ -78,6 +78,7 @@ def test_verbose_screen_tells_each_finding_in_full() -> None:
         (["raise(httpx:ConnectError, 'a, b')"], "bank example raises ConnectError (1"),
         (["raise(a:E)", "raise(b:E)"], "bank example raises E (1"),
         (["delay(2)", "hang"], "bank example has the fault delay(2) or hangs (1"),
+        (["return({'a': (1, 2)})"], "bank example returns {'a': (1, 2)} (1"),
         (["hang", "null", "raise(A)", "raise(B)"], "bank example raises A or B, hangs or returns null (1"),
         ([f"raise({name})" for name in "ABCDE"], "bank example raises A, B, C or 2 more (1"),
         ([], "without any fault, in 1 run of t.py::test"),
@@ -144,6 +145,18 @@ def test_errors_that_nobody_handles_are_one_line_for_each_dependency() -> None:
         "not handled: errors from bank example reach the test, through 2 places (3 runs)",
         "not handled: errors from sqlite3 <tmp>/x.db reach the test, through shop.py:3 pay (1 run)",
     ] == shown(*findings)
+
+
+def test_errors_of_many_files_are_one_line() -> None:
+    files = [
+        unhandled(number, dependency=f"open templates/{number}.html", points=["builtins:open"])
+        for number in range(1, 8)
+    ]
+
+    assert ["not handled: errors from open of 7 files reach the test, through 7 places (7 runs)"] == shown(*files)
+    assert [
+        "not handled: errors from open templates/1.html reach the test, through shop.py:1 pay (1 run)",
+    ] == shown(files[0])
 
 
 def test_errors_that_were_meant_are_counted_apart() -> None:

@@ -173,6 +173,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=Failure("E", is_meant=True, is_caused_by_fault=True)),
         "the test ended with E",
     ),
+    (
+        "ending answered",
+        compared(failure=Failure("E", is_assertion=True), absorptions=(replace(IDLE, does="raises"),)),
+        "the test ended with E",
+    ),
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
     (
         "ending own-limit",
@@ -260,6 +265,12 @@ TOLD: list[tuple[str, Observation, str]] = [
         "recovery unstable",
         recovery("varies", teardown_error="E"),
         f"unstable: the teardown fails with E; so it does {WITHOUT_FAULTS} second run of a fresh process",
+    ),
+    (
+        "recovery unstable",
+        recovery("passes", spots=(AGAIN,)),
+        "unstable: shop.py:8 pay calls m:f 3 times instead of 1, and not so in a fresh process, whichever of the "
+        "scenarios ran there before",
     ),
     (
         "recovery unstable",

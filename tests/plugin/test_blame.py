@@ -261,7 +261,7 @@ SYSTEMS = {
                 logging.getLogger("shop").warning("no bank")
         """,
         PASSES,
-        ("changed", "assertion", False),
+        ("changed", "answered", False),
     ),
     "an answer for a named error": (
         """
