@@ -1,6 +1,6 @@
 """Hold what exploring real projects finds against labels that were set by hand after reading the source.
 
-    python mass/precision.py                             # explore all eight projects both ways, and judge
+    python mass/precision.py                             # explore all projects both ways, and judge
     python mass/precision.py --keep /tmp/kept            # keep sources, environments and reports
     python mass/precision.py --reports /tmp/kept         # judge what mass/explore.py or this has kept there
     python mass/precision.py --reports /tmp/kept --only httpcore
@@ -14,7 +14,8 @@ of both ways are put together by id. Each stands in ``mass/labels.toml`` as
 
 with the reason. One without a label is printed with what is needed to label it, and fails the check, as does a bar
 that does not hold: of the failing findings nine of ten are true or arguable, and ten distinct ones are true; of the
-reported ones seven of ten are no noise; and those that were known before are among the failing ones.
+reported ones seven of ten are no noise; and those that were known before are among the failing ones. The projects that
+are held back, of which no rule was made, are summed up on their own, too: that is what to expect of another one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -263,10 +264,18 @@ HEADS = (
 )
 
 
-def table(sheets: Mapping[str, Sheet]) -> str:
-    """Return the table, as a page would have it, with the sum below."""
+def table(sheets: Mapping[str, Sheet], held_back: Container[str] = ()) -> str:
+    """Return the table, as a page would have it, with the sums below.
+
+    Args:
+        sheets: What is known of each project.
+        held_back: Those that are summed up on their own, too.
+    """
     rows = [HEADS, tuple("---" for _ in HEADS), *(row(name, sheet) for name, sheet in sheets.items())]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*rows, row("all", sum_of(sheets.values()))])
+    rows.append(row("all", sum_of(sheets.values())))
+    apart = [sheet for name, sheet in sheets.items() if name in held_back]
+    rows += [row("held back", sum_of(apart))] if apart else []
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def sum_of(sheets: Iterable[Sheet]) -> Sheet:
@@ -360,7 +369,7 @@ def show(sheets: Mapping[str, Sheet], sources: Mapping[str, Path]) -> None:
             projects.say(f"changed  {label.project} {label.id}: {label.verdict} became {one.finding['verdict']}")
         for label in sheet.gone:
             projects.say(f"gone  {label.project} {label.id}  {label.label}: {label.verdict} at {label.place}")
-    projects.say(table(sheets))
+    projects.say(table(sheets, {one.source.name for one in explore.EXPLORED if one.is_held_back}))
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.clauses import Clause, Does, Scope, Sources, entered, positions, takers
 from pytest_chaos.exception_events import Flight
+from pytest_chaos.gaps import Gap, Gaps, Passed
 from pytest_chaos.provenance import Place, Provenance
 
 End = Literal[
@@ -23,6 +24,7 @@ End = Literal[
     "finally",  # a finally block left the function, and the error was gone
     "unread",  # a function took it whose source cannot be read
     "task",  # it ended an asyncio task
+    "gather",  # asyncio.gather(return_exceptions=True) kept it among the results
     "future",  # a worker of an executor kept it for the future
     "thread",  # it ended a thread
     "event loop",  # it ended a callback, and went to the loop's exception handler
@@ -38,7 +40,7 @@ Taker = Literal[
     "",  # nobody, or not known
 ]
 HANDLERS: frozenset[End] = frozenset({"except", "with", "finally"})
-_CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "future", "C code"}
+_CAUGHT: frozenset[End] = HANDLERS | {"unread", "task", "gather", "future", "C code"}
 _MOST_TOLD = 1000  # ways that are remembered
 # Functions of the standard library that keep an error for somebody else.
 _KEEPERS: dict[tuple[str, str], End] = {
@@ -69,9 +71,11 @@ class Absorption:
         taker: Who took it.
         does: What the clause does about it; not known where it is in doubt.
         is_broad: Whether the clause takes every ``Exception``.
+        is_for_absence: Whether it is for files that are not there, and took an error that says so.
         span: First and last line of the statement that the clause belongs to; zeros where it is not known.
         times: How many errors went this way.
         reached: The outermost line of the project that it came to, from within.
+        gap: Where it left the project, though somebody there could be expected to handle it.
     """
 
     point: str
@@ -82,9 +86,11 @@ class Absorption:
     is_sure: bool = True
     times: int = 1
     reached: Place | None = None
+    gap: Gap | None = field(default=None, kw_only=True)
     taker: Taker = field(default="", kw_only=True)
     does: Does = field(default="", kw_only=True)
     is_broad: bool = field(default=False, kw_only=True)
+    is_for_absence: bool = field(default=False, kw_only=True)
     span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
     @property
@@ -185,6 +191,7 @@ class Tracer:
     def __init__(self, provenance: Provenance, sources: Sources) -> None:
         self._provenance = provenance
         self._sources = sources
+        self._gaps = Gaps(provenance, sources)
         # A way that was told, with the code it leads through, which must live as long as its ids stand in the key.
         self._told: dict[tuple[Any, ...], tuple[Absorption, list[CodeType]]] = {}
         self._latest: _Told | None = None
@@ -217,7 +224,11 @@ class Tracer:
             self._latest = _Told(known[0], error, point, flight, has_escaped)
             return known[0]
         steps = _steps(error.__traceback__)
-        told = replace(self._tell(error, point, steps, flight, has_escaped), reached=self._reached(steps))
+        told = self._tell(error, point, steps, flight, has_escaped)
+        is_for_absence = told.is_for_absence and isinstance(error, FileNotFoundError)
+        told = replace(told, reached=self._reached(steps), is_for_absence=is_for_absence)
+        if told.end == "escaped" or told.taker == "outside":
+            told = replace(told, gap=self._gap(steps, type(error)))
         if len(self._told) < _MOST_TOLD and not any(step.scope.has_looked_inside for step in steps):
             codes = _codes(error.__traceback__)
             self._told[key] = told, codes if handled_in is None else [*codes, handled_in]
@@ -316,6 +327,7 @@ class Tracer:
                 taker=taker,
                 does=first.does,
                 is_broad=first.is_broad,
+                is_for_absence=first.is_for_absence,
                 span=first.span,
             )
         texts = [f"{clause.text} at L{clause.line}{f': {clause.doubt}' if clause.doubt else ''}" for clause in found]
@@ -341,6 +353,10 @@ class Tracer:
     def _reached(self, steps: list[_Step]) -> Place | None:
         outermost = next((step for step in steps if self._origin(step) == "project"), None)
         return None if outermost is None else self._place(outermost, outermost.line)
+
+    def _gap(self, steps: list[_Step], error: type[BaseException]) -> Gap | None:
+        passed = [Passed(step.scope, step.offset, step.line, self._origin(step)) for step in steps]
+        return self._gaps.on(passed, error)
 
     def _passed(self, steps: list[_Step], point: str) -> tuple[str, ...]:
         """Return the names of the functions in between, innermost first, without the target's own."""

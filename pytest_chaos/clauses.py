@@ -47,6 +47,7 @@ class Clause:
         doubt: Why it is not sure that it took the error; empty if it is.
         does: What it does about the error.
         is_broad: Whether it takes every ``Exception``, and does not name the error or a nearer base.
+        is_for_absence: Whether it names the error that says that a file is not there.
         span: First and last line of the statement that it belongs to, with what is guarded.
     """
 
@@ -56,6 +57,7 @@ class Clause:
     doubt: str = ""
     does: Does = field(default="", kw_only=True)
     is_broad: bool = field(default=False, kw_only=True)
+    is_for_absence: bool = field(default=False, kw_only=True)
     span: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
 
@@ -230,6 +232,23 @@ def entered(
     return None
 
 
+def handlers_around(tree: ast.Module, scope: Scope, position: Position) -> Iterator[tuple[Any, int, str]]:
+    """Yield what each handler around a position is for, its line and its head, innermost first.
+
+    What it is for is a class, a tuple of them, ``None`` where it names none, or what equals nothing else.
+
+    Args:
+        tree: The source file.
+        scope: The names that the frame sees.
+        position: The position.
+    """
+    for node, part, _ in reversed(statements_around(tree, scope.code, position) or []):
+        if isinstance(node, ast.Try | ast.TryStar) and part == "body":
+            for handler in node.handlers:
+                value = None if handler.type is None else scope.value(handler.type)
+                yield value, handler.lineno, _head(node, handler)
+
+
 def positions(code: CodeType, offset: int) -> Iterator[Position | None]:
     """Yield the position of the instruction at an offset and of those after it; ``None`` for what has none."""
     for index, (line, _, column, _) in enumerate(code.co_positions()):
@@ -300,9 +319,19 @@ def _with(node: ast.With | ast.AsyncWith, item: ast.withitem, scope: Scope, doub
     manager = item.context_expr
     text = _text("with", ast.unparse(manager))
     if isinstance(manager, ast.Call) and scope.value(manager.func) is contextlib.suppress:
-        is_broad = any(map(_is_wide, (scope.value(argument) for argument in manager.args)))
-        return Clause("with", node.lineno, text, doubt, does="nothing", is_broad=is_broad, span=_span(node))
-    return Clause("with", node.lineno, text, doubt, span=_span(node))
+        named = tuple(scope.value(argument) for argument in manager.args)
+        return Clause(
+            "with",
+            node.lineno,
+            text,
+            doubt,
+            does="nothing",
+            is_broad=_is_wide(named),
+            is_for_absence=_names_absence(named),
+            span=_span(node),
+        )
+    does, is_broad = _leaving(_made_by(manager, scope))
+    return Clause("with", node.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
 
 
 def _finally(node: ast.Try | ast.TryStar, doubt: str = "") -> Clause:
@@ -312,11 +341,22 @@ def _finally(node: ast.Try | ast.TryStar, doubt: str = "") -> Clause:
 
 
 def _except(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler, scope: Scope, doubt: str) -> Clause:
+    named = None if handler.type is None else scope.value(handler.type)
+    return Clause(
+        "except",
+        handler.lineno,
+        _head(node, handler),
+        doubt,
+        does=_does(handler.body),
+        is_broad=handler.type is None or _is_wide(named),
+        is_for_absence=_names_absence(named),
+        span=_span(node),
+    )
+
+
+def _head(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> str:
     word = "except*" if isinstance(node, ast.TryStar) else "except"
-    text = _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
-    is_broad = handler.type is None or _is_wide(scope.value(handler.type))
-    does = _does(handler.body)
-    return Clause("except", handler.lineno, text, doubt, does=does, is_broad=is_broad, span=_span(node))
+    return _text(word, *([] if handler.type is None else [ast.unparse(handler.type)]))
 
 
 def _span(node: ast.stmt) -> tuple[int, int]:
@@ -326,6 +366,10 @@ def _span(node: ast.stmt) -> tuple[int, int]:
 def _is_wide(value: Any) -> bool:
     """Tell whether a clause for a value takes every ``Exception``."""
     return any(one is Exception or one is BaseException for one in (value if isinstance(value, tuple) else (value,)))
+
+
+def _names_absence(value: Any) -> bool:
+    return any(one is FileNotFoundError for one in (value if isinstance(value, tuple) else (value,)))
 
 
 def _does(body: list[ast.stmt]) -> Does:
@@ -367,16 +411,16 @@ def _dispatched(
     node: ast.Try | ast.TryStar, scope: Scope, error: type[BaseException], *, is_entered: bool = False
 ) -> Iterator[Clause]:
     for handler in node.handlers:
-        matches = True if handler.type is None else _matches(scope.value(handler.type), error)
-        if matches is False:
+        is_taken = True if handler.type is None else matches(scope.value(handler.type), error)
+        if is_taken is False:
             continue
-        doubt = "" if matches else "may match"
+        doubt = "" if is_taken else "may match"
         falls, leaves, reraises = _exits(handler.body)
         if reraises and not is_entered:
             doubt = f"handled or re-raised at L{reraises[0]}"
         if is_entered or falls or leaves:  # else its only exit is a bare raise: the error goes on
             yield _except(node, handler, scope, doubt)
-        if matches:
+        if is_taken:
             return
 
 
@@ -385,31 +429,45 @@ def _text(word: str, *parts: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
-def _matches(value: Any, error: type[BaseException]) -> bool | None:
-    """Tell as the interpreter does whether a clause for a value matches, or ``None`` if that cannot be told."""
+def matches(value: Any, error: type[BaseException]) -> bool | None:
+    """Tell as the interpreter does whether a clause for a value takes an error, or ``None`` if that cannot be told.
+
+    Args:
+        value: A class, a tuple of them, or what nothing is known of.
+        error: Class of the error.
+    """
     if isinstance(value, tuple):
-        told = [_matches(part, error) for part in value]
+        told = [matches(part, error) for part in value]
         return True if True in told else None if None in told else False
     return value in error.__mro__ if isinstance(value, type) else None
 
 
 def _takes(expression: ast.expr, scope: Scope, error: type[BaseException]) -> bool | None:
     """Tell whether a context manager swallows an error, or ``None`` if that cannot be told."""
-    is_call = isinstance(expression, ast.Call)
     value = scope.value(expression.func if isinstance(expression, ast.Call) else expression)
     if value is _UNKNOWN:
         return None
     if isinstance(expression, ast.Call) and (value is contextlib.suppress or _is_expectation(value)):
-        return _matches(tuple(scope.value(argument) for argument in expression.args), error)
-    if is_call and isinstance(value, BuiltinFunctionType):
-        return False  # open, sqlite3.connect: what C functions make is written in C too
-    if is_call and not isinstance(value, type):
+        return matches(tuple(scope.value(argument) for argument in expression.args), error)
+    if isinstance(expression, ast.Call):
+        if isinstance(value, BuiltinFunctionType):
+            return False  # open, sqlite3.connect: what C functions make is written in C too
         if getattr(value, "__code__", None) in _GENERATOR_MANAGERS:
             return False
-        made = value.__annotations__.get("return") if isinstance(value, FunctionType) else None
-        return _leaving_swallows(made) if isinstance(made, type) else None
-    owner = value if is_call else type(value)
-    return None if owner is contextlib.suppress else _leaving_swallows(owner)
+    owner = _made_by(expression, scope)
+    return None if owner is None or owner is contextlib.suppress else _leaving_swallows(owner)
+
+
+def _made_by(expression: ast.expr, scope: Scope) -> type | None:
+    """Return the class of a context manager, or ``None`` if that cannot be told."""
+    value = scope.value(expression.func if isinstance(expression, ast.Call) else expression)
+    if value is _UNKNOWN:
+        return None
+    if not isinstance(expression, ast.Call):
+        return type(value)
+    if isinstance(value, FunctionType):
+        value = value.__annotations__.get("return")
+    return value if isinstance(value, type) else None
 
 
 def _is_expectation(value: Any) -> bool:
@@ -418,13 +476,34 @@ def _is_expectation(value: Any) -> bool:
     return is_raises and value.__module__.partition(".")[0] == "_pytest"
 
 
+def _leaving(owner: type | None) -> tuple[Does, bool]:
+    """Return what a context manager does about an error that it swallows, and whether it asks for nothing first."""
+    codes = [] if owner is None else _exit_codes(owner)
+    if not codes or not all(map(_only_answers, codes)):
+        return "", False
+    return "nothing", all(answer is True for code in codes for answer in _returns(code))
+
+
+def _only_answers(code: CodeType) -> bool:
+    """Tell whether a function changes nothing and asks only for the class of something."""
+    steps = list(dis.get_instructions(code))
+    calls = sum(step.opname.startswith("CALL") for step in steps)
+    asks = sum(step.opname == "LOAD_GLOBAL" and step.argval in ("isinstance", "issubclass") for step in steps)
+    return calls <= asks and not any(step.opname.startswith(_CHANGES) for step in steps)
+
+
+_CHANGES = ("STORE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR", "DELETE_", "RAISE_VARARGS", "SEND")
+
+
+def _exit_codes(owner: type) -> list[CodeType]:
+    """Return the methods by which a context manager is left, without those in C."""
+    methods = (inspect.getattr_static(owner, name, None) for name in ("__exit__", "__aexit__"))
+    return [method.__code__ for method in methods if isinstance(method, FunctionType)]
+
+
 def _leaving_swallows(owner: type) -> bool | None:
     told: set[bool] = set()
-    for name in ("__exit__", "__aexit__"):
-        method = inspect.getattr_static(owner, name, None)
-        code = getattr(method, "__code__", None)
-        if code is None:
-            continue  # written in C: locks, files and sockets let every error pass
+    for code in _exit_codes(owner):  # what is written in C, locks, files and sockets, lets every error pass
         told.update(_returns(code))
         if None in told:
             return None

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pytest_chaos import compat
+from pytest_chaos.ending import describe
 from pytest_chaos.errors import MisuseError, NotRecoveredError, SpecificationError
 from pytest_chaos.experiment import Experiment
 from pytest_chaos.faults.base import checked_seconds
@@ -180,7 +181,7 @@ class _Attempts:
 
     def missed(self, error: Exception) -> None:
         """Note what the probe raised; an error counts as not yet."""
-        self.seen = f"it raised {type(error).__qualname__}: {error}"
+        self.seen = f"it raised {describe(error)}"
 
 
 def _probe(probe: Callable[[], Any], within: float) -> float:

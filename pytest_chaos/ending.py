@@ -39,6 +39,7 @@ def failure_from(
         is_caused_by_fault=is_caused,
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_meant=_is_meant(error, journal, provenance),
+        is_of_library=_is_of_library(error, provenance),
         is_assertion=_is_assertion(error, origin),
         # What a library that the test calls makes of an error of ours is the library's.
         is_in_test=nearest is not None and origin == "test" and (nearest.tb_next is None or not is_caused),
@@ -47,6 +48,29 @@ def failure_from(
         is_injected_interrupt=isinstance(error, KeyboardInterrupt) and is_ours(error, journal),
         entry=_entry(error, provenance),
     )
+
+
+def mistake_in(
+    error: object, journal: Journal, domain: tuple[type[BaseException], ...], provenance: Provenance
+) -> Failure | None:
+    """Return the facts about an error that a framework took and logged, if it is one that nobody meant.
+
+    That is one which arose in the project by itself, and that no function of the project took.
+
+    Args:
+        error: What was logged.
+        journal: Knows which errors are ours.
+        domain: The contract's declared domain errors.
+        provenance: Tells whose code it came through.
+    """
+    trace = [*entries(error.__traceback__)] if isinstance(error, Exception) else []
+    if not isinstance(error, Exception) or not trace:
+        return None
+    outermost, innermost = provenance.of_frame(trace[0].tb_frame), provenance.of_frame(trace[-1].tb_frame)
+    if (outermost, innermost) != ("installed", "project"):
+        return None
+    found = failure_from(error, journal, domain, provenance)
+    return None if found.is_injected or found.is_declared or found.is_meant or found.is_release else found
 
 
 def is_ours(error: BaseException, journal: Journal) -> bool:
@@ -92,7 +116,10 @@ def describe(error: BaseException) -> str:
 
 def _words(error: BaseException) -> tuple[str, str]:
     """Return the name of an error's type, and the first line of its message."""
-    lines = str(error).splitlines()
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  # an error of the project whose own words fail
+        lines = ["?"]
     return type(error).__qualname__, lines[0] if lines else ""
 
 
@@ -170,6 +197,12 @@ def _is_written(error: BaseException, journal: Journal, provenance: Provenance) 
     if provenance.of_class(type(error)) == "project":
         return True  # whoever hands it on, such as a future: the interpreter makes none of these
     return is_raised and _is_translation(error, journal, provenance)
+
+
+def _is_of_library(error: BaseException, provenance: Provenance) -> bool:
+    trace = [*entries(error.__traceback__)]
+    is_raised = bool(trace) and _raises(error, trace[-1])
+    return is_raised and provenance.of_frame(trace[-1].tb_frame) in ("installed", "stdlib")
 
 
 def _raises(error: BaseException, entry: TracebackType) -> bool:

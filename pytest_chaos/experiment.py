@@ -21,7 +21,7 @@ from types import CodeType, FrameType, MappingProxyType
 from typing import Any
 
 from pytest_chaos import ending
-from pytest_chaos.absorption import Tracer, entries
+from pytest_chaos.absorption import Absorption, Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, limit_of, mode_of
@@ -34,6 +34,7 @@ from pytest_chaos.errors import NotRecoveredError, SpecificationError
 from pytest_chaos.exception_events import ExceptionEvents
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import limit_in
+from pytest_chaos.gathers import gather_at
 from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
@@ -57,7 +58,7 @@ from pytest_chaos.plan import Plain, PlannedRule, RunPlan, Watched
 from pytest_chaos.provenance import Place, Provenance
 from pytest_chaos.reach import Reach
 from pytest_chaos.resources.actors import Actors
-from pytest_chaos.resources.births import Owner, is_of
+from pytest_chaos.resources.births import Birth, Births, Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
 from pytest_chaos.resources.ends import End, Key, is_ended, is_tests
@@ -75,6 +76,7 @@ from pytest_chaos.trace import AskedCall, Calls, Loop, Sites, Trace
 from pytest_chaos.verdict import FailOn, Judgement
 
 _OPEN = Target("builtins", "open")
+_GATHER = asyncio.gather.__code__
 AnswerWatcher = Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]
 
 
@@ -292,13 +294,17 @@ class _Listener:
         ward: Releases what is parked on a loop that closes.
         journal: Tells in which threads faults acted, and which errors are injected ones.
         files: Follows the files that are written.
+        births: Who made which.
 
     Attributes:
         children: Process ids of the children that were started.
+        gathered: How the tasks were born that ``asyncio.gather`` made, by their names.
     """
 
-    def __init__(self, injector: Injector, ward: Ward, journal: Journal, files: Files) -> None:
+    def __init__(self, injector: Injector, ward: Ward, journal: Journal, files: Files, births: Births) -> None:
         self.children: list[int] = []
+        self.gathered: dict[str, Birth] = {}
+        self._births = births
         self._injector = injector
         self._ward = ward
         self._journal = journal
@@ -307,6 +313,9 @@ class _Listener:
     def born(self, actor: threading.Thread | asyncio.Task[Any]) -> None:
         """A thread or a task was made."""
         self._injector.actors.born(actor)
+        birth = None if isinstance(actor, threading.Thread) else self._births.of(actor)
+        if birth is not None and any(code is _GATHER for code, _ in birth.site):
+            self.gathered[self._injector.actors.name_of(actor)] = birth
 
     def task_context(self, chosen: Context | None) -> Context | None:
         """Return the context in which a task shall be made, or ``None`` for the one at hand."""
@@ -356,9 +365,11 @@ class Experiment:
         tracer = Tracer(laboratory.provenance, laboratory.sources)
         self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
+        self._ended_by: frozenset[int] = frozenset()
         self._recovery = ""
         self._teardown_error = ""
         self._loud_logs = 0
+        self._logged: list[Failure] = []
         self._answers: list[Answer] = []
         self._duration_s = 0.0
         self._is_closed = False
@@ -395,7 +406,7 @@ class Experiment:
             self._dependency_of,
             laboratory.kept_watches,
         )
-        self._listener = _Listener(self.injector, self.ward, self.journal, self.files)
+        self._listener = _Listener(self.injector, self.ward, self.journal, self.files, census.births)
         self.patrol = (
             None
             if plan.limits is None
@@ -515,6 +526,10 @@ class Experiment:
         boundary = self.laboratory.catalogue.at(point)
         return boundary is not None and boundary.in_pieces
 
+    def _is_local(self, point: str) -> bool:
+        boundary = self.laboratory.catalogue.at(point)
+        return boundary is not None and not boundary.waits and not boundary.late
+
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
 
@@ -578,12 +593,13 @@ class Experiment:
             error = self.ward.cancelled  # which stands behind it
         if isinstance(error, NotRecoveredError):
             self._recovery = str(error)
-        self.failure = None
+        self.failure, self._ended_by = None, frozenset()
         if error is not None:
             for leaf in ending.leaves(error):
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
             self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+            self._ended_by = frozenset(map(id, ending.chain(error)))
 
     def teardown_ended_with(self, error: BaseException) -> None:
         """Say what came out of the teardown; it counts if an error of ours is behind it."""
@@ -645,8 +661,13 @@ class Experiment:
         """Whether nothing disturbs it, as far as is known yet, so that it is judged for leaks alone."""
         return not self.injector.injections and self.plan.kind != "recovery"
 
-    def _log_made(self, level: int) -> None:
-        self._loud_logs += level >= logging.WARNING
+    def _log_made(self, record: logging.LogRecord) -> None:
+        self._loud_logs += record.levelno >= logging.WARNING
+        if record.levelno >= logging.ERROR and record.exc_info:
+            domain = self.contract.error_classes()
+            found = ending.mistake_in(record.exc_info[1], self.journal, domain, self.laboratory.provenance)
+            if found is not None and found not in self._logged:
+                self._logged.append(found)
 
     def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge. After the teardown of everything the test set up.
@@ -697,7 +718,7 @@ class Experiment:
             rules=tuple(_rule_seen(injection, self.laboratory.provenance) for injection in injections),
             activations=tuple(self.journal.activations),
             injected_errors=self.journal.injected_errors,
-            absorptions=self.journal.absorptions,
+            absorptions=tuple(map(self._gathered, self.journal.absorptions)),
             failure=self.failure,
             answers=tuple(self._answers),
             parked=tuple(_parked_seen(parked, self.ward.budget_s) for parked in self.ward.records),
@@ -716,22 +737,55 @@ class Experiment:
                 plan.plain,
                 {key: loop for one in injections for key, loop in one.loops.items()},
                 self._is_in_pieces,
+                self._is_local,
             ),
             loud_logs=self._loud_logs,
+            logged=tuple(self._logged),
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
             ends=ends,
             files=() if self.trace is None else self.files.seen(),
         )
 
+    def _gathered(self, way: Absorption) -> Absorption:
+        """Return the end of an error that a gather of the project's kept, where that is what made all of its tasks."""
+        if way.end != "task" or self.plan.plain is None:
+            return way  # who is not compared with a plain run is not judged by what it swallows
+        actors = {activation.actor for activation in self.journal.activations if activation.point == way.point}
+        births = [self._listener.gathered.get(actor) for actor in actors]
+        provenance = self.laboratory.provenance
+        places = {self.laboratory.census.births.place(birth) for birth in births}
+        made = places.pop() if len(places) == 1 else None
+        file = "" if made is None else provenance.whole(made.path)
+        tree = None if made is None else self.laboratory.sources.tree_of_file(file)
+        if made is None or tree is None or provenance.of_file(file) != "project":
+            return way
+        gather = gather_at(tree, made.line)
+        if gather is None:
+            return way
+        worker = "" if way.place is None else way.place.function.rpartition("<locals>.")[2]
+        return replace(
+            way,
+            end="gather",
+            passed=(*way.passed, worker),
+            place=made,
+            reached=made,
+            clause="gather(return_exceptions=True)",
+            taker="project",
+            does="nothing" if gather.is_dropped else "answers",
+            is_broad=gather.is_dropped,
+            span=gather.span,
+        )
+
     def _explained(self, one: Leftover) -> Leftover:
-        ends = {} if self.plan.plain is None else self.plan.plain.steady.ends
+        plain, tree_of = self.plan.plain, self.laboratory.sources.tree_of_file
         entry = None if self.failure is None else self.failure.entry
         return replace(
             one,
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
-            is_tests=bool(ends) and is_tests(one, ends, entry),
-            is_closed_plainly=is_ended(one, ends),
+            is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
+            is_told=one.error in self._ended_by,
+            is_closed_plainly=plain is not None and is_ended(one, plain.steady.ends),
             taken_at=self._taken_at(one) if one.variable else None,
         )
 
@@ -778,6 +832,7 @@ def spots_of(
     plain: Plain | None,
     loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
+    is_local: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     spots = {} if plain is None else plain.trace.spots
@@ -794,7 +849,7 @@ def spots_of(
             last[actor] = time_s
         gap_s = statistics.median(gaps) if gaps else None
         loop = None if site.code is None else loops.get((point, site.code, site.line))
-        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point))
+        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point), is_local(point))
         was = before.pop((point, site.place), None)
         found.append(one if was is None else _beside(one, was))
     missed = [
@@ -812,10 +867,10 @@ def _beside(spot: SpotSeen, plain: Calls) -> SpotSeen:
 
 
 @contextlib.contextmanager
-def _loud_logs(made: Callable[[int], None]) -> Iterator[None]:
+def _loud_logs(made: Callable[[logging.LogRecord], None]) -> Iterator[None]:
     """Tell of each log record that is made, whichever logger makes it and whoever listens."""
     before = logging.getLogRecordFactory()
-    hear = Ear(lambda record: made(record.levelno))  # which the project's own factory may have forgotten
+    hear = Ear(made)  # what the project's own factory has made may lack a level
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from pytest_chaos.observation import Observation, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.lost import Swallowed
@@ -37,6 +38,8 @@ _SORTS: Mapping[Verdict, str] = {
     Verdict.HUNG: "wait",
     Verdict.INCONCLUSIVE: "rule",
 }
+# Of an error that a handler misses that handler is the cause, whoever is called above it.
+_SORTS_BY_KIND: Mapping[str, str] = {"missed-by-handler": "handler"}
 # Of other sorts the line alone is the cause, whatever its evidence is called.
 _TOLD_APART_BY_KIND = frozenset({"leak", "state"})
 # A dependency is a part of the cause only where no line of the system is it.
@@ -50,7 +53,8 @@ class Cause(NamedTuple):
         sort: What sort of cause it is.
         kind: What was left, or what is not as before; empty for other sorts.
         dependency: What failed, where that is a part of the cause.
-        function: ``module:Qual.name``; empty for code of tests, whose names are not the system's.
+        function: ``module:Qual.name``; empty for code of tests, whose names are not the system's, but where something
+            was left: then the name of the test's function, for who accepts that of one test accepts no other's.
         statement: What stands at the line, on one line.
         ordinal: How many of the same text come before it in its function.
     """
@@ -119,18 +123,32 @@ class Causes:
 
     def _caused(self, finding: Finding, seen: Observation, failed: str) -> Caused:
         evidence = finding.evidence
-        sort = _SORTS[finding.verdict]
+        sort = _SORTS_BY_KIND.get(evidence.kind) or _SORTS[finding.verdict]
         place = self._own_place(evidence.about) or _place(finding, seen)
         kind = evidence.kind if sort in _TOLD_APART_BY_KIND else ""
         dependency = failed if sort in _TOLD_APART_BY_DEPENDENCY else ""
         if isinstance(evidence.about, NotAsBefore):
             dependency = evidence.about.polluter  # the scenario that made it so
+        if isinstance(evidence.about, CameOut) and evidence.about.gap.kind == "left-entry-point":
+            return Caused(self._of_entry(evidence.about, seen), finding, place, failed)
         function, statement, ordinal = self._line(place)
+        if sort == "leak" and place is not None and not function:
+            function = place.function
         if isinstance(evidence.about, SpotSeen) and evidence.about.loop is not None:
             statement, ordinal = "", 0  # it stands at any of its lines
         if place is None:
             function, statement = _nowhere(evidence, seen)
         return Caused(Cause(sort, kind, dependency, function, statement, ordinal), finding, place, failed)
+
+    def _of_entry(self, about: CameOut, seen: Observation) -> Cause:
+        """Return what all functions of a package that a framework calls have in common: nobody answers for a library.
+
+        A handler of errors that frameworks have for that mends all of them at once.
+        """
+        module = self._statements.module(self._provenance.whole(about.gap.place.path))
+        points = dict.fromkeys(activation.point for activation in seen.activations)
+        libraries = ", ".join(dict.fromkeys(self._name(point, "") for point in points))
+        return Cause("entry", about.gap.text, libraries, module.partition(".")[0], "", 0)
 
     def _own_place(self, about: object) -> Place | None:
         """Return the innermost line of the project of those that wait, where something stands still."""
@@ -169,6 +187,8 @@ def _place(finding: Finding, seen: Observation) -> Place | None:
     if isinstance(about, Swallowed):
         # The clause may be in doubt; the line at which the error came in never is.
         return about.way.reached or evidence.place
+    if isinstance(about, CameOut):
+        return evidence.place
     if finding.verdict in (Verdict.ESCAPED, Verdict.CHANGED) or isinstance(about, Disallowed):
         reached = next((way.reached for way in seen.absorptions if way.reached is not None), None)
         return reached or evidence.place
@@ -208,13 +228,14 @@ def findings_of(records: Iterable[Record]) -> list[Record]:
     return sorted(found.values(), key=_badness)
 
 
-PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit", "taken-outside"})
+PASSED_ON = frozenset({"injected-error", "translated", "declared-error", "own-limit", "taken-outside", "answered"})
 """Kinds of errors that came out of the system as they are, or as what somebody made of them on purpose."""
+_PASSED_ON_AS = (Verdict.ESCAPED.value, Verdict.CHANGED.value)
 
 
 def is_passed_on(finding: Record) -> bool:
     """Tell whether a finding is that the system passes an error on, which is its author's decision: it is counted."""
-    return not finding["fails"] and finding["verdict"] == Verdict.ESCAPED.value and finding["kind"] in PASSED_ON
+    return not finding["fails"] and finding["verdict"] in _PASSED_ON_AS and finding["kind"] in PASSED_ON
 
 
 def _begun(cause: Record, record: Record, index: int) -> Record:
@@ -252,8 +273,8 @@ def _faults(record: Record) -> list[str]:
     return list(dict.fromkeys(fired["fault"] for fired in record["fired"]))
 
 
-def _rank(cause: Record) -> tuple[bool, int]:
-    return cause["fails"], _RANKS[cause["verdict"]]
+def _rank(cause: Record) -> tuple[bool, int, bool]:
+    return cause["fails"], _RANKS[cause["verdict"]], cause["kind"] != "answered"
 
 
 def _badness(finding: Record) -> tuple[bool, int, int, list[tuple[int, str]], str]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from pytest_chaos.clauses import Clause, Scope, Sources, statements_around, takers
+from pytest_chaos.clauses import Clause, Scope, Sources, handlers_around, statements_around, takers
 from pytest_chaos.reach import FunctionKey, Step, function_key
 
 Taken = tuple[tuple[int, int, str], ...]
@@ -75,14 +74,12 @@ class Handling:
         return [] if tree is None else statements_around(tree, step.code, (step.line, None)) or []
 
     def _named_around(self, step: Step) -> Iterator[type[BaseException]]:
-        scope = Scope(step.code, step.names)
-        for node, field, _ in reversed(self._around(step)):
-            if isinstance(node, ast.Try | ast.TryStar) and field == "body":
-                for handler in node.handlers:
-                    value: Any = None if handler.type is None else scope.value(handler.type)
-                    for one in value if isinstance(value, tuple) else [value]:
-                        if isinstance(one, type) and issubclass(one, BaseException):
-                            yield one
+        tree = self._sources.tree(step.code, step.names)
+        if tree is not None:
+            for value, _, _ in handlers_around(tree, Scope(step.code, step.names), (step.line, None)):
+                for one in value if isinstance(value, tuple) else [value]:
+                    if isinstance(one, type) and issubclass(one, BaseException):
+                        yield one
 
 
 def _is_guard(part: tuple[ast.AST, str, int]) -> bool:

@@ -96,6 +96,7 @@ class Failure:
         is_meant: Somebody wrote that it be raised: it comes from a ``raise`` of the project, or is of a class of the
             project, or a library made it of an injected error. What the interpreter raises and a failed ``assert``
             are not meant, nor is what a library refuses. Of a group all parts are, beside those of ours.
+        is_of_library: A statement of a library raised it.
         is_assertion: It is the test's own assertion.
         is_in_test: The test's own code raised it, or a library that it called, over an answer that neither expected.
         is_release: It is the end of an injected hang that we released.
@@ -118,6 +119,7 @@ class Failure:
     is_timeout: bool = field(default=False, kw_only=True)
     entry: Entry | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
+    is_of_library: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -205,6 +207,7 @@ class SpotSeen:
         gap_s: Median time between two calls of one actor, in seconds; ``None`` where there were none.
         loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        is_local: Whether it is answered by this machine, and at once, as of files: there is nobody to be spared.
         above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
             innermost first; empty where that is not known.
         actor: The thread or task that made it.
@@ -217,6 +220,7 @@ class SpotSeen:
     gap_s: float | None = None
     loop: Loop | None = None
     in_pieces: bool = False
+    is_local: bool = False
     above: tuple[Place, ...] = ()
     actor: str = ""
 
@@ -237,6 +241,7 @@ class Steady:
         duration_s: Seconds the body took.
         ends: Who ended what it made.
         files: The files that the system opened for writing.
+        logged: Errors that nobody meant and that a framework logged: of which type, and where they arose.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -245,6 +250,7 @@ class Steady:
     duration_s: float = field(default=0.0, compare=False)
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
     files: tuple[FileSeen, ...] = ()
+    logged: frozenset[tuple[str, Place]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -273,6 +279,7 @@ class Observation:
         steady: The plain run of the same test; fault tests have none.
         spots: The watched calls of an explored test, by the lines of the system that made them.
         loud_logs: How many log records of level WARNING and above were made.
+        logged: Errors that nobody meant, that no function of the project took, and that a framework logged.
         is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
         let_through: Why a fault was lifted before the body ended, or an empty text.
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
@@ -304,6 +311,7 @@ class Observation:
     steady: Steady | None = None
     spots: tuple[SpotSeen, ...] = ()
     loud_logs: int = 0
+    logged: tuple[Failure, ...] = ()
     is_transient: bool = False
     let_through: str = ""
     fresh: Fresh = ""

@@ -49,6 +49,8 @@ _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil"
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 # What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
 _RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
+# What Python has for an argument that is of a wrong type, or has a wrong value.
+_OF_ARGUMENTS = (TypeError, ValueError)
 _STATES = ("is_", "has_", "can_")  # how methods begin that tell of an object's own state
 # What tests replace though it cannot fail: the clock, chance, ids, the environment, logs.
 _SURE_MODULES = frozenset(
@@ -105,7 +107,10 @@ class Offers:
         elif way.is_double:
             faults = [] if _cannot_fail(point) else self._of_function(called)
         elif named == "by its package":
-            faults = [Raise(cls) for cls in self._raised(point, only_over_answers=True)]
+            # Where nothing comes in from outside, it is said of the function's own arguments.
+            never = () if any(self._catalogue.at(reached.point) for reached in called.beneath) else _OF_ARGUMENTS
+            raised = self._raised(point, only_over_answers=True)
+            faults = [Raise(cls) for cls in raised if not issubclass(cls, never)]
         elif named == "by its module" and way.steps and way.steps[0].module == point.module:
             return []  # the module is a boundary for those outside of it
         else:
@@ -225,22 +230,42 @@ def _is_over_answer(statement: ast.Raise, nodes: Sequence[ast.AST]) -> bool:
     tests = [node.test for node in around if isinstance(node, ast.If | ast.While)]
     if not tests:
         return True
-    answers = {
-        name.id
+    answers = [
+        bound
         for node in nodes
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor | ast.withitem)
-        for name in ast.walk(_target_of(node))
-        if isinstance(name, ast.Name) and _asks(_value_of(node))
-    }
-    return any(_asks(test) or not answers.isdisjoint(_names_in(test)) for test in tests)
+        for bound in ast.walk(_target_of(node))
+        # In "of[name] = ..." the names are read.
+        if isinstance(bound, ast.Name | ast.Attribute) and isinstance(bound.ctx, ast.Store) and _asks(_value_of(node))
+    ]
+
+    def is_over(test: ast.expr) -> bool:
+        names = _names_in(test)
+        return _asks(test) or any(ast.unparse(bound) in names and _comes_to(bound, test, nodes) for bound in answers)
+
+    return any(map(is_over, tests))
 
 
-def _holds(node: ast.AST, statement: ast.Raise) -> bool:
-    return any(inner is statement for inner in ast.walk(node))
+def _comes_to(bound: ast.Name | ast.Attribute, test: ast.expr, nodes: Sequence[ast.AST]) -> bool:
+    """Tell whether what a statement binds may be what a condition looks at."""
+    parts = [node for node in nodes if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While)]
+    around = [node for node in parts if _holds(node, bound) and _holds(node, test)]
+    if any(not isinstance(node, ast.If) for node in around):
+        return True  # it comes round again
+    is_other = any(
+        any(_holds(one, bound) for one in node.body) and any(_holds(one, test) for one in node.orelse)
+        for node in around
+        if isinstance(node, ast.If)
+    )
+    return bound.lineno <= test.lineno and not is_other
+
+
+def _holds(node: ast.AST, part: ast.AST) -> bool:
+    return any(inner is part for inner in ast.walk(node))
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {ast.unparse(inner) for inner in ast.walk(node) if isinstance(inner, ast.Name | ast.Attribute)}
 
 
 def _asks(node: ast.AST | None) -> bool:

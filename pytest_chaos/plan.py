@@ -84,7 +84,15 @@ class Plain:
     def of(cls, seen: Observation, trace: Trace, reach: Reach, sites: Sites) -> Plain:
         """Return the plain run for what was seen of it."""
         return cls(
-            Steady(trace.counts(), seen.leftovers, seen.answers, seen.duration_s, seen.ends, seen.files),
+            Steady(
+                trace.counts(),
+                seen.leftovers,
+                seen.answers,
+                seen.duration_s,
+                seen.ends,
+                seen.files,
+                frozenset((one.error, one.place) for one in seen.logged if one.place is not None),
+            ),
             trace,
             reach,
             sites,

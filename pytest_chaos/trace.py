@@ -61,10 +61,12 @@ class Loop:
     Attributes:
         place: Its function, and the line at which it stood.
         is_endless: Whether it is the system's and reads no clock, so that nothing but an answer could end it.
+        is_timed: Whether it was heard to read a clock in each turn.
     """
 
     place: Place
     is_endless: bool
+    is_timed: bool = False
 
 
 Spot = tuple[str, CallSite]

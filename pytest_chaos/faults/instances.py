@@ -85,6 +85,7 @@ class RaisingFault(Fault):
         else:
             try:
                 error = source(message)
+                str(error)
                 _give_number(error)
             except Exception:  # noqa: BLE001  # a constructor with a signature of its own: try it bare
                 error = self._attempt(source, (), {})

@@ -203,10 +203,12 @@ class Injection:
         """Whether the loop that meets it again and again was found."""
         return bool(self.loops)
 
-    def note_loop(self, point: str, caller: FrameType, loop: FrameType, *, is_endless: bool) -> None:
-        """Note the loop in which a line calls again and again, and whether nothing in it could end it."""
+    def note_loop(
+        self, point: str, caller: FrameType, loop: FrameType, *, is_endless: bool, is_timed: bool = False
+    ) -> None:
+        """Note the loop in which a line calls again and again, and whether nothing in it could end it, or a clock."""
         place = self._provenance.place(loop.f_code, loop.f_lineno)
-        self.loops[point, caller.f_code, caller.f_lineno] = Loop(place, is_endless)
+        self.loops[point, caller.f_code, caller.f_lineno] = Loop(place, is_endless, is_timed)
 
     def begin_turn(self, turn: Turn) -> None:
         """Listen to one turn of the loop that makes its calls."""
@@ -1414,7 +1416,13 @@ class Injector:
         # A library has a policy of its own, whose end may be further away.
         is_systems = self.provenance.of_frame(loop) == "project"
         has_clock = turn.reads_clock if turn.is_heard else reads_clock((one.f_code, one.f_globals) for one in stack)
-        injection.note_loop(point.text, caller, loop, is_endless=is_systems and not has_clock)
+        injection.note_loop(
+            point.text,
+            caller,
+            loop,
+            is_endless=is_systems and not has_clock,
+            is_timed=is_systems and turn.is_heard and turn.reads_clock,
+        )
 
     def _counts_clock(self, frame: FrameType) -> bool:
         return self.provenance.of_frame(frame) not in ("passage", "chaos", "test", "pytest", "stdlib")

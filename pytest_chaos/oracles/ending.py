@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.instances import RaisingFault
+from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
 from pytest_chaos.oracles.torn import has_torn_file
@@ -13,6 +15,21 @@ from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
+_UNTOUCHED = frozenset({"injected-error", "taken-outside"})
+"""Kinds of errors that left the project as they were injected."""
+
+
+@dataclass(frozen=True)
+class CameOut:
+    """An injected error that left the project where somebody could be expected to handle it.
+
+    Attributes:
+        failure: How the body ended.
+        gap: Where it left.
+    """
+
+    failure: Failure
+    gap: Gap
 
 
 def judge_ending(seen: Observation) -> Iterator[Finding]:
@@ -21,6 +38,7 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     if seen.teardown_error:
         yield note(_evidence("teardown", seen.teardown_error, seen))
+    yield from _logged(seen)
     failure = seen.failure
     if failure is None or failure.is_release or seen.recovery:
         return
@@ -37,7 +55,29 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
-    yield say(verdict, _evidence(kind, failure, seen))
+    gap = _gap(seen) if seen.is_compared and kind in _UNTOUCHED else None
+    if gap is None:
+        yield say(verdict, _evidence(kind, failure, seen))
+    else:
+        about = CameOut(failure, gap)
+        yield say(
+            verdict,
+            Evidence("ending", gap.kind, about=about, place=gap.place, point=point_of(seen), call=call_of(seen)),
+        )
+
+
+def _logged(seen: Observation) -> Iterator[Finding]:
+    """Find errors that a framework's last resort took and logged, as if they had reached the test."""
+    if seen.steady is None or not seen.fired or any(parked.was_released for parked in seen.parked):
+        return
+    for one in seen.logged:
+        is_told = seen.failure is not None and (seen.failure.error, seen.failure.place) == (one.error, one.place)
+        if not is_told and one.place is not None and (one.error, one.place) not in seen.steady.logged:
+            yield failing(Verdict.WRONG_ERROR, _evidence("logged-error", one, seen))
+
+
+def _gap(seen: Observation) -> Gap | None:
+    return next((way.gap for way in seen.absorptions if way.gap is not None), None)
 
 
 def breaks_over_torn_file(seen: Observation) -> bool:
@@ -69,6 +109,8 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.ESCAPED, "translated" if failure.is_caused_by_fault else "translated-cause-lost"
     if failure.is_in_test:
         return Verdict.CHANGED, "test-error"
+    if failure.is_of_library and seen.absorptions and all(way.taker == "library" for way in seen.absorptions):
+        return Verdict.ESCAPED, "translated-cause-lost"  # the library took it, and raises another one later
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
 
 
@@ -77,9 +119,27 @@ def _compared(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     verdict, kind = _classified(failure, seen)
     if verdict is Verdict.CHANGED and has_allowed_error(seen):
         return Verdict.DEGRADED, "allowed-answer"
-    if verdict is Verdict.CHANGED and any(way.taker == "outside" for way in seen.absorptions):
+    if verdict is Verdict.CHANGED and (
+        failure.is_caused_by_fault or any(way.taker == "outside" for way in seen.absorptions)
+    ):
         return Verdict.ESCAPED, "taken-outside"  # the test, or a client of its own, was given the injected error
+    if verdict is Verdict.CHANGED and _is_answered(seen):
+        return verdict, "answered"
     return verdict, "no-cause" if kind == "other-error" else kind
+
+
+def _is_answered(seen: Observation) -> bool:
+    """Tell whether somebody has decided on another answer: who makes an error of his own of the injected one, or asks
+    whether a file is there, or writes a warning.
+    """
+    ways = seen.absorptions
+    is_logged = seen.loud_logs and all(way.taker == "project" for way in ways)
+    is_meant = all(
+        (way.taker in ("project", "library") and way.does == "raises")
+        or (way.taker == "project" and way.is_for_absence)
+        for way in ways
+    )
+    return bool(ways and (is_logged or is_meant))
 
 
 def has_allowed_error(seen: Observation) -> bool:

@@ -9,6 +9,7 @@ from pytest_chaos.absorption import Absorption, End
 from pytest_chaos.observation import Answer, Observation, SpotSeen
 from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.ending import has_allowed_error
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.leftovers import LeftKind
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -29,13 +30,15 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
         )
         # A thread of the test's own dies of what the system passes on to it, as the test would.
         is_tests_own = seen.is_compared and leftover.is_made_by_test and leftover.kind == "thread-error"
-        if is_aftermath or is_tests_own or (leftover.is_note and seen.contract.leaks != "strict"):
+        # Whoever started it may keep its error, and raise that where the next answer is asked for.
+        if is_aftermath or is_tests_own or leftover.is_told or (leftover.is_note and seen.contract.leaks != "strict"):
             yield note(evidence)
         else:
             yield failing(Verdict.LOST, evidence)
 
 
 _KEPT: frozenset[End] = frozenset({"task", "future"})  # such as for who gathers with return_exceptions=True
+_ENDS_OF_WORKERS: frozenset[End] = _KEPT | {"thread", "event loop"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,12 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
 
     It fails where the clause takes every error and does nothing about it. One that names the error is what its author
     decided, and an answer of another kind is a fallback: an unlogged one is told where the clause takes every error.
+    Each clause is told for itself. What ended a thread, a task or a job that is told of is told with that.
     """
     if seen.steady is None or seen.kind == "recovery" or not seen.injected_errors or seen.loud_logs:
         return
-    ways = seen.absorptions
+    has_died = any(finding.verdict is Verdict.LOST for finding in judge_lost(seen))
+    ways = [way for way in seen.absorptions if not (has_died and way.end in _ENDS_OF_WORKERS)]
     if not ways or not all(map(_is_told, ways)):
         return  # somebody else has been told of it, or it cannot be told
     if seen.failure is not None and not (seen.failure.is_assertion or seen.failure.is_in_test):
@@ -69,18 +74,21 @@ def judge_swallowed(seen: Observation) -> Iterator[Finding]:
     missing = tuple(_missing(seen))
     if seen.failure is None and not missing and received(seen.answers) == received(seen.steady.answers):
         return
-    is_broad = all(way.is_broad for way in ways)
-    is_idle = all(way.does == "nothing" for way in ways)
+    # Which of them makes the difference is not known, so one that fails alone only does so beside its like.
+    is_certain = len(ways) == len(seen.absorptions) and all(way.is_broad and way.does == "nothing" for way in ways)
     has_fallback = any(spot.more for spot in seen.spots if not spot.in_pieces)
-    evidence = Evidence(
-        "lost", "swallowed", about=Swallowed(ways[0], missing), place=ways[0].place, point=ways[0].point
-    )
-    if any(way.end in _KEPT for way in ways):
-        yield reported(Verdict.LOST, evidence)  # whether anybody looked at what was kept there is not known
-    elif is_idle and not has_fallback:
-        yield (failing if is_broad else reported)(Verdict.LOST, evidence)
-    elif is_broad and all(way.does != "raises" for way in ways):
-        yield reported(Verdict.LOST, replace(evidence, kind="quiet-fallback"))
+    is_idle = not has_fallback and all(way.does == "nothing" or way.end in _KEPT for way in ways)
+    clauses: dict[Place | None, Absorption] = {}
+    for way in ways:
+        clauses.setdefault(way.reached or way.place, way)
+    for way in clauses.values():
+        evidence = Evidence("lost", "swallowed", about=Swallowed(way, missing), place=way.place, point=way.point)
+        if way.end in _KEPT:
+            yield reported(Verdict.LOST, evidence)  # whether anybody looked at what was kept there is not known
+        elif is_idle:
+            yield (failing if is_certain else reported)(Verdict.LOST, evidence)
+        elif way.is_broad and way.does != "raises":
+            yield reported(Verdict.LOST, replace(evidence, kind="quiet-fallback"))
 
 
 def _is_told(way: Absorption) -> bool:

@@ -42,6 +42,11 @@ class NotAsBefore:
     fresh: Fresh
     polluter: str = ""
 
+    @property
+    def is_by_chance(self) -> bool:
+        """Whether other numbers of calls did not come again where the same scenarios ran one after the other."""
+        return self.fresh == "passes" and self.trouble.kind in COSTS and not self.polluter
+
 
 @dataclass(frozen=True)
 class Polluted:
@@ -64,7 +69,9 @@ def judge_recovery(seen: Observation) -> Iterator[Finding]:
     if not trouble:
         return
     about = NotAsBefore(trouble, seen.fresh, seen.polluter)
-    if seen.fresh in ("passes", "before"):
+    if about.is_by_chance:
+        yield reported(Verdict.INCONCLUSIVE, _evidence("unstable", about))
+    elif seen.fresh in ("passes", "before"):
         yield failing(Verdict.NOT_RECOVERED, _evidence(trouble.kind, about))
         if seen.polluter and seen.fresh == "passes":
             yield note(Evidence("recovery", "polluted", about=Polluted()))

@@ -44,10 +44,17 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
     for spot in seen.spots:
         if loops and spot not in loops and spot.more >= UNCAPPED:
             yield note(Evidence("storm", "no-cap", about=spot, place=spot.place, point=spot.point))  # of the same loop
+        elif spot.more >= UNCAPPED and spot.loop is not None and spot.loop.is_timed and not _is_hasty(spot):
+            # It waits in between and looks at the time: a policy.
+            yield note(Evidence("storm", "no-cap", about=spot, place=spot.loop.place, point=spot.point))
         elif spot.more >= UNCAPPED:
             yield _report(budget, "no-cap", spot)
-        elif spot.more >= _HASTY and spot.gap_s is not None and spot.gap_s < _NO_PAUSE_S:
+        elif spot.more >= _HASTY and _is_hasty(spot) and not spot.is_local:
             yield _report(budget, "no-back-off", spot)
+
+
+def _is_hasty(spot: SpotSeen) -> bool:
+    return spot.gap_s is not None and spot.gap_s < _NO_PAUSE_S
 
 
 def _over_budget(seen: Observation, budget: float) -> Iterator[Finding]:

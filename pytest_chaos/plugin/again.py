@@ -9,7 +9,6 @@ import pytest
 from pytest_chaos.explorer import Scenario
 from pytest_chaos.observation import Observation
 from pytest_chaos.plugin import command_line, compat
-from pytest_chaos.plugin.clones import split_id
 from pytest_chaos.plugin.options import Settings, exploring_options, replay_text
 
 
@@ -30,7 +29,7 @@ class Again:
     def test(self, item: pytest.Item, seen: Observation) -> str:
         """Return the command for a test."""
         words = [f"--chaos-seed={seen.seed}", *self._limits()]
-        return self._command(words, split_id(compat.plain_id(item))[0], seen)
+        return self._command(words, compat.plain_id(item), seen)
 
     def scenario(self, item: pytest.Item, seen: Observation, scenario: Scenario | None) -> str:
         """Return the command for a scenario, or, where there is none, for all that came before a recovery run."""

@@ -7,7 +7,7 @@ id of the plain test: plugins seed their chances with it, and tests read it, so 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -63,6 +63,27 @@ def scenario_id(nodeid: str, label: str) -> str:
     return f"{nodeid}{_OPENING}{label}]"
 
 
+class Ids:
+    """Knows the tests whose own ids look like those of scenarios, because of the ids of their parameters."""
+
+    def __init__(self) -> None:
+        self._lookalikes: set[str] = set()
+
+    def learn(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Remember which ids are those of tests; return those that look like scenarios, with what they look like.
+
+        Args:
+            ids: Those of the tests that were collected.
+        """
+        found = {one: split for one in ids if (split := split_id(one))[1]}
+        self._lookalikes.update(found)
+        return found
+
+    def split(self, nodeid: str) -> tuple[str, str]:
+        """Return the same as :func:`split_id`, and take the id of a test for that."""
+        return (nodeid, "") if nodeid in self._lookalikes else split_id(nodeid)
+
+
 def split_id(nodeid: str) -> tuple[str, str]:
     """Return the plain id and the label of a scenario's id; the label is empty for any other id."""
     plain, opening, label = nodeid.rpartition(_OPENING)
@@ -95,6 +116,7 @@ def _two_faced(cls: type) -> type:
 
     namespace: dict[str, Any] = {
         "nodeid": property(nodeid),
+        "chaos_plain_id": property(base.nodeid.fget),
         "ihook": property(hooks),
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,

@@ -54,6 +54,7 @@ def told_plain(plain: Plain) -> dict[str, Any]:
         "leftovers": [[one.kind, one.text, one.fingerprint, one.is_note] for one in steady.leftovers],
         "answers": [[one.request, one.status, one.is_to_driver, one.elapsed_s, one.method] for one in steady.answers],
         "duration_s": steady.duration_s,
+        "logged": [[error, place.path, place.line, place.function] for error, place in sorted(steady.logged, key=str)],
         "lines": [
             [point, place.path, place.line, place.function, count]
             for (point, place), count in plain.trace.shape().items()
@@ -68,6 +69,7 @@ def plain_of(told: Mapping[str, Any], provenance: Provenance) -> Plain:
         tuple(Leftover(*one) for one in told["leftovers"]),
         tuple(Answer(*one, method=method) for *one, method in told["answers"]),
         told["duration_s"],
+        logged=frozenset((error, Place(*place)) for error, *place in told["logged"]),
     )
     shape = {(point, Place(path, line, function)): count for point, path, line, function, count in told["lines"]}
     return Plain(steady, Trace.of(shape), None, Sites(provenance, lambda frame: (None, False)))

@@ -175,12 +175,13 @@ def forget_arguments(item: pytest.Item) -> None:
 
 
 def plain_id(item: pytest.Item) -> str:
-    """Return an item's id without the group that xdist's loadgroup hangs on it."""
+    """Return an item's id, that of the test for a clone, without the group that xdist's loadgroup hangs on it."""
+    nodeid: str = getattr(item, "chaos_plain_id", item.nodeid)
     mark = item.get_closest_marker("xdist_group")
     if mark is None:
-        return item.nodeid
+        return nodeid
     group = mark.args[0] if mark.args else mark.kwargs.get("name", "default")
-    return item.nodeid.removesuffix(f"@{group}")
+    return nodeid.removesuffix(f"@{group}")
 
 
 def known_options(config: pytest.Config) -> dict[str, argparse.Action]:
@@ -406,7 +407,10 @@ def tell_failures_briefly(item: pytest.Item) -> None:
 
 
 def _error_alone(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
-    return excinfo.getrepr(style="value")
+    try:
+        return excinfo.getrepr(style="value")
+    except Exception:  # noqa: BLE001  # an error of the project whose own words fail: pytest asks for them here
+        return excinfo.exconly()
 
 
 def begin_message(report: pytest.TestReport, text: str) -> None:

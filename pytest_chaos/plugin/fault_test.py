@@ -9,7 +9,7 @@ from pytest_chaos.explorer import is_random, seeds_of
 from pytest_chaos.guard import LATE, QUIET_S, Limits
 from pytest_chaos.plan import PlannedRule, RunPlan
 from pytest_chaos.plugin import compat, telling
-from pytest_chaos.plugin.clones import clone_of, seed_label, split_id
+from pytest_chaos.plugin.clones import clone_of, seed_label
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.marker import Specification
@@ -88,7 +88,7 @@ class FaultTests:
         settings = self._context.settings
         limit_s = QUIET_S if found.limit_s is None else found.limit_s
         return RunPlan(
-            split_id(compat.plain_id(item))[0],
+            compat.plain_id(item),
             item.stash.get(_SEED, settings.seed),
             # What a fixture injects by hand acts before a marker, and a near marker before a far one.
             rules=tuple(PlannedRule(rule, below=True) for rule in found.rules),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos.plugin.clones import split_id
+from pytest_chaos.plugin.clones import Ids
 from pytest_chaos.plugin.running import Running
 from pytest_chaos.resources.births import NOBODY, Owner
 from pytest_chaos.resources.census import Baseline, Census
@@ -21,11 +21,13 @@ class Owners:
     Args:
         census: Follows what is made.
         running: What runs now.
+        ids: Tells tests from scenarios.
     """
 
-    def __init__(self, census: Census, running: Running) -> None:
+    def __init__(self, census: Census, running: Running, ids: Ids) -> None:
         self._census = census
         self._running = running
+        self._ids = ids
         self._numbers = itertools.count(1)
         self._wider: WiderFixtures | None = None
 
@@ -37,7 +39,7 @@ class Owners:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """What is made from now on is made for this test."""
-        if not split_id(nodeid)[1]:
+        if not self._ids.split(nodeid)[1]:
             self._census.another_test()
         self._census.work_for(Owner(nodeid, "test"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_chaos.plugin import compat
-from pytest_chaos.plugin.clones import is_seed_label, split_id
+from pytest_chaos.plugin.clones import Ids, is_seed_label
 
 
 class Progress:
@@ -13,10 +13,12 @@ class Progress:
 
     Args:
         config: pytest's configuration.
+        ids: Tells tests from scenarios.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, ids: Ids) -> None:
         self._config = config
+        self._ids = ids
         self._last_started: dict[str, str] = {}
         self._counted: set[str] = set()
         self._repeated: set[str] = set()
@@ -27,7 +29,7 @@ class Progress:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Count a scenario."""
-        plain, label = split_id(nodeid)
+        plain, label = self._ids.split(nodeid)
         self._last_started[plain] = nodeid if label else ""
         if not label or nodeid in self._counted:
             return

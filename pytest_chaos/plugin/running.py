@@ -106,7 +106,7 @@ class Running:
 
     def may_leave_threads(self, item: pytest.Item) -> None:
         """Note that threads of a test do not hold the end of the session."""
-        self._disturbed.add(split_id(item.nodeid)[0])
+        self._disturbed.update((item.nodeid, split_id(item.nodeid)[0]))
 
     def left_threads(self, births: Births, *, of_all: bool) -> list[threading.Thread]:
         """Return the threads for which the interpreter would wait at its end, and which disturbed tests have made.
@@ -120,6 +120,7 @@ class Running:
             if thread.daemon or thread is threading.main_thread():
                 continue
             birth = births.of(thread)
-            if of_all or (birth is not None and split_id(birth.owner.name)[0] in self._disturbed):
+            names = set() if birth is None else {birth.owner.name, split_id(birth.owner.name)[0]}
+            if of_all or not self._disturbed.isdisjoint(names):
                 found.append(thread)
         return found

@@ -26,7 +26,7 @@ from pytest_chaos.injector.trial import why_not_here, why_not_now
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.plugin import compat, exit_status, fresh, summary, xdist
 from pytest_chaos.plugin.again import Again
-from pytest_chaos.plugin.clones import is_seed_label, split_id
+from pytest_chaos.plugin.clones import Ids, is_seed_label, split_id
 from pytest_chaos.plugin.collection import Collected, answer_question, may_be_disturbed
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.marker import exploration_of
@@ -67,9 +67,10 @@ def start(config: pytest.Config) -> ChaosSession:
         temporary=compat.temporary_folders(config),
         say=functools.partial(compat.say, config),
     )
-    running, results, progress = Running(), Results(), Progress(config)
-    owners = Owners(laboratory.census, running)
-    session = ChaosSession(config, settings, laboratory, running, results, owners)
+    ids = Ids()
+    running, results, progress = Running(), Results(), Progress(config, ids)
+    owners = Owners(laboratory.census, running, ids)
+    session = ChaosSession(config, settings, laboratory, running, results, owners, ids)
     hooks: dict[str, object] = {
         "results": results,
         "progress": progress,
@@ -80,7 +81,8 @@ def start(config: pytest.Config) -> ChaosSession:
     for name, plugin in hooks.items():
         config.pluginmanager.register(plugin, f"pytest-chaos {name}")
     if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(xdist.Exchange(config, settings.seed, results, progress), "pytest-chaos xdist")
+        exchange = xdist.Exchange(config, settings.seed, results, progress, ids)
+        config.pluginmanager.register(exchange, "pytest-chaos xdist")
     laboratory.census.open()
     return session
 
@@ -124,6 +126,7 @@ class ChaosSession:
         running: What runs now.
         results: What was found.
         owners: Says on whose behalf things are made.
+        ids: Tells tests from scenarios.
     """
 
     def __init__(
@@ -134,7 +137,9 @@ class ChaosSession:
         running: Running,
         results: Results,
         owners: Owners,
+        ids: Ids,
     ) -> None:
+        self._ids = ids
         self._config = config
         self._settings = settings
         self._laboratory = laboratory
@@ -145,6 +150,7 @@ class ChaosSession:
         self._shared = xdist.shared_by(config)
         self._planner: Planner | None = None
         self._wanted: dict[str, set[str]] = {}
+        self._labels: dict[str, str] = {}
         self._asked: list[str] = []
         self._is_asked = False
         self._judges_leaks = False
@@ -155,7 +161,7 @@ class ChaosSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Take scenarios off what was asked for; now every plugin that remembers failures is there."""
-        labels = {one: split_id(one)[1] for one in self._config.args}
+        labels = self._labels = {one: split_id(one)[1] for one in self._config.args}
         self._asked = [one for one, label in labels.items() if label and label != RECOVERY and not is_seed_label(label)]
         self._wanted = wanted_scenarios(self._config)
 
@@ -183,11 +189,28 @@ class ChaosSession:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Where only the plan is asked for, no fault acts, so fault tests are left out."""
+        self._learn_ids(items)
         if self._settings.plans:
             faulty = [item for item in items if may_be_disturbed(item)]
             if faulty:
                 self._config.hook.pytest_deselected(items=faulty)
                 items[:] = [item for item in items if item not in faulty]
+
+    def _learn_ids(self, items: list[pytest.Item]) -> None:
+        """Learn which tests have ids that look like scenarios, and take who asked for one at their word."""
+        lookalikes = self._ids.learn([one for item in items for one in (item.nodeid, compat.plain_id(item))])
+        meant = {nodeid: split for nodeid, split in lookalikes.items() if split[1] in self._wanted.get(split[0], ())}
+        if not meant:
+            return
+        labels = {label for _, label in meant.values()}
+        self._asked = [one for one in self._asked if self._labels[one] not in labels]
+        for plain, label in meant.values():
+            self._wanted[plain].discard(label)
+        self._wanted = {plain: left for plain, left in self._wanted.items() if left}
+        if labels.issuperset(self._labels.values()):  # pytest was asked for all of its parameters
+            others = [item for item in items if compat.plain_id(item) not in meant]
+            self._config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if item not in others]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

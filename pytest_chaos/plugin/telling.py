@@ -81,6 +81,12 @@ def _fail(item: pytest.Item, report: pytest.TestReport, text: str) -> None:
     report.longrepr = text
 
 
+def _is_expected(item: pytest.Item, record: Record) -> bool:
+    """Tell whether an xfail mark covers a verdict that a baseline accepts: it came as it was expected."""
+    xfail = compat.xfail_of(item)
+    return record["outcome"] == "accepted" and xfail is not None and xfail.raises is None
+
+
 def put_what_was_left(
     item: pytest.Item,
     reports: Sequence[pytest.TestReport],
@@ -105,7 +111,7 @@ def put_what_was_left(
     if failed:
         # The first failure wins the screen: what was left is a section of it.
         _add(failed[0] if failed[0] in open_ else bearer, text)
-    elif record["outcome"] == "failed":
+    elif record["outcome"] == "failed" or _is_expected(item, record):
         _fail(item, bearer, text)
     else:
         _add(bearer, text)
@@ -132,7 +138,7 @@ def put_verdict(
     _carry(body, reports, record)
     if body.failed and is_authors and not _is_strict_xpass(item, body):
         _add(body, text)  # the first failure wins the screen
-    elif record["outcome"] == "failed":
+    elif record["outcome"] == "failed" or _is_expected(item, record):
         _fail(item, body, text)
     elif record["evidence"]:
         _add(body, text)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos.plugin import command_line
+from pytest_chaos.plugin.clones import Ids
 from pytest_chaos.plugin.progress import Progress
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.plugin.sharing import Shared, SharedFolder
@@ -39,9 +40,11 @@ class Exchange:
         seed: The seed, which may have been drawn here.
         results: What was found.
         progress: Tells which scenario of a test was started last.
+        ids: Tells tests from scenarios.
     """
 
-    def __init__(self, config: pytest.Config, seed: int, results: Results, progress: Progress) -> None:
+    def __init__(self, config: pytest.Config, seed: int, results: Results, progress: Progress, ids: Ids) -> None:
+        self._ids = ids
         self._config = config
         self._seed = seed
         self._results = results
@@ -55,6 +58,11 @@ class Exchange:
         node.workerinput["chaos_seed"] = self._seed
         node.workerinput[command_line.WORDS] = command_line.config_words(self._config)
         node.workerinput[command_line.PROGRAM] = command_line.started_as(self._config)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Learn which tests have ids that look like scenarios: only workers collect."""
+        self._ids.learn(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -55,11 +55,20 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "Decide whether this is the answer you want when the dependency fails; "
             "if so, allow it in the contract; otherwise handle the failure."
         ),
+        ("ending", "answered"): "Nothing to do, if callers expect this answer when the dependency fails.",
         ("ending", "test-error"): (
             "Decide whether this is the answer you want when the dependency fails: the test could not read it."
         ),
         ("ending", "taken-outside"): (
             "Decide where this error is handled: no function of the project takes it before it leaves."
+        ),
+        ("ending", "logged-error"): _SAVE_FIRST,
+        ("ending", "missed-by-handler"): (
+            "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
+        ),
+        ("ending", "left-entry-point"): (
+            "Let the framework's own handler of errors, or this function, answer with what the caller can act on, "
+            "such as a 503."
         ),
         ("ending", "own-limit"): "Nothing to do if callers handle this timeout; otherwise handle it here.",
         ("ending", "error-in-handler"): (

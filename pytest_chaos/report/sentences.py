@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
@@ -180,6 +181,19 @@ def _taken_outside(about: Failure) -> str:
     return f"the injected error left the project, and the test or its client took it; {_ended(about)}"
 
 
+def _missed(about: CameOut) -> str:
+    return f"{about.gap.text} at {about.gap.place.told} does not take this error; {_ended(about.failure)}"
+
+
+def _left_entry(about: CameOut) -> str:
+    gap = about.gap
+    return f"the injected error left {gap.place.told}, which handles a {gap.text}; {_ended(about.failure)}"
+
+
+def _logged(about: Failure) -> str:
+    return f"a framework took and logged an error that nobody wrote: {_with_place(about)}"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -205,6 +219,8 @@ def _with_place(failure: Failure) -> str:
 
 def _not_as_before(about: NotAsBefore) -> str:
     trouble = _trouble(about.trouble)
+    if about.is_by_chance:
+        return f"unstable: {trouble}, and not so in a fresh process, whichever of the scenarios ran there before"
     match about.fresh:
         case "passes" | "before":
             after = about.polluter or "the scenarios of this test"
@@ -338,7 +354,7 @@ Sentence = Callable[[Any], str]
 """From what some evidence is about to the sentence."""
 
 _ENDED = (
-    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error"),
+    *("allowed-answer", "injected-error", "declared-error", "translated", "assertion", "test-error", "answered"),
     *("error-in-handler", "no-cause", "other-error", "own-limit"),
 )
 _TROUBLES = ("hangs", "fails", "teardown", "costs-more", "costs-less", "unstable")
@@ -359,6 +375,9 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,
+        ("ending", "logged-error"): _logged,
+        ("ending", "missed-by-handler"): _missed,
+        ("ending", "left-entry-point"): _left_entry,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

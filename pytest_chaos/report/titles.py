@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_chaos.findings import Caused
 from pytest_chaos.observation import Failure
+from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.oracles.lost import Swallowed
@@ -51,6 +52,8 @@ def title(caused: Caused) -> str:
         case Verdict.ESCAPED if evidence.kind.startswith("translated"):
             error = about.error if isinstance(about, Failure) else "an error of its own"
             return f"{who} raises {error}{when}"
+        case Verdict.ESCAPED if isinstance(about, CameOut) and about.gap.kind == "left-entry-point":
+            return f"{about.gap.text}s such as {who} end with the error from {what}"
         case Verdict.ESCAPED:
             return f"{who} lets the error from {what} through"
         case Verdict.CHANGED:

@@ -50,6 +50,10 @@ class Actors:
             number = self._children[parent] = self._children.get(parent, 0) + 1
             self._names[child] = f"{parent}/{number}"
 
+    def name_of(self, actor: threading.Thread | asyncio.Task[Any]) -> str:
+        """Return the name of a thread or task."""
+        return self._name(actor)
+
     def _name(self, actor: threading.Thread | asyncio.Task[Any]) -> str:
         if isinstance(actor, threading.Thread):
             if actor.ident == self._main:

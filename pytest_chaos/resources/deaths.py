@@ -11,6 +11,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
@@ -268,7 +269,7 @@ class Deaths:
         if _is_no_error(error):
             return
         if self._is_ours(birth, code, error) or (thread is not None and self._is_by_fault(error)):
-            self._note(kind, f"{words} {self._cause(error)}", verb, birth, life, thread)
+            self._note(kind, f"{words} {self._cause(error)}", verb, birth, life, thread, error)
 
     def _note(
         self,
@@ -278,8 +279,11 @@ class Deaths:
         birth: Birth | None,
         life: _Life | None,
         thread: threading.Thread | None = None,
+        error: BaseException | None = None,
     ) -> None:
         told = self._leftover(kind, what, verb, birth)
+        if error is not None:
+            told = replace(told, error=id(error))
         number = next(self._numbers) if life is None else life.number
         if life is not None:
             life.told = told

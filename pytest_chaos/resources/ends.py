@@ -89,19 +89,67 @@ class Ends:
         return found
 
 
-def is_tests(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]], failure: Entry | None) -> bool:
+def is_tests(
+    leftover: Leftover,
+    ends: Mapping[Key, tuple[End, ...]],
+    failure: Entry | None,
+    tree_of: Callable[[str], ast.Module | None],
+) -> bool:
     """Tell whether something was left because the body failed before the test's own clean-up.
 
     Args:
         leftover: What was left.
         ends: What ended such things in the plain run.
         failure: The test's call that raised what the body ended with; ``None`` if it passed, or nobody knows.
+        tree_of: Returns the syntax tree of a file.
     """
+    born = leftover.entry
     # What a call left that failed itself, nobody but the system could have ended: the test never got hold of it.
-    if leftover.place is None or leftover.entry is None or failure is None or leftover.entry == failure:
+    if leftover.place is None or born is None or failure is None or born == failure:
         return False
     known = ends.get(_key(leftover.kind, leftover.place.told), ())
-    return bool(known) and all(end.born != end.ended and end.is_missed_by(failure) for end in known)
+    if known:
+        return all(end.born != end.ended and end.is_missed_by(failure) for end in known)
+    # What a thread ends on its own when it is told to, such as itself, nobody was seen to end.
+    tree = tree_of(failure.file) if (born.file, born.function) == (failure.file, failure.function) else None
+    return tree is not None and any(
+        call.lineno > failure.line
+        and not any(first <= failure.line <= last for first, last in _guarded(tree, call.lineno))
+        for call in _closing(tree, born)
+    )
+
+
+_CLOSING = frozenset({"close", "aclose", "stop", "shutdown", "terminate", "cancel", "disconnect", "quit", "join"})
+
+
+def _closing(tree: ast.AST, born: Entry) -> Iterable[ast.Call]:
+    """Yield the calls of a test that close by its name what a line of the test has made, or has called to make it."""
+    test = next((node for node in ast.walk(tree) if _is_named(node, born)), None)
+    inner = [] if test is None else [node for node in ast.walk(test) if node is not test]
+    statements = [one for one in inner if isinstance(one, ast.stmt) and one.lineno <= born.line <= _last_line(one)]
+    names = {
+        ast.unparse(node)
+        for one in statements[-1:]  # the innermost
+        for node in ast.walk(one)
+        if isinstance(node, ast.Name | ast.Attribute) and node.lineno <= _last_line(one)
+    }
+    for node in inner:
+        match node:
+            case ast.Call(func=ast.Attribute(value=closed, attr=name)) if name in _CLOSING:
+                if ast.unparse(closed) in names:
+                    yield node
+
+
+def _last_line(statement: ast.stmt) -> int:
+    """Return the last line of a statement, without what stands inside of it."""
+    body = getattr(statement, "body", None)
+    return body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
+
+
+def _is_named(node: ast.AST, born: Entry) -> bool:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name != born.function.rpartition(".")[2]:
+        return False
+    return node.lineno <= born.line <= (node.end_lineno or node.lineno)
 
 
 def is_ended(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]]) -> bool:

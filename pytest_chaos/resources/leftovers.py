@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Literal, TypeVar
 
@@ -53,6 +53,8 @@ class Leftover:
         entry: The test's call in which it was made, where that is known.
         is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
         is_made_by_test: Whether the test made it itself, with no project and no library between.
+        error: Number by which the error that ended it is known while it lives; 0 where none did.
+        is_told: Whether the test's body was ended by that error, so that it is not unseen.
         is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
         opened_at: Of what was dropped without being closed: the lines of the project that led to its opening, innermost
             first.
@@ -74,6 +76,8 @@ class Leftover:
     is_tests: bool = False
     is_foreign: bool = False
     is_made_by_test: bool = False
+    error: int = field(default=0, compare=False)
+    is_told: bool = False
     opened_at: tuple[Place, ...] = ()
     is_closed_plainly: bool = False
     variable: str = ""

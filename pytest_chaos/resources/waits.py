@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import linecache
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 
@@ -41,7 +41,9 @@ class Wait:
 def waits(
     provenance: Provenance, loops: Iterable[asyncio.AbstractEventLoop], spared: frozenset[int] = frozenset()
 ) -> Iterator[Wait]:
-    """Yield the waits of threads, and then those of tasks; what runs nothing of the project or the test is left out.
+    """Yield the waits of the main thread, of tasks, and of other threads: those that others wait for come first.
+
+    What runs nothing of the project or the test is left out.
 
     Args:
         provenance: Tells whose code a frame is.
@@ -49,6 +51,22 @@ def waits(
         spared: Native ids of threads of ours; the one that asks is left out anyway.
     """
     frames = compat.current_frames()
+    main = threading.main_thread().ident or 0
+    if main in frames:
+        yield from _waits_of_threads({main: frames.pop(main)}, provenance, spared)
+    for loop in loops:
+        for task in stacks.tasks_of(loop):
+            if not task.done():
+                frames_of_task = stacks.coroutine_frames(task)
+                place = stacks.own_place(reversed(frames_of_task), provenance)
+                if place is not None:
+                    yield Wait(task.get_name(), (place,), *_what(reversed(frames_of_task), provenance))
+    yield from _waits_of_threads(frames, provenance, spared)
+
+
+def _waits_of_threads(
+    frames: Mapping[int, FrameType], provenance: Provenance, spared: frozenset[int]
+) -> Iterator[Wait]:
     threads = {thread.ident or 0: thread for thread in threading.enumerate()}
     for ident, frame in frames.items():
         thread = threads.get(ident)
@@ -60,13 +78,6 @@ def waits(
         if places:
             name = "a raw thread" if thread is None else thread.name
             yield Wait(name, tuple(places), *_what(frames_from(frame), provenance))
-    for loop in loops:
-        for task in stacks.tasks_of(loop):
-            if not task.done():
-                frames_of_task = stacks.coroutine_frames(task)
-                place = stacks.own_place(reversed(frames_of_task), provenance)
-                if place is not None:
-                    yield Wait(task.get_name(), (place,), *_what(reversed(frames_of_task), provenance))
 
 
 def _what(frames: Iterable[FrameType], provenance: Provenance) -> tuple[str, bool]:

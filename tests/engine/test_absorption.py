@@ -695,6 +695,9 @@ def suppresses():
         pay()
 def suppresses_by_name():
     with contextlib.suppress(KeyError): pay()
+def asks_for_a_file():
+    try: pay()
+    except (KeyError, FileNotFoundError): return 0
 async def charge():
     try: pay()
     except Exception: pass
@@ -1080,3 +1083,23 @@ def test_same_way_with_other_names_is_told_anew(lab: Any, monkeypatch: pytest.Mo
     seen = lab.run(lambda: (shop.call(KeyError), shop.call(OSError)), "shop:pay = raise(KeyError)")
 
     assert ["except errors", "except LookupError"] == [way.clause for way in seen.observation.absorptions]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("name", "error", "expected"),
+    [
+        ("asks_for_a_file", "FileNotFoundError", True),
+        ("asks_for_a_file", "KeyError", False),
+        ("passes", "FileNotFoundError", False),
+    ],
+)
+def test_clause_that_is_for_files_that_are_not_there_is_known(
+    takers: Any, lab: Any, name: str, error: str, expected: bool, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if method == "by traceback":
+        monkeypatch.setattr(compat, "MONITORING", None)
+
+    (way,) = lab.run(getattr(takers, name), f"takers:pay = raise({error})").observation.absorptions
+
+    assert expected is way.is_for_absence

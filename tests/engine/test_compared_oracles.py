@@ -25,12 +25,19 @@ from pytest_chaos.oracles.storm import UNCAPPED, judge_storm
 from pytest_chaos.provenance import Place
 from pytest_chaos.report.sentences import told
 from pytest_chaos.resources.leftovers import Leftover
+from pytest_chaos.trace import Loop
 
 FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
 ACTIVATION = Activation("m:f = raise(E)", "m:f", Raise(OSError), 1, "main", 1, 0.0, "MainThread", "abc")
 CAUGHT = Absorption("m:f", (), "except", Place("shop.py", 9, "pay"), "except E")
 ESCAPED = replace(CAUGHT, end="escaped")
 PLACE = Place("shop.py", 8, "pay")
+IDLE = replace(CAUGHT, taker="project", does="nothing", is_broad=True, span=(7, 10))
+NAMED = replace(IDLE, is_broad=False)
+ANSWERS = replace(IDLE, does="answers")
+RAISES = replace(IDLE, does="raises")
+ABSENT = replace(NAMED, is_for_absence=True)
+FAILS: dict[str, Any] = {"failure": Failure("AssertionError", is_assertion=True)}
 PLAIN_CALLS = {"m:f": 1, "m:g": 2}
 PLAIN_SPOTS = (SpotSeen("m:f", Place("shop.py", 8, "pay"), 1, 1), SpotSeen("m:g", Place("shop.py", 12, "pay"), 2, 2))
 
@@ -39,6 +46,7 @@ def answer(status: int, request: str = "GET http://test/", *, is_to_driver: bool
     return Answer(request, status, is_to_driver, 0.1)
 
 
+MISTAKE = Failure("KeyError", Place("shop.py", 5, "show"), message="x")
 STEADY = Steady(PLAIN_CALLS, (), (answer(200),))
 
 
@@ -107,7 +115,7 @@ def test_without_a_plain_run_there_is_nothing_to_compare(oracle: Any) -> None:
         ({"is_meant": True}, ("escaped", "translated-cause-lost", False)),
         ({"is_assertion": True, "is_in_test": True}, ("changed", "assertion", False)),
         ({"is_in_test": True}, ("changed", "test-error", False)),
-        ({"is_in_test": True, "is_caused_by_fault": True}, ("changed", "test-error", False)),
+        ({"is_in_test": True, "is_caused_by_fault": True}, ("escaped", "taken-outside", False)),
         ({"is_caused_by_fault": True}, ("wrong error", "error-in-handler", True)),
         ({}, ("wrong error", "no-cause", True)),
     ],
@@ -161,6 +169,43 @@ def test_error_that_the_test_or_its_client_took_has_escaped(ways: Any, failure: 
     absorptions = tuple(replace(CAUGHT, taker=taker) for taker in ways)
 
     assert [expected] == said(judge_ending, explored(failure=failure, absorptions=absorptions))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [("wrong error", "logged-error", True)]),
+        ({"failure": MISTAKE}, [("wrong error", "no-cause", True)]),
+        ({"steady": replace(STEADY, logged=frozenset({("KeyError", MISTAKE.place)}))}, []),
+        ({"steady": None}, []),
+        ({"rules": ()}, []),
+        ({"kind": "recovery"}, []),
+    ],
+)
+def test_mistake_that_was_logged_counts_once_and_only_where_the_fault_makes_it(changes: Any, expected: Any) -> None:
+    assert expected == said(judge_ending, explored(**{"logged": (MISTAKE,), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("ways", "changes", "is_meant"),
+    [
+        ([RAISES], {}, True),
+        ([ABSENT], {}, True),
+        ([ABSENT, RAISES], {}, True),
+        ([ANSWERS], {"loud_logs": 1}, True),
+        ([ANSWERS], {}, False),
+        ([NAMED], {}, False),
+        ([ABSENT, NAMED], {}, False),
+        ([replace(RAISES, taker="library")], {}, True),
+        ([replace(ABSENT, taker="library")], {}, False),
+        ([], {"loud_logs": 1}, False),
+    ],
+)
+def test_another_answer_on_which_somebody_has_decided_is_told_apart(ways: Any, changes: Any, is_meant: bool) -> None:
+    """Who raises an error of his own, asks whether a file is there, or writes a warning, has seen the fault."""
+    seen = explored(absorptions=tuple(ways), **FAILS, **changes)
+
+    assert [("changed", "answered" if is_meant else "assertion", False)] == said(judge_ending, seen)
 
 
 def test_error_answer_that_the_plain_run_has_too_explains_nothing() -> None:
@@ -310,11 +355,7 @@ def test_a_thread_of_the_tests_own_that_dies_has_only_been_passed_an_error() -> 
 
 # --- swallowed
 
-IDLE = replace(CAUGHT, taker="project", does="nothing", is_broad=True, span=(7, 10))
-NAMED = replace(IDLE, is_broad=False)
-ANSWERS = replace(IDLE, does="answers")
-RAISES = replace(IDLE, does="raises")
-FAILS = {"failure": Failure("AssertionError", is_assertion=True)}
+IDLE_TOO = replace(IDLE, place=Place("shop.py", 29, "main"), span=(27, 30))
 FIRST, LATER = Place("shop.py", 8, "pay"), Place("shop.py", 12, "pay")
 OUTER, ELSEWHERE = Place("shop.py", 30, "main"), Place("shop.py", 50, "book")
 
@@ -359,11 +400,16 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
         ([IDLE], [("lost", "swallowed", True)]),
         ([IDLE, replace(IDLE, times=3)], [("lost", "swallowed", True)]),
         ([NAMED], [("lost", "swallowed", False)]),
+        ([ABSENT], [("lost", "swallowed", False)]),
         ([IDLE, NAMED], [("lost", "swallowed", False)]),
         ([ANSWERS], [("lost", "quiet-fallback", False)]),
         ([IDLE, ANSWERS], [("lost", "quiet-fallback", False)]),
         ([replace(ANSWERS, is_broad=False)], []),
         ([NAMED, ANSWERS], []),
+        ([IDLE, IDLE_TOO], [("lost", "swallowed", True)] * 2),
+        ([NAMED, IDLE_TOO], [("lost", "swallowed", False)] * 2),
+        ([NAMED, replace(IDLE_TOO, does="answers")], [("lost", "quiet-fallback", False)]),
+        ([ANSWERS, replace(IDLE_TOO, does="answers")], [("lost", "quiet-fallback", False)] * 2),
         ([RAISES], []),
         ([replace(IDLE, taker="library")], []),
         ([replace(IDLE, taker="outside")], []),
@@ -376,6 +422,16 @@ def test_error_that_was_swallowed_is_lost_where_something_differs(changes: Any, 
 def test_who_took_an_error_and_how_decides_whether_it_is_lost(ways: list[Absorption], expected: Any) -> None:
     """Who takes every error and does nothing fails; who names it has decided so, and an answer is a fallback."""
     assert swallowed(*ways, **FAILS) == expected
+
+
+@pytest.mark.parametrize("end", ["task", "future", "thread", "event loop"])
+def test_what_ended_a_job_that_is_told_of_is_not_told_again(end: Any) -> None:
+    """Nor does it hide that somebody swallowed the same error elsewhere; that is not sure to make the difference."""
+    way = replace(CAUGHT, end=end)
+
+    assert swallowed(way, leftovers=(DEAD,), **FAILS) == []
+    assert swallowed(way, IDLE_TOO, leftovers=(DEAD,), **FAILS) == [("lost", "swallowed", False)]
+    assert swallowed(IDLE_TOO, leftovers=(DEAD,), **FAILS) == [("lost", "swallowed", True)]
 
 
 def test_who_asks_somebody_else_has_a_fallback() -> None:
@@ -468,6 +524,28 @@ def spots(calls: int, gap_s: float | None = 0.5, plain: int = 1) -> tuple[SpotSe
 )
 def test_line_that_tries_again_and_again_is_a_storm(seen: Any, expected: Any) -> None:
     assert expected == said(judge_storm, explored(spots=seen))
+
+
+@pytest.mark.parametrize(
+    ("loop", "gap_s", "expected"),
+    [
+        (Loop(PLACE, is_endless=True), 0.5, [("storm", "no-cap", True)]),
+        (Loop(PLACE, is_endless=False), 0.5, [("storm", "no-cap", False)]),
+        (Loop(PLACE, is_endless=False, is_timed=True), 0.5, [("resilient", "no-cap", False)]),
+        (Loop(PLACE, is_endless=False, is_timed=True), 0.0, [("storm", "no-cap", False)]),
+    ],
+)
+def test_loop_that_waits_and_looks_at_a_clock_is_a_policy(loop: Loop, gap_s: float, expected: Any) -> None:
+    seen = explored(spots=(replace(spots(60, gap_s)[0], loop=loop),))
+
+    assert expected == said(judge_storm, seen)
+
+
+def test_what_this_machine_answers_at_once_needs_no_pause() -> None:
+    """A file is not spared by waiting; that it is tried without end is told all the same."""
+    assert [] == said(judge_storm, explored(spots=(replace(spots(10, 0.0)[0], is_local=True),)))
+    endless = replace(spots(60, 0.0)[0], is_local=True)
+    assert [("storm", "no-cap", False)] == said(judge_storm, explored(spots=(endless,)))
 
 
 @pytest.mark.parametrize(
@@ -586,6 +664,16 @@ def test_polluter_that_was_not_found_is_one_of_the_scenarios() -> None:
     assert [("not recovered", "fails", True)] == said(judge_recovery, seen)
     told = text(judge_recovery, seen)
     assert "after the scenarios of this test, with all faults lifted, the test fails with KeyError: x" in told
+
+
+@pytest.mark.parametrize("kind", ["costs-more", "costs-less"])
+def test_number_of_calls_that_does_not_come_again_in_a_fresh_process_is_chance(kind: str) -> None:
+    """Where the same scenarios ran there one after the other, and none of them made it so."""
+    changes = next(changes for changes, found in TROUBLES if found == kind)
+    seen = recovered(fresh="passes", **changes)
+
+    assert [("inconclusive", "unstable", False)] == said(judge_recovery, seen)
+    assert "not so in a fresh process, whichever of the scenarios ran there before" in text(judge_recovery, seen)
 
 
 def test_scenario_is_not_judged_for_recovery() -> None:

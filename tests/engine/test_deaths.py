@@ -563,6 +563,47 @@ def test_librarys_thread_that_a_fault_ends_is_lost(
     assert "started at tick.py:4 in watch" in seen.texts[0]
 
 
+WORKER = """
+import threading
+import bank
+
+class Worker(threading.Thread):
+    error = None
+    def run(self):
+        try:
+            bank.pay()
+        except Exception as error:
+            self.error = error
+            raise
+    def answer(self):
+        self.join()
+        if self.error is not None:
+            raise {raised}
+"""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("raised", "is_lost"),
+    [("self.error", False), ("LookupError from self.error", False), ("LookupError", True)],
+    ids=["itself", "as the cause", "another one"],
+)
+def test_error_of_a_thread_that_the_test_gets_to_see_is_not_lost(lab: Any, raised: str, is_lost: bool) -> None:
+    """Whoever has started it asks for its answer, and raises what ended it."""
+    lab.module("bank", "def pay(): return 21")
+    shop = lab.module("shop", WORKER.format(raised=raised))
+
+    def body() -> None:
+        worker = shop.Worker()
+        worker.start()
+        worker.answer()
+
+    seen = lab.run(body, "bank:pay = raise(OSError)")
+
+    assert "thread-error" in seen.kinds
+    assert ("lost" == seen.verdict) is is_lost
+
+
 def test_librarys_thread_that_dies_of_itself_is_not_judged(shop: Any, lab: Any, calls_back: Any) -> None:
     """A fault that acts elsewhere has not ended it."""
     lab.module("clock", "def read(): return 21")

@@ -179,6 +179,10 @@ def raise_after(work):
     try: work()
     except OSError: pass
     raise PoolError
+def stumble_after(work):
+    try: work()
+    except OSError: pass
+    {}["key"]
 def stumble_in_handler(work):
     try: work()
     except OSError: {}["key"]
@@ -213,7 +217,8 @@ def client(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     [
         (lambda client: client.through("raise_from"), ("escaped", ["translated"])),
         (lambda client: client.through("raise_in_handler"), ("escaped", ["translated"])),
-        (lambda client: client.through("raise_after"), ("wrong error", ["other-error"])),
+        (lambda client: client.through("raise_after"), ("escaped", ["translated-cause-lost"])),
+        (lambda client: client.through("stumble_after"), ("wrong error", ["other-error"])),
         (lambda client: client.through("stumble_in_handler"), ("wrong error", ["error-in-handler"])),
         (lambda client: client.in_own_handler(), ("wrong error", ["error-in-handler"])),
         (lambda client: client.after_own_handler(), ("wrong error", ["other-error"])),
@@ -222,7 +227,7 @@ def client(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_error_of_a_library_is_meant_where_it_makes_it_of_the_injected_one(
     client: Any, lab: Any, body: Any, expected: Any
 ) -> None:
-    """What it refuses while a handler of the project runs hides the first error."""
+    """Also later. What it refuses while a handler of the project runs hides the first error."""
     seen = lab.run(lambda: body(client), "client:pay = raise(OSError)")
 
     assert (seen.verdict, seen.kinds) == expected
@@ -362,9 +367,19 @@ def test_chain_follows_causes_contexts_and_groups_once() -> None:
     assert 4 == len(list(chain(group)))
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise KeyError("words")
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(ValueError("a\nb"), "ValueError: a"), (ValueError(), "ValueError"), (KeyError("k"), "KeyError: 'k'")],
+    [
+        (ValueError("a\nb"), "ValueError: a"),
+        (ValueError(), "ValueError"),
+        (KeyError("k"), "KeyError: 'k'"),
+        (Speechless(), "Speechless: ?"),
+    ],
 )
 def test_error_is_described_in_one_line(error: BaseException, expected: str) -> None:
     assert expected == describe(error)

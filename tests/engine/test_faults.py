@@ -42,6 +42,15 @@ class NeedsTwo(Exception):
         self.code = code
 
 
+class TellsOfItsReply(Exception):
+    def __init__(self, reply: Any = None, *args: Any) -> None:
+        self.reply = reply or {}
+        super().__init__(*args)
+
+    def __str__(self) -> str:
+        return str(self.reply.get("error", "no reply"))
+
+
 class NeedsNothing(Exception):
     def __init__(self) -> None:
         super().__init__("of my own")
@@ -166,6 +175,13 @@ def test_given_arguments_are_the_only_ones() -> None:
 
 def test_class_that_takes_no_message_is_built_bare() -> None:
     assert ("of my own",) == Raise(NeedsNothing).error("label").args
+
+
+def test_class_that_cannot_tell_of_a_message_is_built_bare() -> None:
+    """Its first argument is no message; a text there would break whoever prints the error."""
+    error = Raise(TellsOfItsReply).error("label")
+
+    assert ((), "no reply") == (error.args, str(error))
 
 
 def test_instance_is_copied_with_its_attributes_and_without_its_past() -> None:

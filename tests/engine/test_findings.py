@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_chaos.findings import findings_of
+from pytest_chaos.findings import findings_of, is_passed_on
 from pytest_chaos.report.record import Record
 
 
@@ -43,3 +43,14 @@ def test_worse_findings_and_those_of_more_results_come_first() -> None:
     found = findings_of([result(often), result(often), result(cause("a.py:2 f")), result(reported), result(worse)])
 
     assert [one["place"] for one in found] == ["c.py:1 f", "b.py:1 f", "a.py:2 f", "a.py:1 f"]
+
+
+def test_another_answer_on_which_nobody_has_decided_is_told_whichever_run_was_first() -> None:
+    kinds = ("answered", "assertion", "answered")
+    causes = [cause("a.py:1 f", verdict="changed", fails=False, kind=kind) for kind in kinds]
+
+    (one,) = findings_of(map(result, causes))
+
+    assert one["kind"] == "assertion"
+    assert not is_passed_on(one)
+    assert is_passed_on(findings_of([result(causes[0])])[0])

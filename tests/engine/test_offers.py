@@ -53,6 +53,43 @@ SHOP = """
         if not self.till.is_open():
             raise IndexError(amount)
 
+    def files_by_kind(self, name, store):
+        if name in self.stores:
+            raise KeyError(name)
+        if isinstance(store, dict):
+            self.stores[name] = silent()
+        elif isinstance(store, str):
+            self.stores[name] = store = silent()
+        else:
+            raise IndexError(store)
+
+    def looks_at_its_state(self, line):
+        self.lock = silent()
+        if self.line is None:
+            self.line = silent()
+        elif not self.line.is_free():
+            raise KeyError(line)
+        if self.state > 3:
+            raise IndexError(line)
+
+    def looks_at_what_it_has_stored(self, line):
+        self.line = silent()
+        if self.line is None:
+            raise KeyError(line)
+
+    def asks_again(self, store):
+        while True:
+            if store is None:
+                raise KeyError(store)
+            store = silent()
+
+    def reads(self, text):
+        row = silent()
+        if not row:
+            raise ValueError(text)
+        if row == 1:
+            raise TypeError(text)
+
     def checks_answers(self, amount):
         if self.bank.status(amount) > 400:
             raise BankDown
@@ -318,13 +355,28 @@ def test_caller_that_cannot_be_read_offers_nothing(shop: Any) -> None:
 
 def test_function_of_a_package_meets_only_what_its_own_body_raises(shop: Any) -> None:
     """A package says where to look; a function in it neither fails nor hangs by itself."""
-    assert offered("shop:raises", shop.catches, named="by its package") == ["raise(ValueError)"]
+    beneath = [way("urllib.request:urlopen")]
+    assert offered("shop:raises", shop.catches, named="by its package", beneath=beneath) == ["raise(ValueError)"]
+
+
+def test_wrong_value_is_offered_only_where_something_comes_in_from_outside(shop: Any) -> None:
+    """What a function makes of its own arguments is what the plain run gave it."""
+    beneath = [way("urllib.request:urlopen")]
+    found = offered("shop:reads", shop.catches, named="by its package", beneath=beneath)
+
+    assert found == ["raise(ValueError)", "raise(TypeError)"]
+    assert offered("shop:reads", shop.catches, named="by its package", beneath=[way("shop:silent")]) == []
+    assert errors(offered("shop:reads", shop.catches)) != []
 
 
 @pytest.mark.parametrize(
     ("target", "errors"),
     [
         ("shop:checks_arguments", []),
+        ("shop:files_by_kind", []),
+        ("shop:looks_at_its_state", []),
+        ("shop:looks_at_what_it_has_stored", ["raise(KeyError)"]),
+        ("shop:asks_again", ["raise(KeyError)"]),
         ("shop:checks_answers", ["raise(shop:BankDown)", "raise(KeyError)", "raise(IndexError)"]),
         ("shop:translates", []),
     ],

@@ -11,6 +11,7 @@ from pytest_chaos import Evidence, Hang, Verdict
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Limit
+from pytest_chaos.gaps import Gap
 from pytest_chaos.journal import Activation
 from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
 from pytest_chaos.oracles import ORACLES
@@ -140,6 +141,27 @@ TOLD: list[tuple[str, Observation, str]] = [
         compared(failure=Failure("E", is_assertion=True), absorptions=(replace(CAUGHT, taker="outside"),)),
         "the injected error left the project, and the test or its client took it; the test ended with E",
     ),
+    (
+        "ending logged-error",
+        compared(logged=(Failure("KeyError", LINE, message="x"),)),
+        "a framework took and logged an error that nobody wrote: KeyError: x at shop.py:8 in pay",
+    ),
+    (
+        "ending missed-by-handler",
+        compared(
+            failure=Failure("E", is_injected=True),
+            absorptions=(replace(CAUGHT, end="escaped", gap=Gap("missed-by-handler", LINE, "except KeyError")),),
+        ),
+        "except KeyError at shop.py:8 in pay does not take this error; the test ended with E",
+    ),
+    (
+        "ending left-entry-point",
+        compared(
+            failure=Failure("E", is_assertion=True),
+            absorptions=(replace(CAUGHT, taker="outside", gap=Gap("left-entry-point", LINE, "request")),),
+        ),
+        "the injected error left shop.py:8 in pay, which handles a request; the test ended with E",
+    ),
     ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
     (
         "ending translated-cause-lost",
@@ -149,6 +171,11 @@ TOLD: list[tuple[str, Observation, str]] = [
     (
         "ending translated",
         seen(failure=Failure("E", is_meant=True, is_caused_by_fault=True)),
+        "the test ended with E",
+    ),
+    (
+        "ending answered",
+        compared(failure=Failure("E", is_assertion=True), absorptions=(replace(IDLE, does="raises"),)),
         "the test ended with E",
     ),
     ("ending error-in-handler", seen(failure=Failure("E", is_caused_by_fault=True)), "the test ended with E"),
@@ -243,6 +270,12 @@ TOLD: list[tuple[str, Observation, str]] = [
         "recovery unstable",
         recovery("varies", teardown_error="E"),
         f"unstable: the teardown fails with E; so it does {WITHOUT_FAULTS} second run of a fresh process",
+    ),
+    (
+        "recovery unstable",
+        recovery("passes", spots=(AGAIN,)),
+        "unstable: shop.py:8 pay calls m:f 3 times instead of 1, and not so in a fresh process, whichever of the "
+        "scenarios ran there before",
     ),
     (
         "recovery unstable",

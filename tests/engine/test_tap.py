@@ -213,7 +213,7 @@ def test_what_a_log_record_is_nobody_asks(lab: Any) -> None:
     logging.setLogRecordFactory(lambda *args, **named: object())  # type: ignore[arg-type]  # as someone may
     heard: list[int] = []
     try:
-        with _loud_logs(heard.append):
+        with _loud_logs(lambda record: heard.append(record.levelno)):
             assert type(logging.getLogRecordFactory()()) is object
     finally:
         logging.setLogRecordFactory(before)

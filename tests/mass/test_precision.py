@@ -176,6 +176,17 @@ def test_the_sum_of_projects_stands_below_the_table() -> None:
     assert last == "| all | 1 | 0 | 0 | 100% | 1 | 0 | 0 | 1 | 0% | 1 |"
 
 
+def test_the_projects_that_are_held_back_are_summed_up_on_their_own_too() -> None:
+    sheets = {
+        "cache": precision.weigh([found("a")], [label("a")]),
+        "queue": precision.weigh([found("c")], []),
+        "store": precision.weigh([found("d")], []),
+    }
+    told = precision.table(sheets, {"queue", "store"}).splitlines()
+    assert told[-1] == "| held back | 0 | 0 | 0 | 100% | 0 | 0 | 0 | 0 | 100% | 2 |"
+    assert told[-2].startswith("| all | 1 |")
+
+
 def test_the_labels_are_of_projects_that_are_explored() -> None:
     labels = precision.read_labels(precision.LABELS.read_text(encoding="utf-8"))
     names = {one.source.name for one in explore.EXPLORED}

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 BANK = """
-import contextlib, logging, queue, threading, time
+import asyncio, contextlib, logging, queue, threading, time
 
 BOOKED = []
 
@@ -100,6 +100,37 @@ SYSTEMS = {
         PASSES,
         ("lost", "swallowed", True),
     ),
+    # Who lets through what it could be expected to handle.
+    "a handler for another error of the family": (
+        """
+        def pay():
+            try: return charge()
+            except TimeoutError: return None
+        """,
+        ANY,
+        ("escaped", "missed-by-handler", False),
+    ),
+    "a handler that asks how things are": (
+        """
+        def pay():
+            try: return charge()
+            except FileNotFoundError: return None
+        """,
+        ANY,
+        ("escaped", "injected-error", False),
+    ),
+    "a handler that passes this very error on": (
+        """
+        def pay():
+            try:
+                try: return charge()
+                except TimeoutError: return None
+            except ConnectionError:
+                raise
+        """,
+        ANY,
+        ("escaped", "injected-error", False),
+    ),
     # Who swallows.
     "finally: return": (
         """
@@ -144,6 +175,75 @@ SYSTEMS = {
         ANY,
         None,
     ),
+    "gathered, and nobody looks": (
+        """
+        async def one(paid): paid.append(charge())
+        async def all_of(paid):
+            await asyncio.gather(
+                one(paid),
+                return_exceptions=True,
+            )
+        def pay():
+            paid = []
+            asyncio.run(all_of(paid))
+            return sum(paid)
+        """,
+        PASSES,
+        ("lost", "swallowed", True),
+    ),
+    "gathered, and somebody looks": (
+        """
+        async def one(paid): paid.append(charge())
+        async def all_of(paid):
+            results = await asyncio.gather(one(paid), return_exceptions=True)
+            if any(isinstance(result, Exception) for result in results):
+                paid.append(-1)
+        def pay():
+            paid = []
+            asyncio.run(all_of(paid))
+            return sum(paid)
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
+    "a context manager that swallows": (
+        """
+        class Quietly:
+            def __enter__(self): pass
+            def __exit__(self, *error): return True
+        def pay():
+            with Quietly():
+                return charge()
+        """,
+        PASSES,
+        ("lost", "swallowed", True),
+    ),
+    "a context manager that swallows what it names": (
+        """
+        class Quietly:
+            def __enter__(self): pass
+            def __exit__(self, kind, *error): return kind is not None and issubclass(kind, OSError)
+        def pay():
+            with Quietly():
+                return charge()
+        """,
+        PASSES,
+        ("lost", "swallowed", False),
+    ),
+    "a context manager that tells somebody": (
+        """
+        class Loudly:
+            def __enter__(self): pass
+            def __exit__(self, *error):
+                BOOKED.append(error)
+                return True
+        def pay():
+            with Loudly():
+                return charge()
+        """,
+        PASSES,
+        ("changed", "assertion", False),
+    ),
     "the error is named": (
         """
         def pay():
@@ -161,7 +261,7 @@ SYSTEMS = {
                 logging.getLogger("shop").warning("no bank")
         """,
         PASSES,
-        ("changed", "assertion", False),
+        ("changed", "answered", False),
     ),
     "an answer for a named error": (
         """
@@ -228,3 +328,159 @@ def test_blame_goes_where_it_belongs(inner, name):
     first = result["evidence"][0]["kind"] if result["evidence"] else ""
     found = (result["verdict"], first, result["fails"])
     assert found == (expected or ("resilient", "", False))
+
+
+WEB = """
+import functools
+import click, flask
+import shop
+
+app = flask.Flask("web")
+app.testing = TESTING
+
+def guarded(view):
+    @functools.wraps(view)
+    def wrapped(**arguments):
+        return view(**arguments)
+    return wrapped
+
+@app.get("/pay")
+@guarded
+def pay():
+    return str(shop.charge())
+
+@app.get("/safe")
+@guarded
+def safe():
+    try:
+        return str(shop.charge())
+    except ConnectionError:
+        return "later", 503
+
+@app.get("/broken")
+def broken():
+    try:
+        return str(shop.charge())
+    except ConnectionError as error:
+        return error.no_such_name
+
+@app.get("/unbound")
+def unbound():
+    try:
+        paid = shop.charge()
+    except ConnectionError:
+        pass
+    return str(paid)
+
+@app.get("/meant")
+def meant():
+    try:
+        return str(shop.charge())
+    except ConnectionError as error:
+        raise shop.BankDown from error
+
+@app.get("/logged")
+def logged():
+    try:
+        return broken()
+    except AttributeError:
+        app.logger.exception("no bank")
+        return "later", 503
+
+@app.get("/always")
+def always():
+    try:
+        shop.charge()
+    except ConnectionError:
+        pass
+    return None.no_such_name
+
+@click.command()
+def command():
+    click.echo(shop.charge())
+"""
+BODIES = {
+    "request": "assert web.app.test_client().get('/pay').text == '1'",
+    "command": "assert CliRunner().invoke(web.command).output == '1\\n'",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "testing", "function"), [("request", True, "pay"), ("request", False, "pay"), ("command", True, "command")]
+)
+def test_an_error_that_leaves_what_a_framework_calls_is_a_finding(inner, body, testing, function):
+    """Of the function behind its decorators, whether the test's client raises the error again or takes it."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", str(testing)))
+    inner.write(
+        "test_it.py", f"import web\nfrom click.testing import CliRunner\n\ndef test_it():\n    {BODIES[body]}\n"
+    )
+    (found,) = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document["findings"]
+
+    assert found["title"] == f"{body}s such as {function} end with the error from shop:charge"
+    assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "left-entry-point", False)
+    assert found["place"].rpartition(" ")[2] == function
+
+
+def test_all_requests_that_one_library_breaks_are_one_finding(inner):
+    """One handler of errors mends them."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write(
+        "web.py", WEB.replace("TESTING", "True") + "\n@app.get('/more')\ndef more():\n    return str(shop.charge())\n"
+    )
+    body = "    client = web.app.test_client()\n    client.get('/PATH')\n"
+    tests = "".join(f"\ndef test_{path}():\n{body.replace('PATH', path)}" for path in ("pay", "more"))
+    inner.write("test_it.py", f"import web\n{tests}")
+    each = (*SWEEP, "--chaos-fault=raise(ConnectionError)", "--chaos-scope=test")
+    (found,) = inner.run_apart(*each, FAULT).document["findings"]
+
+    assert found["tests"] == ["test_it.py::test_more", "test_it.py::test_pay"]
+
+
+def test_a_request_that_is_answered_with_an_error_has_let_nothing_through(inner):
+    """Nor is what the test calls itself an entry point."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", "True"))
+    inner.write(
+        "test_it.py",
+        """
+        import web
+
+        def test_safe():
+            web.app.test_client().get("/safe")
+
+        def test_called():
+            web.pay()
+        """,
+    )
+    document = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document
+
+    assert document["findings"] == []
+    assert [one["kind"] for one in document["passed_on"]] == ["injected-error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("broken", [("wrong error", "logged-error", True, "broken")]),
+        ("unbound", [("wrong error", "logged-error", True, "unbound")]),
+        ("meant", []),
+        ("logged", []),
+        ("always", []),
+        ("safe", []),
+    ],
+)
+def test_a_mistake_that_a_framework_takes_and_logs_is_a_wrong_error(inner, path, found):
+    """As if it had reached the test; what was meant, what the project logs, and what is there anyway are none."""
+    pytest.importorskip("flask")
+    inner.write("shop.py", BANK)
+    inner.write("web.py", WEB.replace("TESTING", "False"))
+    inner.write("test_it.py", f"import web\n\ndef test_it():\n    web.app.test_client().get('/{path}')\n")
+    document = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document
+
+    assert [
+        (one["verdict"], one["kind"], one["fails"], one["place"].rpartition(" ")[2]) for one in document["findings"]
+    ] == found

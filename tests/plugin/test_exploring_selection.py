@@ -541,3 +541,30 @@ def test_several_replays(shop):
         "test_it.py::test_b",
         "test_it.py::test_c",
     ]
+
+
+LOOKALIKES = """
+    import pytest, shop
+
+    @pytest.mark.parametrize("pay", [shop.left, shop.checkout], ids=["chaos: left", "chaos: rest"])
+    def test_it(pay):
+        pay()
+"""
+
+
+def test_a_parameter_may_look_like_a_scenario(inner):
+    """Its test keeps its id, in reports and for who asks for it by that or by one of its scenarios."""
+    inner.write("shop.py", SHOP)
+    inner.write("test_it.py", LOOKALIKES)
+    sweep = ("--chaos-target=shop:stock", "--chaos-target=shop:charge", "--chaos-fault=raise(TimeoutError)")
+    left = "test_it.py::test_it[chaos: left]"
+    whole = inner.run_apart(*sweep)
+    alone = inner.run_apart(*sweep, left)
+    scenario = next(one["id"] for one in whole.document["results"] if one["fails"])
+    one = inner.run_apart(*sweep, scenario)
+
+    assert {result["test"] for result in whole.document["results"]} == {left, "test_it.py::test_it[chaos: rest]"}
+    assert {result["test"] for result in alone.document["results"]} == {left}
+    assert (whole.code, alone.code, one.code) == (1, 1, 1)
+    assert scenario.startswith(f"{left}[chaos: shop:stock ")
+    assert {result["test"] for result in one.document["results"]} == {left}

@@ -426,6 +426,71 @@ def test_a_loop_that_reads_a_clock_is_only_reported(inner):
     assert (found["verdict"], found["fails"]) == ("storm", False)
 
 
+# --- errors that nobody was told of
+
+LEDGER = """
+from concurrent.futures import ThreadPoolExecutor
+
+def charge(): return 1
+
+BOOKED = []
+
+def note(): BOOKED.append(charge())
+
+def note_later():
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(note)
+    RESULT
+
+def entries():
+    try:
+        return [charge()]
+    except Exception:
+        return []
+
+def total():
+    try:
+        return charge()
+    except Exception:
+        return 0
+"""
+LOST = ("--chaos-target=shop:charge", "--chaos-fault=raise(OSError)", "--chaos-only=*all*")
+
+
+@pytest.mark.parametrize(("answer", "found"), [("pass", [("lost", "task-error", True)]), ("job.result()", [])])
+def test_a_job_that_dies_unseen_is_one_finding(inner, answer, found):
+    """What was stored in its future is the same error; where somebody asks for it there is none."""
+    inner.write("shop.py", LEDGER.replace("RESULT", answer))
+    inner.write(
+        "test_it.py", "import shop\n\ndef test_it():\n    shop.note_later()\n    assert shop.BOOKED.pop() == 1\n"
+    )
+    done = inner.run_apart(*LOST)
+
+    assert [(one["verdict"], one["kind"], one["fails"]) for one in done.document["findings"]] == found
+
+
+def test_each_clause_that_hides_an_error_is_a_finding(inner):
+    """In one run, beside each other and beside a job that dies of the same error."""
+    inner.write("shop.py", LEDGER.replace("RESULT", "pass"))
+    inner.write(
+        "test_it.py",
+        """
+        import shop
+
+        def test_it():
+            shop.note_later()
+            assert (shop.entries(), shop.total()) == ([1], 1)
+        """,
+    )
+    found = inner.run_apart(*LOST).document["findings"]
+
+    assert sorted((one["kind"], one["place"].rpartition(" ")[2]) for one in found) == [
+        ("quiet-fallback", "entries"),
+        ("quiet-fallback", "total"),
+        ("task-error", "note_later"),
+    ]
+
+
 # --- what a failure is told by
 
 
@@ -483,6 +548,59 @@ def test_files_that_are_left_are_told_apart_by_their_names(inner):
     assert (first.code, second.code) == (1, 1)
     assert second.outcomes == {"passed": 1, "failed": 1}
     assert "2 tests checked; 1 failing" in second.text
+
+
+def test_what_one_test_leaves_is_accepted_of_that_test_alone(inner):
+    """Though another one has the same line."""
+    inner.write(
+        "test_it.py",
+        """
+        import threading
+
+        def test_a():
+            threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
+
+        def test_b():
+            threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
+        """,
+    )
+    leaks = ("-ochaos_leaks=on", "--chaos-target=none")
+    first = inner.run_apart(*leaks, "-k", "test_a", "--chaos-write-baseline=known.json")
+    second = inner.run_apart(*leaks, "--chaos-baseline=known.json")
+
+    assert (first.code, second.code) == (1, 1)
+    assert second.outcomes == {"passed": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("mark", ["xfail", "xfail(strict=True)"])
+def test_what_is_accepted_and_expected_is_both(inner, mark):
+    """A strict mark does not fail for it, with and without the baseline; one for another error does."""
+    inner.write("shop.py", KINDS)
+    inner.write(
+        "test_it.py",
+        f"""
+        import pytest, shop
+
+        @pytest.mark.{mark}
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_leaks():
+            shop.forgets(3)
+
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_leaks_too():
+            shop.forgets(3)
+
+        @pytest.mark.xfail(strict=True, raises=KeyError)
+        @pytest.mark.chaos("shop:charge = raise(OSError)")
+        def test_breaks():
+            shop.forgets(3)
+        """,
+    )
+    first = inner.run_apart("--chaos-write-baseline=known.json")
+    second = inner.run_apart("--chaos-baseline=known.json")
+
+    assert first.outcomes == {"xfailed": 1, "failed": 2}
+    assert second.outcomes == {"xfailed": 1, "passed": 1, "failed": 1}
 
 
 def test_modules_of_one_name_in_several_folders_are_told_apart(inner):

@@ -287,6 +287,51 @@ def test_a_limit_that_is_no_time_is_refused(inner, marker, value):
     assert "limit" in done.text and "marker at test_it.py:3" in done.text
 
 
+def test_place_of_a_standstill_is_where_the_test_waits_and_not_an_idle_worker(inner):
+    """Other threads wait too: for work that nobody gives them any more."""
+    inner.write("bank.py", "def pay(): return 1\n")
+    inner.write(
+        "shop.py",
+        """
+        import bank, queue, threading
+
+        class Till:
+            def __init__(self):
+                self.jobs, self.answers = queue.Queue(), queue.Queue()
+                threading.Thread(target=self.works, daemon=True).start()
+
+            def works(self):
+                while True:
+                    if not self.jobs.get():
+                        return
+                    try:
+                        self.answers.put(bank.pay())
+                    except OSError:
+                        pass
+
+            def sell(self):
+                self.jobs.put(1)
+                return self.answers.get()
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        """
+        import shop
+
+        def test_it():
+            idle, till = shop.Till(), shop.Till()
+            assert till.sell() == 1
+            till.jobs.put(0)
+            idle.jobs.put(0)
+        """,
+    )
+    done = inner.run_apart("--chaos-target=bank:pay", "--chaos-fault=raise(OSError)")
+
+    (found,) = [one for one in done.document["findings"] if one["fails"]]
+    assert ("hung", "Till.sell") == (found["verdict"], found["place"].rpartition(" ")[2]), done.text
+
+
 def test_ctrl_c_says_what_was_running_and_shows_what_was_found_so_far(inner):
     inner.write("dependency.py", "def pay(): return 1\ndef ship(): return 1\n")
     inner.write(

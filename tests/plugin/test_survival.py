@@ -258,3 +258,29 @@ def test_nothing_that_pytest_or_we_stand_on_breaks_the_run(inner, args, plugins)
     assert done.outcomes["passed"] == 1 + len(fired)
     assert "errors" not in done.outcomes
     assert "INTERNALERROR" not in done.text
+
+
+def test_error_whose_own_words_fail_ends_its_run_and_not_the_session(inner):
+    inner.write("bank.py", "def charge(): return 1")
+    inner.write(
+        "shop.py",
+        """
+        import bank
+
+        class Refused(Exception):
+            def __str__(self):
+                return self.args[0].reason
+
+        def pay():
+            try:
+                return bank.charge()
+            except OSError as error:
+                raise Refused("no reply") from error
+        """,
+    )
+    inner.write("test_shop.py", "import shop\n\ndef test_pay(): assert shop.pay() == 1\n\ndef test_another(): pass")
+
+    done = inner.run_apart("--chaos-target=bank:charge", "--chaos-fault=raise(OSError)")
+
+    assert "INTERNALERROR" not in done.text
+    assert done.outcomes == {"passed": 4}, done.text  # two plain runs, the one under the fault, and the recovery run

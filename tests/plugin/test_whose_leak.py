@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 SHOP = """
-    import bank, socket, subprocess, sys, threading
+    import bank, queue, socket, subprocess, sys, threading
 
     class Till:
         def __init__(self, make):
@@ -40,6 +40,25 @@ SHOP = """
             return self
 
         def __exit__(self, *_):
+            self.close()
+
+    class Worker:  # ends by itself once it is told to, and nobody waits for that
+        def __init__(self):
+            self.jobs = queue.SimpleQueue()
+
+        def open(self):
+            threading.Thread(target=self.run, daemon=True).start()
+            return self
+
+        def run(self):
+            while self.jobs.get():
+                pass
+
+        def close(self):
+            self.jobs.put(False)
+
+        def settle_and_close(self):
+            bank.pay()
             self.close()
 
     def thread():
@@ -133,3 +152,35 @@ def test_what_the_call_that_ends_it_has_left_is_the_systems(pytester: Any, body:
 )
 def test_what_the_test_ends_whatever_happens_is_not_left(pytester: Any, body: str) -> None:
     assert [] == leaks_of(pytester, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "worker = shop.Worker().open()\nassert shop.pays() == 1\nworker.close()",
+        "worker = shop.Worker()\nworker.open()\nassert shop.pays() == 1\nworker.close()",
+    ],
+    ids=["it is bound", "it is told to begin"],
+)
+def test_what_ends_by_itself_once_the_test_has_closed_it_is_a_note(pytester: Any, body: str) -> None:
+    ((fails, text), *_) = leaks_of(pytester, body)
+
+    assert not fails
+    assert text.endswith("; the test cleans it up itself, but failed before it got there")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "worker = shop.Worker().open()\nworker.settle_and_close()",
+        "worker, till = shop.Worker(), shop.Till(socket.socket).open()\nworker.open()\n"
+        "worker.settle_and_close()\ntill.close()",
+        "worker = shop.Worker().open()\ntry:\n    worker.settle_and_close()\nfinally:\n    worker.close",
+    ],
+    ids=["the system closes it", "the test closes something else", "nothing is called"],
+)
+def test_what_ends_by_itself_once_the_system_has_closed_it_is_the_systems(pytester: Any, body: str) -> None:
+    ((fails, text), *_) = leaks_of(pytester, body)
+
+    assert fails
+    assert "the test cleans it up itself" not in text
