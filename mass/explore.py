@@ -306,7 +306,10 @@ def run_suite(own: str, folder: Path, sources: Path, name: str, *words: str) -> 
     printed = folder / f"{name}.txt"
     try:
         # What an earlier run has left in the temporary folder would be found there by this one.
-        with printed.open("w", encoding="utf-8") as file, tempfile.TemporaryDirectory() as temporary:
+        with (
+            printed.open("w", encoding="utf-8") as file,
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary,
+        ):
             done = subprocess.run(
                 # With -P, as the command pytest does, the working folder does not hide what is installed.
                 [own, "-P", "-X", "faulthandler", "-m", "pytest", *options, "-o", "addopts=", *words],

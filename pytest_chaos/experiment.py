@@ -61,7 +61,7 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Birth, Births, Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
-from pytest_chaos.resources.ends import End, Key, is_ended, is_tests
+from pytest_chaos.resources.ends import End, Key, is_ended, is_tests, may_be_tests
 from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
@@ -382,7 +382,7 @@ class Experiment:
         self._dependencies = Dependencies(
             laboratory.catalogue, laboratory.addresses, laboratory.provenance, laboratory.temporary
         )
-        self.files = Files(laboratory.provenance, self._dependencies.of_path)
+        self.files = Files(laboratory.provenance, self._dependencies.of_path, census.births.entry)
         self.ward = Ward(
             plan.budget_s,
             laboratory.provenance,
@@ -694,6 +694,7 @@ class Experiment:
             return
         self._put_back()
         self.journal.forget_errors()
+        self.laboratory.census.forget_listener(self._listener)
         self.inventory.close()
         self.laboratory.census.births.tell_entries(tells=False)
         self.laboratory.census.ends.stop()
@@ -787,6 +788,7 @@ class Experiment:
             is_closed_plainly=plain is not None and is_ended(one, plain.steady.ends),
             is_told=one.error in self._ended_by,
             taken_at=self._taken_at(one) if one.variable else None,
+            may_be_tests=may_be_tests(one, entry, tree_of),
         )
 
     def _taken_at(self, lock: Leftover) -> Place | None:

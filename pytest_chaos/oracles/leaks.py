@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 from pytest_chaos.faults.filling import DiskFull
@@ -12,6 +13,7 @@ from pytest_chaos.oracles.base import failing, note, reported
 from pytest_chaos.oracles.ending import breaks_over_torn_file
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.torn import TornFile, torn, written_anew
+from pytest_chaos.resources.births import Entry
 from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.verdict import Evidence, Finding, Verdict
@@ -68,7 +70,8 @@ def judge_files(seen: Observation) -> Iterator[Finding]:
             tell = reported if is_full and file.before is None and not breaks else failing
             yield tell(Verdict.LEAKED, _file_evidence("torn-file", found))
         elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
-            yield reported(Verdict.LEAKED, _file_evidence("file-left", file))
+            say = note if _was_skipped(file.entry, seen) else partial(reported, Verdict.LEAKED)
+            yield say(_file_evidence("file-left", file))
 
 
 def judge_dropped(seen: Observation, dropped: Iterable[Leftover]) -> Iterator[Finding]:
@@ -112,12 +115,13 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
-    yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
+    # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
+    is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
+    if not is_cut:
+        yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
     caused = tuple(one for one in caused if one.kind != "dropped-open")
     pre_existing = tuple(one for one in pre_existing if one.kind != "dropped-open")
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
-    # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
-    is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
     for leftover in caused:
         if leftover.kind in LOST_KINDS or (leftover.is_gone and not (seen.is_compared and leftover.taken_at)):
             continue
@@ -129,6 +133,8 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
             yield failing(Verdict.LEAKED, _evidence(leftover, CutOff(leftover)))
         elif leftover.is_note and seen.contract.leaks != "strict":
             yield note(_evidence(leftover, leftover))
+        elif leftover.may_be_tests and _was_skipped(leftover.entry, seen):
+            yield reported(Verdict.LEAKED, _evidence(leftover, leftover))
         else:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
     yield from judge_files(seen)
@@ -136,6 +142,16 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
         if leftover.is_gone:
             continue
         yield note(_evidence(leftover, PreExisting(leftover)))
+
+
+def _was_skipped(made: Entry | None, seen: Observation) -> bool:
+    """Tell whether a call of the test came to its end, and an error that nobody took on its way ended a later one.
+
+    Then what the first has made is as the system wants it, and who ends it may be a call that was not made any more.
+    """
+    failed = None if seen.failure is None else seen.failure.entry
+    is_let_through = all(way.end == "escaped" for way in seen.absorptions)
+    return seen.is_compared and None not in (made, failed) and made != failed and is_let_through
 
 
 def _is_foreign(leftover: Leftover, seen: Observation) -> bool:

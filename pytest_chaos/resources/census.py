@@ -139,6 +139,7 @@ class Census:
             self._dropped,  # last: it may collect what the others look at
         )
         self._listener: Listener | None = None
+        self._judges: list[Listener] = []
         self._baselines: list[Baseline] = []
         self._cancelled: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._undo: Callable[[], None] | None = None
@@ -162,12 +163,17 @@ class Census:
 
     @contextlib.contextmanager
     def heard_by(self, listener: Listener) -> Iterator[None]:
-        """Tell a listener what is made meanwhile; nobody else is told."""
+        """Tell a listener what is made meanwhile; nobody else is told. It is asked of deaths until it is forgotten."""
         before, self._listener = self._listener, listener
+        self._judges.append(listener)
         try:
             yield
         finally:
             self._listener = before
+
+    def forget_listener(self, listener: Listener) -> None:
+        """Ask a listener of no more deaths: its run is over, with all that it has left. Harmless when done twice."""
+        self._judges = [one for one in self._judges if one is not listener]
 
     def open(self) -> None:
         """Begin to follow births. Harmless when done twice."""
@@ -240,7 +246,8 @@ class Census:
             self._listener.file_made(path, self.births.maker())
 
     def _is_by_fault(self, error: BaseException) -> bool:
-        return self._listener is not None and self._listener.is_by_fault(error)
+        # Also after the body: what a fault has set going there may die while fixtures are torn down.
+        return bool(self._judges) and self._judges[-1].is_by_fault(error)
 
     def _owner_changes(self, before: Owner, after: Owner) -> None:
         if not (is_fixture(before) or is_fixture(after)):

@@ -7,7 +7,7 @@ system.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import NamedTuple
 
@@ -155,6 +155,39 @@ def _is_named(node: ast.AST, born: Entry) -> bool:
 def is_ended(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]]) -> bool:
     """Tell whether a call ended such a thing in the plain run."""
     return leftover.place is not None and _key(leftover.kind, leftover.place.told) in ends
+
+
+def may_be_tests(leftover: Leftover, failure: Entry | None, tree_of: Callable[[str], ast.Module | None]) -> bool:
+    """Tell whether calls of the test that the failure of its body kept from being made may end what was left.
+
+    Nobody sees who ends a task or an asynchronous generator. One that a call of the test made which came to its end,
+    where later calls of the test were not made any more, may be the test's.
+
+    Args:
+        leftover: What was left.
+        failure: The test's call that raised what the body ended with; ``None`` if it passed, or nobody knows.
+        tree_of: Returns the syntax tree of a file.
+    """
+    if leftover.kind not in _UNSEEN or leftover.entry is None or failure is None or leftover.entry == failure:
+        return False
+    if (leftover.entry.file, leftover.entry.function) != (failure.file, failure.function):
+        return False
+    tree = tree_of(failure.file)
+    return tree is not None and any(_calls_after(tree, failure.line))
+
+
+_UNSEEN: frozenset[LeftKind] = frozenset({"task", "async-generator"})
+
+
+def _calls_after(tree: ast.Module, line: int) -> Iterator[bool]:
+    """Yield, for each statement after a line in the function around it, whether it calls and is no ``assert``."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if function.lineno <= line <= (function.end_lineno or 0):
+            for node in ast.walk(function):
+                if isinstance(node, ast.stmt) and node.lineno > line and not isinstance(node, ast.Assert):
+                    yield any(isinstance(part, ast.Call) for part in ast.walk(node))
 
 
 def _key(kind: LeftKind, place: str) -> Key:

@@ -6,10 +6,11 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from pytest_chaos.provenance import Place, Provenance, frames_from
+from pytest_chaos.resources.births import Entry
 
 _LARGEST = 1_000_000  # bytes of a file that are compared; of larger ones it is only told whether they are empty
 _MOST = 200  # files that are followed in one run
@@ -48,6 +49,7 @@ class FileSeen:
         before: What was in it before; ``None`` if it was not there.
         after: What is in it after the teardown; ``None`` if it is not there.
         is_rewritten: Whether it was opened to be written anew; else what was there is kept.
+        entry: The test's call in which it was opened first, where that is known.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FileSeen:
     before: Content | None
     after: Content | None
     is_rewritten: bool
+    entry: Entry | None = None
 
 
 class SeenCall(Protocol):
@@ -71,12 +74,19 @@ class Files:
     Args:
         provenance: Tells whose code opens one.
         name_of: Names a path so that it is the same in each run.
+        entry_of: Tells the test's call in which a frame runs.
     """
 
-    def __init__(self, provenance: Provenance, name_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        name_of: Callable[[str], str],
+        entry_of: Callable[[FrameType], tuple[Entry, CodeType] | None],
+    ) -> None:
         self._provenance = provenance
         self._name_of = name_of
-        self._opened: dict[str, tuple[Place, str, Content | None, bool]] = {}
+        self._entry_of = entry_of
+        self._opened: dict[str, tuple[Place, str, Content | None, bool, Entry | None]] = {}
 
     def opened(self, point: str, frame: FrameType | None, actor: str, call: SeenCall) -> None:
         """Note a call of ``open`` that is about to be made."""
@@ -98,7 +108,9 @@ class Files:
             return
         function = opener.f_code.co_qualname.rpartition("<locals>.")[2]
         place = self._provenance.place(opener.f_code, opener.f_lineno)
-        self._opened[full] = place, function, None if is_new else _content(full), is_rewritten
+        entry = self._entry_of(opener)
+        before = None if is_new else _content(full)
+        self._opened[full] = place, function, before, is_rewritten, None if entry is None else entry[0]
 
     def _opener(self, frame: FrameType | None) -> FrameType | None:
         """Return the frame of the project that opens a file, if no library and no test does."""
@@ -111,8 +123,8 @@ class Files:
     def seen(self) -> tuple[FileSeen, ...]:
         """Return what has become of the files; after the teardown of the test."""
         return tuple(
-            FileSeen(self._name_of(path), place, function, before, _content(path), is_rewritten)
-            for path, (place, function, before, is_rewritten) in self._opened.items()
+            FileSeen(self._name_of(path), place, function, before, _content(path), is_rewritten, entry)
+            for path, (place, function, before, is_rewritten, entry) in self._opened.items()
         )
 
 

@@ -51,6 +51,7 @@ class Leftover:
         place: Where it was made, or ``None`` if nobody knows.
         is_in_hang: Whether it stood in an injected hang.
         entry: The test's call in which it was made, where that is known.
+        may_be_tests: Whether the test may have ended it later, had its body not failed, where nobody sees who ends it.
         is_foreign: Whether it is known that no line of the project made it: a library did for itself, or the test.
         is_made_by_test: Whether the test made it itself, with no project and no library between.
         error: Number by which the error that ended it is known while it lives; 0 where none did.
@@ -74,6 +75,7 @@ class Leftover:
     is_in_hang: bool = False
     entry: Entry | None = None
     is_tests: bool = False
+    may_be_tests: bool = False
     is_foreign: bool = False
     is_made_by_test: bool = False
     error: int = field(default=0, compare=False)

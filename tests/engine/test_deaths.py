@@ -563,6 +563,43 @@ def test_librarys_thread_that_a_fault_ends_is_lost(
     assert "started at tick.py:4 in watch" in seen.texts[0]
 
 
+@pytest.mark.parametrize(("rule", "expected"), [("clock:read = null", ["thread-error"]), ("calm:call = null", [])])
+def test_librarys_thread_that_a_fault_ends_after_the_body_is_lost(
+    shop: Any, lab: Any, rule: str, expected: list[str]
+) -> None:
+    """While fixtures are torn down; one that dies there of itself is not judged."""
+    lab.module("calm", "def call(): pass")
+    lab.module("clock", "def read(): return 21")
+    library: dict[str, Any] = {}
+    exec(compile(LIBRARY.replace("    thread.join()", "    return thread"), "/opt/site-packages/t.py", "exec"), library)
+    tick = lab.module(
+        "tick",
+        """
+        import calm, clock, threading
+        may_end = threading.Event()
+        has_read = threading.Event()
+        def read():
+            value = clock.read()
+            has_read.set()
+            may_end.wait()
+            return value if value is None or value > 20 and calm.call() else None
+        def watch(starts):
+            calm.call()
+            thread = starts(read)
+            has_read.wait()
+            return thread
+        """,
+    )
+    experiment = lab.experiment(rule)
+    with experiment.body():
+        thread = tick.watch(library["calls_back"])
+    tick.may_end.set()
+    thread.join()
+    judgement = experiment.conclude()[1]
+
+    assert expected == [one.evidence.kind for one in judgement.findings if one.fails]
+
+
 WORKER = """
 import threading
 import bank

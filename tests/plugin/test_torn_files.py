@@ -123,6 +123,39 @@ def test_file_that_the_plain_run_removes_and_an_error_leaves_is_told(pytester: A
     assert f"in {function}" in text
 
 
+def test_file_of_a_call_that_succeeded_is_removed_by_the_test_and_not_left(pytester: Any) -> None:
+    """Where a later call failed: that kept the test from it."""
+    pytester.makepyfile(
+        bank='def pay(number): return f"paid {number}"',
+        shop="""
+            import bank
+
+            def stores(path):
+                paid = bank.pay(1)
+                with open(path, "w") as file:
+                    file.write(paid)
+        """,
+        test_shop="""
+            import os, shop
+
+            def test_it(tmp_path):
+                first, second = tmp_path / "first", tmp_path / "second"
+                shop.stores(first)
+                shop.stores(second)
+                os.remove(first)
+                os.remove(second)
+        """,
+    )
+    pytester.runpytest_subprocess(
+        *("-p", "chaos", "--chaos", "--chaos-rule=bank:pay = #2 raise(OSError)", "--chaos-report=chaos.json"),
+    )
+    results = json.loads(Path(pytester.path, "chaos.json").read_text())["results"]
+    (result,) = [one for one in results if one["kind"] == "explored"]
+
+    assert (result["verdict"], result["fails"]) == ("escaped", False)
+    assert "file-left" in [one["kind"] for one in result["evidence"]]
+
+
 @pytest.mark.parametrize(
     "function", ["writes_what_it_has", "leaves_out_what_fails", "adds_to_a_log", "removes_its_copy"]
 )

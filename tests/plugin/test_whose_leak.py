@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 SHOP = """
-    import bank, queue, socket, subprocess, sys, threading
+    import asyncio, bank, queue, socket, subprocess, sys, threading
 
     class Till:
         def __init__(self, make):
@@ -73,6 +73,41 @@ SHOP = """
 
     def pays():
         return bank.pay()
+
+    loop = asyncio.new_event_loop()
+    tasks = []
+
+    def runs(work):
+        async def begin():
+            if work == "generator":
+                ticks = count()
+                await anext(ticks)
+                tasks.append(ticks)
+            else:
+                tasks.append(asyncio.create_task(asyncio.sleep(3600)))
+        loop.run_until_complete(begin())
+
+    async def count():
+        while True:
+            yield 1
+
+    def stops():
+        async def end():
+            one = tasks.pop()
+            if isinstance(one, asyncio.Task):
+                one.cancel()
+                await asyncio.wait([one])
+            else:
+                await one.aclose()
+        loop.run_until_complete(end())
+
+    def pays_and_stops():
+        bank.pay()
+        stops()
+
+    def runs_and_pays(work):
+        runs(work)
+        pays_and_stops()
 
     kept = []
 
@@ -152,6 +187,26 @@ def test_what_the_call_that_ends_it_has_left_is_the_systems(pytester: Any, body:
 )
 def test_what_the_test_ends_whatever_happens_is_not_left(pytester: Any, body: str) -> None:
     assert [] == leaks_of(pytester, body)
+
+
+@pytest.mark.parametrize("work", ["task", "generator"])
+@pytest.mark.parametrize(
+    ("body", "fails"),
+    [
+        ("shop.runs(WORK)\nshop.pays()\nshop.stops()", False),
+        ("shop.runs(WORK)\nshop.pays_and_stops()\nassert len(kept) == 0", True),
+        ("shop.runs_and_pays(WORK)\nprint()", True),
+    ],
+    ids=["a later call ends it", "the call that ends it fails", "the call that makes it fails"],
+)
+def test_what_nobody_sees_end_is_reported_where_later_calls_were_skipped(
+    pytester: Any, work: str, body: str, fails: bool
+) -> None:
+    """Of tasks and asynchronous generators it is not known which call of the plain run has ended them."""
+    ((does_fail, text), *_) = leaks_of(pytester, body.replace("WORK", repr(work)))
+
+    assert does_fail is fails
+    assert "in runs" in text
 
 
 @pytest.mark.parametrize(
