@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_chaos.faults.cancelling import Cancel as Cancel
     from pytest_chaos.faults.corrupting import Corrupt as Corrupt
     from pytest_chaos.faults.delaying import Delay as Delay
+    from pytest_chaos.faults.filling import DiskFull as DiskFull
     from pytest_chaos.faults.hanging import Hang as Hang
     from pytest_chaos.faults.raising import Raise as Raise
     from pytest_chaos.faults.replying import Duplicate as Duplicate
@@ -55,6 +56,7 @@ _HOME = {
     "ChaosError": "errors",
     "Corrupt": "faults.corrupting",
     "Delay": "faults.delaying",
+    "DiskFull": "faults.filling",
     "Duplicate": "faults.replying",
     "Either": "faults.alternating",
     "Evidence": "verdict",
@@ -87,6 +89,7 @@ __all__ = [
     "ChaosError",
     "Corrupt",
     "Delay",
+    "DiskFull",
     "Duplicate",
     "Either",
     "Evidence",

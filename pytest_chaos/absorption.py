@@ -99,6 +99,12 @@ class Absorption:
         return self.place if self.end in _CAUGHT else None
 
     @property
+    def met(self) -> tuple[str, ...]:
+        """Names of the functions that it left or ended in."""
+        end = () if self.caught is None else (self.caught.function.rpartition("<locals>.")[2],)
+        return (*self.passed, *end)
+
+    @property
     def handler(self) -> Place | None:
         """The clause that surely took it, or ``None``."""
         return self.place if self.end in HANDLERS and self.is_sure else None

@@ -24,7 +24,7 @@ from pytest_chaos import ending
 from pytest_chaos.absorption import Absorption, Tracer, entries
 from pytest_chaos.answers import is_client_loaded, watched_answers
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import Addresses, SeenCall, limit_of, mode_of
+from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources
 from pytest_chaos.contract import Contract, LeakLevel
 from pytest_chaos.custody import Custody
@@ -61,12 +61,13 @@ from pytest_chaos.resources.actors import Actors
 from pytest_chaos.resources.births import Birth, Births, Owner, is_of
 from pytest_chaos.resources.callers import Callers
 from pytest_chaos.resources.census import Baseline, Census
-from pytest_chaos.resources.ends import End, Key, is_tests, may_be_tests
+from pytest_chaos.resources.ends import End, Key, is_ended, is_tests, may_be_tests
 from pytest_chaos.resources.files import Files
 from pytest_chaos.resources.filters import Filters
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.stacks import Progress, place
 from pytest_chaos.resources.standstill import Phase, bystanders
+from pytest_chaos.resources.takers import taken_in
 from pytest_chaos.resources.tap import Ear
 from pytest_chaos.resources.waits import waits
 from pytest_chaos.scenario import Rule
@@ -141,6 +142,9 @@ class Laboratory:
         boundary = self.catalogue.maker(factory)
         if boundary is not None:
             self.addresses.learn(boundary, call, made)
+        address = self.addresses.of(made)
+        if address is None or address.path != IN_MEMORY:  # which needs no closing
+            self.census.made_by(factory, made)
 
 
 _NOTHING = contextlib.nullcontext()
@@ -547,6 +551,8 @@ class Experiment:
                             yield
                     finally:
                         self.injector.close()
+                        if self.trace is not None and self.contract.leaks != "off":
+                            self.laboratory.census.body_ends()
         finally:
             self.injector.close()
             self.ward.close()
@@ -779,9 +785,23 @@ class Experiment:
             one,
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
             is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
+            is_closed_plainly=plain is not None and is_ended(one, plain.steady.ends),
             is_told=one.error in self._ended_by,
             may_be_tests=may_be_tests(one, entry, tree_of),
+            taken_at=self._taken_at(one) if one.variable else None,
         )
+
+    def _taken_at(self, lock: Leftover) -> Place | None:
+        """Return the line that took a lock by hand, in a function that an injected error left or ended in."""
+        provenance, ways = self.laboratory.provenance, self.journal.absorptions
+        functions = {name for way in ways for name in way.met}
+        lines = [lock.place, *(line for way in ways for line in (way.reached, way.place))]
+        for path in dict.fromkeys(line.path for line in lines if line is not None):
+            tree = self.laboratory.sources.tree_of_file(provenance.whole(path))
+            taken = None if tree is None else taken_in(tree, lock.variable, functions)
+            if taken is not None:
+                return Place(path, taken.line, taken.function)
+        return None
 
 
 def _above(provenance: Provenance, frame: FrameType | None) -> tuple[Place, ...]:

@@ -565,6 +565,7 @@ _SAMPLES = {
     "lose-reply": "lose-reply(ConnectionError)",
     "duplicate": "duplicate",
     "stale": "stale",
+    "disk-full": "disk-full",
 }
 
 

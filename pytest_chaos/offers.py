@@ -23,6 +23,7 @@ from pytest_chaos.clauses import Scope, Sources
 from pytest_chaos.errors import ChaosError
 from pytest_chaos.faults.annotations import answer_hint, arms_of
 from pytest_chaos.faults.base import Fault
+from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.faults.raising import Raise
@@ -128,7 +129,8 @@ class Offers:
         classes = []
         for fault in known:
             cls = _class_of(fault)
-            classes.append(cls)
+            # Who asks for any error of the system is given that of a full disk.
+            classes.append(OSError if isinstance(fault, DiskFull) else cls)
             if cls is None:
                 kept.setdefault((False, ((0, 0, fault.word),)), fault)
                 continue

@@ -68,6 +68,7 @@ _PASSAGE = (
             "faults/cancelling.py",
             "faults/corrupting.py",
             "faults/delaying.py",
+            "faults/filling.py",
             "faults/hanging.py",
             "faults/raising.py",
             "faults/replying.py",

@@ -55,6 +55,8 @@ class Verdict(Enum):
 _ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
 _TELLS_NOTHING = frozenset({Verdict.RESILIENT, Verdict.DEGRADED, Verdict.INCONCLUSIVE})
 """Of the system: it went well, or it was not found out."""
+_BESIDE = frozenset({"dropped-open"})
+"""Kinds of evidence that any run may have, whatever else is to be said of it."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,13 @@ class Judgement:
 
     @property
     def decisive(self) -> tuple[Finding, ...]:
-        """What is worth a reader's time: all that fails, and all that gave the run its verdict."""
-        tells = self.verdict not in _TELLS_NOTHING
-        return tuple(
-            finding for finding in self.findings if finding.fails or (tells and finding.verdict is self.verdict)
-        )
+        """What is worth a reader's time: all that fails, and all that gave the run its verdict.
+
+        What only stands beside hides nothing: the verdict that the run has without it decides, too.
+        """
+        others = [finding.verdict for finding in self.findings if finding.evidence.kind not in _BESIDE]
+        deciding = {self.verdict, *others[:1]} - _TELLS_NOTHING
+        return tuple(finding for finding in self.findings if finding.fails or finding.verdict in deciding)
 
     def beside(self, other: Judgement) -> Judgement:
         """Return what two judgements come to together."""

@@ -363,6 +363,7 @@ ITS_OWN: dict[str, set[str]] = {
     "breakers": {"breaker", "storage"},
     # What is made here, and handed out when it is complete.
     "faults/drivers": {"made"},
+    "faults/filling": {"layer"},
     "faults/garbage": {"twin"},
     "faults/instances": {"error", "twin"},
     "injector/adapters/twins": {"made", "ours"},

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+CHECKED = "checked"
 _CREATING = frozenset("wax")  # letters of the modes of ``open`` in which it makes a file that is not there
 
 
@@ -65,6 +66,8 @@ class Boundary:
         mode: Paths to the mode in which a file is opened.
         creating: Texts of errors that a call can meet that makes the file where it is not there, instead of
             :attr:`faults`.
+        checks: Paths to what asks for an error where what was called ends badly.
+        refusals: Texts of the errors that a call meets that asks for them.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
         releases: The releases of the library that this holds for, as a version specifier; empty for all.
     """
@@ -83,9 +86,16 @@ class Boundary:
     in_pieces: bool = False
     mode: tuple[str, ...] = ()
     creating: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
     def faults_in(self, modes: Iterable[str]) -> tuple[str, ...]:
-        """Return the texts of errors that calls can meet which open files in these modes; of none if nothing tells."""
+        """Return the texts of errors that calls can meet which open files in these modes; of none if nothing tells.
+
+        The mode of a call that asks for an error where what it calls ends badly is :data:`CHECKED`.
+        """
+        if self.checks:
+            return (*self.faults, *self.refusals) if CHECKED in modes else self.faults
         found = [self.faults if _CREATING.isdisjoint(mode) else self.creating for mode in modes]
         return tuple(dict.fromkeys(text for texts in found for text in texts)) or self.faults
 

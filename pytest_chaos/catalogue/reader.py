@@ -190,7 +190,12 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
     mode = entry.paths("mode")
     if bool(mode) != bool(creating):
         entry.refuse("mode" if mode else "creating", "the keys 'mode' and 'creating' say nothing without one another")
-    for key, texts in (("faults", faults), ("late", late), ("creating", creating)):
+    checks, refusals = entry.paths("checks"), entry.texts("refusals")
+    if bool(checks) != bool(refusals):
+        entry.refuse(
+            "checks" if checks else "refusals", "the keys 'checks' and 'refusals' say nothing without one another"
+        )
+    for key, texts in (("faults", faults), ("late", late), ("creating", creating), ("refusals", refusals)):
         for text in texts:
             _check_fault(entry, key, target, text)
     waits, limit, own_limit_s = entry.truth("waits", wanted=True), entry.paths("limit"), entry.seconds("own_limit_s")
@@ -220,6 +225,8 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
         entry.truth("in_pieces"),
         mode,
         creating,
+        checks,
+        refusals,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from pytest_chaos.by_identity import ByIdentity
-from pytest_chaos.catalogue.boundary import Boundary
+from pytest_chaos.catalogue.boundary import CHECKED, Boundary
 from pytest_chaos.doubles import mock_behind
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.faults.timeouts import UNTOLD, seconds_of
@@ -161,16 +161,18 @@ def dependency_of(boundary: Boundary, call: SeenCall, addresses: Addresses) -> A
 
 
 def mode_of(boundary: Boundary, call: SeenCall) -> str:
-    """Return the mode in which a call opens a file, or an empty text if nothing tells.
+    """Return the mode in which a call opens a file, or whether it is checked; an empty text if nothing tells.
 
     Args:
         boundary: What is known of what is called.
         call: The call.
     """
-    if not boundary.mode:
+    if not (boundary.mode or boundary.checks):
         return ""
     try:
         seen = _Seen(call)
+        if any(value for _, value in _led_to(boundary.checks, seen)):
+            return CHECKED
         return next((text for _, value in _led_to(boundary.mode, seen) if (text := _text(value))), "")
     except Exception:  # noqa: BLE001  # of a call that the user made
         return ""

@@ -102,6 +102,9 @@ class FaultyCall(Protocol):
         May come late, such as after the real call was made, and from inside a generator.
         """
 
+    def is_over(self) -> bool:
+        """Tell whether the fault was lifted, or the body has ended: then the call meets the world as it is."""
+
     def problem(self, text: str) -> None:
         """Note that what was specified could not be carried out here; the verdict is inconclusive then."""
 

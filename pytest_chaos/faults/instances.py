@@ -12,6 +12,7 @@ from typing import Any
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.faults.base import Fault, FaultyCall, give_up
 from pytest_chaos.faults.drivers import with_driver
+from pytest_chaos.faults.programs import with_output
 
 ErrorSource = type[BaseException] | BaseException | Callable[..., BaseException]
 
@@ -67,10 +68,11 @@ class RaisingFault(Fault):
     def error_for(self, call: FaultyCall) -> BaseException | None:
         """Return a new error for a call, or ``None`` after the activation was given up because there is none."""
         try:
-            return with_driver(self.error(call.label), call)
+            error: BaseException = with_output(with_driver(self.error(call.label), call), call)
         except SpecificationError as problem:
             give_up(call, problem.what)
             return None
+        return error
 
     def _build(self, message: str) -> BaseException:
         source: Callable[..., Any] = self.exc  # type: ignore[assignment]  # instances are copied, never built

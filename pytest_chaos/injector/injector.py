@@ -1458,6 +1458,10 @@ class Injector:
             for injection in self.injections:
                 injection.withdraw(activation)
 
+    def is_over(self, activation: Activation) -> bool:
+        """Tell whether all rules behind an activation were lifted, or the window has closed."""
+        return not self._is_open or all(one.is_lifted for one in self.injections if one.text == activation.rule)
+
     def _matches(self, entry: _Entry, actor: str, frame: FrameType | None, call: AnyCall) -> bool:
         injection = entry.injection
         rule = injection.rule

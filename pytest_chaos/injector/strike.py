@@ -41,6 +41,9 @@ class Scene(Protocol):
     def withdraw(self, activation: Activation) -> None:
         """Take an activation back."""
 
+    def is_over(self, activation: Activation) -> bool:
+        """Tell whether what is behind an activation was lifted, or the body has ended."""
+
 
 class Strike:
     """A fault with the call it acts on; see :class:`pytest_chaos.faults.base.FaultyCall`.
@@ -191,6 +194,10 @@ class Strike:
     def withdraw(self) -> None:
         """Say that this was no activation after all."""
         self._scene.withdraw(self.activation)
+
+    def is_over(self) -> bool:
+        """Tell whether the fault was lifted, or the body has ended."""
+        return self._scene.is_over(self.activation)
 
     def problem(self, text: str) -> None:
         """Note that the specification could not be carried out here."""

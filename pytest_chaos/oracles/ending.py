@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
+from pytest_chaos.oracles.torn import has_torn_file
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
 _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
@@ -48,6 +50,9 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         say = reported if seen.is_compared else failing
         yield say(Verdict.INCONCLUSIVE, _evidence("unrelated", failure, seen))
         return
+    if breaks_over_torn_file(seen):
+        yield note(_evidence("after-torn-file", failure, seen))
+        return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
     gap = _gap(seen) if seen.is_compared and kind in _UNTOUCHED else None
@@ -75,6 +80,14 @@ def _gap(seen: Observation) -> Gap | None:
     return next((way.gap for way in seen.absorptions if way.gap is not None), None)
 
 
+def breaks_over_torn_file(seen: Observation) -> bool:
+    """Tell whether the body ended with an error that nobody wrote, which came of a file that was left half written."""
+    failure = seen.failure
+    if failure is None or failure.is_release or not has_torn_file(seen):
+        return False
+    return _classified(failure, seen) == (Verdict.WRONG_ERROR, "other-error")
+
+
 def _evidence(kind: str, ended: Failure | str, seen: Observation) -> Evidence:
     place = ended.place if isinstance(ended, Failure) else None
     return Evidence("ending", kind, about=ended, place=place, point=point_of(seen), call=call_of(seen))
@@ -85,7 +98,7 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.ESCAPED, "injected-error"
     if failure.is_declared:
         # A hang or a null raises nothing that could be named as the cause.
-        is_silent = not all(isinstance(activation.fault, RaisingFault) for activation in seen.activations)
+        is_silent = not all(isinstance(activation.fault, RaisingFault | DiskFull) for activation in seen.activations)
         has_cause = failure.is_caused_by_fault or is_silent or not seen.injected_errors
         return Verdict.ESCAPED, "declared-error" if has_cause else "translated-cause-lost"
     if failure.is_assertion:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
+from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing, note, reported
+from pytest_chaos.oracles.ending import breaks_over_torn_file
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
+from pytest_chaos.oracles.torn import TornFile, torn, written_anew
 from pytest_chaos.resources.births import Entry
-from pytest_chaos.resources.files import Content, FileSeen
+from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -55,38 +58,46 @@ class NotCleanedUp:
 def judge_files(seen: Observation) -> Iterator[Finding]:
     """Find files that an injected error left half written, or that it kept from being removed.
 
-    Looked at are files that a function of the project opened which the error left: whoever takes it further in has
-    decided what stands in the file. What is added to, such as a log, is whole after each addition.
+    Where nothing was before, a full disk destroys nothing: that is reported, unless the system breaks over the rest.
     """
     if seen.contract.leaks == "off" or seen.steady is None:
         return
-    passed = {name for way in seen.absorptions for name in way.passed}
-    for file in seen.files:
-        if file.function not in passed or file.after is None or not file.is_rewritten:
-            continue
-        plain = [one for one in seen.steady.files if (one.name, one.place) == (file.name, file.place)]
-        wholes = [one.after for one in plain if one.after is not None]
-        if file.before is not None:
-            wholes.append(file.before)
-        whole = max((one for one in wholes if file.after.is_cut_off(one)), key=lambda one: one.size, default=None)
-        if whole is not None and file.after not in wholes:
-            yield failing(Verdict.LEAKED, _file_evidence("torn-file", TornFile(file, whole)))
+    is_full = any(isinstance(activation.fault, DiskFull) for activation in seen.activations)
+    breaks = breaks_over_torn_file(seen)
+    for file, plain in written_anew(seen):
+        found = torn(file, plain)
+        if found is not None:
+            tell = reported if is_full and file.before is None and not breaks else failing
+            yield tell(Verdict.LEAKED, _file_evidence("torn-file", found))
         elif file.before is None and plain and all(one.before is None and one.after is None for one in plain):
             say = note if _was_skipped(file.entry, seen) else partial(reported, Verdict.LEAKED)
             yield say(_file_evidence("file-left", file))
 
 
-@dataclass(frozen=True)
-class TornFile:
-    """A file that was left half written.
+def judge_dropped(seen: Observation, dropped: Iterable[Leftover]) -> Iterator[Finding]:
+    """Find what an error path dropped without closing it, where the plain run closes the same thing by a call.
 
-    Attributes:
-        file: What it is, and what is left in it.
-        whole: What was in it before, or what the plain run writes.
+    Its place is the line of a function that opened it, or had it opened, and that the error left or ended in: nobody
+    else had it. What a thread or a child that is left behind keeps is told with that.
+
+    Args:
+        seen: What was seen of the run.
+        dropped: What was dropped in it.
     """
+    left = {one.place for one in seen.leftovers if not one.is_note and one.kind != "dropped-open"}
+    met = {name for way in seen.absorptions for name in way.met}
+    for one in dropped:
+        if seen.steady is None or one.is_tests or one.place in left or not one.is_closed_plainly:
+            continue
+        place = next((place for place in one.opened_at if _short(place.function) in met), None)
+        if place is not None:
+            evidence = Evidence("leaks", one.kind, about=one, place=place, fingerprint=one.fingerprint)
+            yield reported(Verdict.LEAKED, evidence)
 
-    file: FileSeen
-    whole: Content
+
+def _short(function: str) -> str:
+    """Return the name of a function as the ways of errors tell it."""
+    return function.rpartition("<locals>.")[2]
 
 
 def _file_evidence(kind: str, about: FileSeen | TornFile) -> Evidence:
@@ -104,11 +115,14 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
+    yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
+    caused = tuple(one for one in caused if one.kind != "dropped-open")
+    pre_existing = tuple(one for one in pre_existing if one.kind != "dropped-open")
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
     # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
     is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
     for leftover in caused:
-        if leftover.kind in LOST_KINDS:
+        if leftover.kind in LOST_KINDS or (leftover.is_gone and not (seen.is_compared and leftover.taken_at)):
             continue
         if is_cut or _is_foreign(leftover, seen) or (has_thread and leftover.kind == "file-descriptor"):
             yield note(_evidence(leftover, leftover))
@@ -124,6 +138,8 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
             yield failing(Verdict.LEAKED, _evidence(leftover, leftover))
     yield from judge_files(seen)
     for leftover in pre_existing:
+        if leftover.is_gone:
+            continue
         yield note(_evidence(leftover, PreExisting(leftover)))
 
 
@@ -147,4 +163,5 @@ _MADE_BY_CALLS: frozenset[LeftKind] = frozenset({"thread", "task", "timer", "exe
 
 
 def _evidence(leftover: Leftover, about: Leftover | PreExisting | CutOff | NotCleanedUp) -> Evidence:
-    return Evidence("leaks", leftover.kind, about=about, place=leftover.place, fingerprint=leftover.fingerprint)
+    place = leftover.taken_at or leftover.place
+    return Evidence("leaks", leftover.kind, about=about, place=place, fingerprint=leftover.fingerprint)

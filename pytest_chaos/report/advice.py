@@ -78,6 +78,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "other-error"): _SAVE_FIRST,
         ("ending", "unrelated"): "Make the test pass without faults first.",
         ("ending", "teardown"): "Make the cleanup work even if the test body did not finish.",
+        ("ending", "after-torn-file"): "Fix the torn file first: the system broke over what was left of it.",
         ("ending", "after-release"): "Fix the hang first: this came after the waiting call was released.",
         (
             "recovery",
@@ -136,6 +137,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("leaks", "lock"): f"Release the lock {_CLOSE}",
         ("leaks", "permit"): f"Release the permit {_CLOSE}",
         ("leaks", "transport"): f"Close the connection or server {_CLOSE}",
+        ("leaks", "dropped-open"): f"Close it {_CLOSE}",
         (
             "leaks",
             "torn-file",

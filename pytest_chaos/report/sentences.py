@@ -16,12 +16,14 @@ from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
-from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting, TornFile
+from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore, Polluted, Trouble
 from pytest_chaos.oracles.same_answer import OtherAnswers
 from pytest_chaos.oracles.storm import Amplified
+from pytest_chaos.oracles.torn import TornFile
+from pytest_chaos.provenance import Place
 from pytest_chaos.resources.files import FileSeen
 from pytest_chaos.resources.leftovers import Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
@@ -200,6 +202,10 @@ def _after_release(about: Failure) -> str:
     return f"after a hang was released, the test ended with {about.text}"
 
 
+def _after_torn_file(about: Failure) -> str:
+    return f"over the file that was left half written, {_ended(about)}"
+
+
 def _out_of_teardown(about: str) -> str:
     return f"the teardown raised the injected error: {about}"
 
@@ -313,6 +319,9 @@ def _times(count: int) -> str:
 
 def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
     match about:
+        case Leftover(taken_at=Place() as taken):
+            end = "; it was held when the body ended, and went with its object" if about.is_gone else ""
+            return f"{about.text}; taken at {taken.told}{end}"
         case PreExisting(leftover):
             return f"pre-existing: {leftover.text}"
         case NotCleanedUp(leftover):
@@ -320,6 +329,10 @@ def _left(about: Leftover | PreExisting | CutOff | NotCleanedUp) -> str:
         case CutOff(leftover):
             return f"{leftover.text}; only the closing of its event loop ended the injected hang"
     return about.text
+
+
+def _dropped(about: Leftover) -> str:
+    return f"{about.text}; it was dropped without being closed, and the plain run closes it"
 
 
 def _torn(about: TornFile) -> str:
@@ -368,6 +381,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,
+        ("ending", "after-torn-file"): _after_torn_file,
         ("recovery", "probe"): str,
         **{("recovery", kind): _not_as_before for kind in _TROUBLES},
         ("recovery", "remembers"): _remembers,
@@ -381,6 +395,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("storm", "no-cap"): _without_cap,
         ("storm", "no-back-off"): _without_pause,
         **{("leaks", kind): _left for kind in LEFT_KINDS},
+        ("leaks", "dropped-open"): _dropped,
         ("leaks", "torn-file"): _torn,
         ("leaks", "file-left"): _file_left,
     }

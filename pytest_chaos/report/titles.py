@@ -29,6 +29,10 @@ def title(caused: Caused) -> str:
     match verdict:
         case Verdict.HUNG:
             return f"{who} waits for {what} without a limit"
+        case Verdict.LEAKED if evidence.kind == "dropped-open":
+            return f"{who} drops what it opened without closing it{when}"
+        case Verdict.LEAKED if evidence.kind == "lock":
+            return f"{who} leaves a lock held{when}"
         case Verdict.LEAKED:
             return f"{who} leaves {_a(_noun(evidence.kind))} behind{when}"
         case Verdict.LOST if isinstance(about, Swallowed):

@@ -102,6 +102,9 @@ class Births:
 
     Args:
         provenance: Tells which frames are the project's.
+
+    Attributes:
+        tells_entries: Whether births tell the test's call in which they happen.
     """
 
     def __init__(self, provenance: Provenance) -> None:
@@ -111,7 +114,7 @@ class Births:
         # Goes with what is handed to an event loop, whichever thread that runs in.
         self._asker: ContextVar[Owner] = ContextVar("pytest_chaos_asker", default=NOBODY)
         self._births: ByIdentity[Birth] = ByIdentity()
-        self._tells_entries = False
+        self.tells_entries = False
 
     @property
     def owner(self) -> Owner:
@@ -132,7 +135,7 @@ class Births:
 
     def tell_entries(self, *, tells: bool) -> None:
         """Say whether births are to tell the test's call in which they happen, until the contrary is said."""
-        self._tells_entries = tells
+        self.tells_entries = tells
 
     def note(self, thing: Any) -> Birth:
         """Remember that something is made now, and return how; weak references must be able to refer to it."""
@@ -167,7 +170,7 @@ class Births:
             if provenance.of_file(code.co_filename) == "project":
                 break
             frame = frame.f_back
-        entry = self.entry(frame) if self._tells_entries else None
+        entry = self.entry(frame) if self.tells_entries else None
         return Birth(self._owner_of_maker(), tuple(site), None if entry is None else entry[0])
 
     def entry(self, frame: FrameType | None = None) -> tuple[Entry, CodeType] | None:

@@ -20,6 +20,7 @@ from pytest_chaos.resources.children import Children
 from pytest_chaos.resources.coroutines import Coroutines
 from pytest_chaos.resources.deaths import Deaths, described
 from pytest_chaos.resources.descriptors import Descriptors
+from pytest_chaos.resources.dropped import Dropped
 from pytest_chaos.resources.ends import Ends
 from pytest_chaos.resources.kind import Kind
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
@@ -62,6 +63,7 @@ _WORDS: dict[type, LeftKind] = {
     Permits: "permit",
     Coroutines: "coroutine",
     Descriptors: "file-descriptor",
+    Dropped: "dropped-open",
 }
 
 
@@ -120,6 +122,7 @@ class Census:
         self._loop_timers = LoopTimers(self.births, self.loops_in_use)
         self._descriptors = Descriptors(self.births, self.loops_in_use)
         self._locks = Locks(self.births, self.loops_in_use)
+        self._dropped = Dropped(self.births, self.ends.ended)
         self.kinds: tuple[Kind, ...] = (
             Threads(self.births),
             Tasks(self.births, self.loops_in_use, self._deaths.task_is_reported),
@@ -132,7 +135,8 @@ class Census:
             self._locks,  # after threads and tasks that end, and so release
             Permits(self.births, self.loops_in_use),
             Coroutines(self.births),
-            self._descriptors,  # last: what others wait for may still close some
+            self._descriptors,  # what others wait for may still close some
+            self._dropped,  # last: it may collect what the others look at
         )
         self._listener: Listener | None = None
         self._judges: list[Listener] = []
@@ -227,6 +231,10 @@ class Census:
             self._listener.child_started(pid)
         self._children.started(pid)
 
+    def made_by(self, factory: str, made: Any) -> None:
+        """Note an object that a factory, ``module:name``, has handed out, such as a connection to a database."""
+        self._dropped.made_by(factory, made)
+
     def _thing_ends(self, kind: LeftKind, thing: Any) -> None:
         self.ends.ended(kind, self.births.of(thing))
 
@@ -280,6 +288,10 @@ class Census:
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """Return the event loops that are open."""
         return self.loops_in_use.open()
+
+    def body_ends(self) -> None:
+        """Look at what may go with the fixtures, at the end of a body that is compared with another one."""
+        Ear(self._locks.body_ends)()
 
     def held_locks(self) -> list[HeldLock]:
         """Return the locks of the project and the test that are held now."""

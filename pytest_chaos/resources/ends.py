@@ -152,6 +152,11 @@ def _is_named(node: ast.AST, born: Entry) -> bool:
     return node.lineno <= born.line <= (node.end_lineno or node.lineno)
 
 
+def is_ended(leftover: Leftover, ends: Mapping[Key, tuple[End, ...]]) -> bool:
+    """Tell whether a call ended such a thing in the plain run."""
+    return leftover.place is not None and _key(leftover.kind, leftover.place.told) in ends
+
+
 def may_be_tests(leftover: Leftover, failure: Entry | None, tree_of: Callable[[str], ast.Module | None]) -> bool:
     """Tell whether calls of the test that the failure of its body kept from being made may end what was left.
 

@@ -30,6 +30,7 @@ LeftKind = Literal[
     "lock",
     "permit",
     "transport",
+    "dropped-open",
 ]
 """What sort of thing was left, or how an error died that nobody saw."""
 
@@ -56,6 +57,12 @@ class Leftover:
         error: Number by which the error that ended it is known while it lives; 0 where none did.
         is_told: Whether the test's body was ended by that error, so that it is not unseen.
         is_tests: Whether the test's own clean-up would have ended it, which the body's failure kept from being done.
+        opened_at: Of what was dropped without being closed: the lines of the project that led to its opening, innermost
+            first.
+        is_closed_plainly: Whether a call closes such a thing in the plain run.
+        variable: Of a lock: the variable that holds it, as far as it is known.
+        taken_at: Of a lock: the line that took it, in a function that an injected error left or ended in.
+        is_gone: Of a lock: whether it was held when the body ended, and is gone since, with the object that it was in.
     """
 
     kind: LeftKind
@@ -73,6 +80,11 @@ class Leftover:
     is_made_by_test: bool = False
     error: int = field(default=0, compare=False)
     is_told: bool = False
+    opened_at: tuple[Place, ...] = ()
+    is_closed_plainly: bool = False
+    variable: str = ""
+    taken_at: Place | None = None
+    is_gone: bool = False
 
 
 def leftover(

@@ -79,6 +79,10 @@ class Locks:
         self._async = Items(births, "Condition.__init__")
         self._taken: dict[Item, Birth] = {}  # by wider fixtures
         self._before_fixture: frozenset[Item] = frozenset()
+        self._at_first: frozenset[Item] = frozenset()
+        self._at_end: list[
+            tuple[Item, Any, Leftover]
+        ] = []  # of the body; with the lock, which keeps nothing else alive
         self._is_older_known = False
         self._undo: list[Callable[[], None]] = []
 
@@ -97,7 +101,8 @@ class Locks:
         for items in (self._plain, self._reentrant, self._async):
             items.clear()
         self._taken.clear()
-        self._before_fixture = frozenset()
+        self._before_fixture = self._at_first = frozenset()
+        self._at_end.clear()
         self._is_older_known = False
 
     def snapshot(self) -> frozenset[Item]:
@@ -107,16 +112,32 @@ class Locks:
         held = self._held()
         if self._taken:
             self._taken = {item: birth for item, birth in self._taken.items() if item in held}
+        self._at_first = held
+        self._at_end.clear()
         return held
+
+    def body_ends(self) -> None:
+        """Note which locks are held at the end of a body: they may go with the objects that they are in."""
+        for item in self._held() - self._at_first:
+            # Whoever may give it back is asked first, for it may have done so since.
+            if item not in self._taken and self._is_left(item) and _is_held(item):
+                self._at_end.append((item, item(), self._leftover(item)))
 
     def left(self, before: frozenset[Item], mine: Mine) -> list[Leftover]:
         """Return what was left."""
+        noted, self._at_end = (self._at_end, []) if mine(None) else ([], self._at_end)
+        kept = {item: told for item, _, told in noted if _is_held(item)}
+        noted.clear()  # those that only this keeps are gone now
         held = [item for item in self._held() if item not in before and mine(self._taken.get(item))]
         held = poll(held, _is_held, self.grace_s)
-        if not held:
-            return []
-        gc.collect()  # what only a cycle keeps stops nobody
-        return [self._leftover(item) for item in held if self._is_left(item)]
+        found = []
+        if held:
+            gc.collect()  # what only a cycle keeps stops nobody
+            found = [item for item in held if self._is_left(item)]
+        return [
+            *(self._leftover(item) for item in found),
+            *(dataclasses.replace(told, is_gone=True) for item, told in kept.items() if item not in found),
+        ]
 
     def held(self) -> list[HeldLock]:
         """Return the locks of the project and the test that are held now; a thread of ours may ask, too."""
@@ -196,7 +217,7 @@ class Locks:
         told = leftover(self._births, "lock", what, item.birth)
         taker = self._taken.get(item)
         taken = f", taken for {taker.owner.name}" if taker is not None else ""
-        return dataclasses.replace(told, text=told.text + taken + where)
+        return dataclasses.replace(told, text=told.text + taken + where, variable=name)
 
 
 def _is_held(item: Item) -> bool:

@@ -16,6 +16,7 @@ from pytest_chaos import (
     Cancel,
     Corrupt,
     Delay,
+    DiskFull,
     Duplicate,
     Either,
     Hang,
@@ -255,7 +256,7 @@ def test_every_python_block_is_python(path):
 def test_the_table_of_kinds_says_what_the_faults_say():
     """Every cell acts or is refused as the code has it."""
     faults = [Raise(OSError), Hang(), Return([1]), Null(), Delay(1)]
-    faults += [Corrupt(), Cancel(), LoseReply(OSError), Duplicate(), Stale()]
+    faults += [Corrupt(), Cancel(), LoseReply(OSError), Duplicate(), Stale(), DiskFull()]
     faults = {type(fault).__name__: fault for fault in faults}
     rows = {
         cells[0]: cells[1:]
@@ -313,6 +314,8 @@ def test_errors_and_hangs_of_well_known_libraries_are_documented():
     """Each error that one of its boundaries meets, and whether one can hang."""
 
     def named(text):
+        if not text.startswith("raise("):
+            return text
         module, _, name = re.match(r"raise\(([\w.:]+)", text)[1].rpartition(":")
         return f"{module.removesuffix('.exceptions')}.{name}".lstrip(".")
 
@@ -322,7 +325,11 @@ def test_errors_and_hangs_of_well_known_libraries_are_documented():
     catalogue = Catalogue()
     for name in catalogue.libraries:
         own = catalogue.library(name).boundaries
-        errors = {named(text) for boundary in own for text in (*boundary.faults, *boundary.late, *boundary.creating)}
+        errors = {
+            named(text)
+            for boundary in own
+            for text in (*boundary.faults, *boundary.late, *boundary.creating, *boundary.refusals)
+        }
         assert documented[name] == (errors, "yes" if any(boundary.hangs for boundary in own) else "no")
 
 

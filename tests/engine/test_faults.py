@@ -19,6 +19,7 @@ from pytest_chaos import (
     Cancel,
     Corrupt,
     Delay,
+    DiskFull,
     Duplicate,
     Either,
     Fault,
@@ -120,7 +121,7 @@ def test_words_of_the_rule_text() -> None:
     old = {"raise": Raise, "hang": Hang, "null": Null, "return": Return, "delay": Delay}
     new = {"corrupt": Corrupt, "cancel": Cancel, "lose-reply": LoseReply, "duplicate": Duplicate, "stale": Stale}
 
-    assert old | new == FAULT_WORDS
+    assert old | new | {"disk-full": DiskFull} == FAULT_WORDS
 
 
 # --- seconds

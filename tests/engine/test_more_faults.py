@@ -14,6 +14,7 @@ import pytest
 from pytest_chaos import (
     Cancel,
     Corrupt,
+    DiskFull,
     Duplicate,
     Either,
     Fault,
@@ -640,6 +641,7 @@ def test_chain_of_new_faults_drains_in_order(shop: Any, lab: Any) -> None:
         ("shop:bills", LoseReply(OSError), "item by item"),
         ("shop:bills_later", Duplicate(), "put the fault on the function that uses it"),
         ("shop:bills", Stale(), "no items left"),
+        ("shop:bills", DiskFull(), "a generator opens no file"),
         ("shop:account", LoseReply(OSError), "never left"),
         ("shop:account_later", Stale(), "put the fault on what it calls"),
         ("shop:Bank.balance", Duplicate(), "put the fault on what it calls"),

@@ -12,6 +12,7 @@ from pytest_chaos import (
     Cancel,
     Corrupt,
     Delay,
+    DiskFull,
     Duplicate,
     Either,
     Fault,
@@ -103,6 +104,7 @@ ACCEPTED += [
         "duplicate": Duplicate(),
         "stale": Stale(),
         "stale()": Stale(),
+        "disk-full": DiskFull(),
     }.items()
 ]
 ACCEPTED += [

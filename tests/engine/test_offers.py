@@ -200,6 +200,12 @@ SHOP = """
         except FileNotFoundError:
             pass
 
+    def tells_programs_apart():
+        try:
+            silent()  # call
+        except subprocess.CalledProcessError:
+            pass
+
     def tells_files_apart():
         try:
             silent()  # call
@@ -464,7 +470,7 @@ def test_errors_of_a_boundary_that_the_function_calls_are_offered(shop: Any) -> 
     assert "raise(PermissionError)" in offered("shop:opens", shop.plain_caller)
 
 
-FULL = "raise(OSError, 28, 'No space left on device')"
+FULL = "disk-full"
 
 
 @pytest.mark.parametrize(
@@ -481,6 +487,20 @@ FULL = "raise(OSError, 28, 'No space left on device')"
 def test_file_that_is_made_is_never_missing(shop: Any, modes: tuple[str, ...], expected: list[str]) -> None:
     """There may be no room for it."""
     assert sorted(offered("builtins:open", shop.tells_files_apart, modes=modes)) == sorted(expected)
+
+
+BADLY = "raise(subprocess:CalledProcessError, 1, 'the command')"
+
+
+def test_program_that_ends_badly_is_offered_where_the_caller_asks_for_an_error(shop: Any) -> None:
+    def told(target: str, caller: Any, *modes: str) -> list[str]:
+        found = offered(target, caller, modes=modes)
+        return [fault for fault in found if "CalledProcess" in fault]
+
+    assert [BADLY] == told("subprocess:run", shop.tells_programs_apart, "checked")
+    assert [BADLY] == told("subprocess:check_call", shop.tells_programs_apart)
+    assert ["raise(subprocess:CalledProcessError)"] != told("subprocess:run", shop.tells_programs_apart)
+    assert [] == told("subprocess:run", shop.plain_caller)
 
 
 def test_errors_of_boundaries_beneath_a_function_are_offered_but_for_what_is_taken_between(shop: Any) -> None:

@@ -209,6 +209,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=FAILED, parked=(PARKED,)),
         "after a hang was released, the test ended with KeyError: x",
     ),
+    (
+        "ending after-torn-file",
+        compared(failure=FAILED, absorptions=(CAUGHT,), files=(replace(WRITTEN, after=Content(0, b"")),)),
+        "over the file that was left half written, the test ended with KeyError: x at test_shop.py:3 in test_sale",
+    ),
     ("recovery probe", seen(recovery="the probe was not true"), "the probe was not true"),
     (
         "recovery fails",
@@ -338,7 +343,15 @@ TOLD: list[tuple[str, Observation, str]] = [
     *(
         (f"leaks {kind}", seen(leftovers=(left(kind),)), f"{kind} 'x' made at shop.py:8 in pay")
         for kind in get_args(LeftKind)
-        if kind not in ("task-error", "thread-error")
+        if kind not in ("task-error", "thread-error", "dropped-open")
+    ),
+    (
+        "leaks dropped-open",
+        compared(
+            absorptions=(CAUGHT,),
+            leftovers=(replace(left("dropped-open"), opened_at=(LINE,), is_closed_plainly=True),),
+        ),
+        "dropped-open 'x' made at shop.py:8 in pay; it was dropped without being closed, and the plain run closes it",
     ),
     (
         "leaks lock",

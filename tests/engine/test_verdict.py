@@ -117,3 +117,19 @@ def test_decisive_is_what_fails_and_what_gave_the_verdict() -> None:
 
     assert [Verdict.HUNG, Verdict.LEAKED] == [one.verdict for one in judged.decisive]
     assert () == Judgement.of([finding(Verdict.RESILIENT)]).decisive
+
+
+def test_what_was_dropped_open_hides_nothing_else_of_its_run() -> None:
+    def said(verdict: Verdict, kind: str) -> Finding:
+        return Finding(verdict, Evidence("o", kind, "text"), fails=False)
+
+    dropped, lost, changed = (
+        said(Verdict.LEAKED, "dropped-open"),
+        said(Verdict.LOST, "swallowed"),
+        said(Verdict.CHANGED, "assertion"),
+    )
+    left = said(Verdict.LEAKED, "file-left")
+
+    assert (dropped, lost) == Judgement.of([changed, lost, dropped]).decisive
+    assert (dropped,) == Judgement.of([said(Verdict.RESILIENT, "note"), dropped]).decisive
+    assert (dropped, left) == Judgement.of([dropped, left, lost]).decisive

@@ -161,3 +161,63 @@ def test_file_of_a_call_that_succeeded_is_removed_by_the_test_and_not_left(pytes
 )
 def test_file_that_is_as_the_system_wants_it_is_not_torn(pytester: Any, function: str) -> None:
     assert set() == told(pytester, function)
+
+
+# --- a full disk
+
+WRITERS = """
+    import json, os
+
+    def saves(path, what):
+        with open(path, "w") as file:
+            json.dump(what, file)
+
+    def loads(path):
+        with open(path) as file:
+            return json.load(file)
+
+    def saves_aside(path, what):
+        with open(f"{path}.new", "w") as file:
+            json.dump(what, file)
+        os.replace(f"{path}.new", path)
+
+    def saves_or_tells(path, what):
+        try:
+            saves(path, what)
+        except OSError as error:
+            print(error)
+"""
+
+
+def told_of_a_full_disk(pytester: Any, body: str) -> list[tuple[str, bool, str, str]]:
+    """Explore a test as a newcomer does; return what findings there are of runs on a full disk."""
+    pytester.makepyfile(shop=WRITERS, test_shop=f"import shop\n\ndef test_it(tmp_path):\n    {body}\n")
+    pytester.runpytest_subprocess("-p", "chaos", "--chaos", "--chaos-report=chaos.json")
+    report = json.loads(Path(pytester.path, "chaos.json").read_text())
+    assert [one for one in report["results"] if "disk-full" in one["scenario"] and one["activations"]]
+    return [
+        (one["verdict"], one["fails"], one["kind"], one["place"])
+        for one in report["findings"]
+        if "disk-full" in one["faults"]
+    ]
+
+
+BEFORE = "path = tmp_path / 'state'; path.write_text('[1, 2, 3]'); "
+AFRESH = "path = tmp_path / 'state'; "
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (f"{BEFORE}shop.saves(path, [1])", [("leaked", True, "torn-file", "shop.py:4 saves")]),
+        (f"{AFRESH}shop.saves(path, [1])", [("leaked", False, "torn-file", "shop.py:4 saves")]),
+        (
+            f"{AFRESH}shop.saves_or_tells(path, [1]); assert shop.loads(path) == [1]",
+            [("leaked", True, "torn-file", "shop.py:4 saves")],
+        ),
+        (f"{BEFORE}shop.saves_aside(path, [1])", [("leaked", False, "file-left", "shop.py:12 saves_aside")]),
+    ],
+)
+def test_full_disk_tears_a_file_that_is_written_in_place(pytester: Any, body: str, expected: Any) -> None:
+    """It fails where something was there before, and where the system breaks over what is left."""
+    assert expected == told_of_a_full_disk(pytester, body)

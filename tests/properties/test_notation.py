@@ -13,6 +13,7 @@ from pytest_chaos import (
     Cancel,
     Corrupt,
     Delay,
+    DiskFull,
     Duplicate,
     Either,
     Hang,
@@ -107,7 +108,7 @@ faults: st.SearchStrategy[Fault] = (
     | st.builds(Hang, st.none() | seconds)
     | st.builds(Return, literals)
     | delays()
-    | st.sampled_from([Null(), Corrupt(), Cancel(), Duplicate(), Stale()])
+    | st.sampled_from([Null(), Corrupt(), Cancel(), Duplicate(), Stale(), DiskFull()])
 )
 
 counts = st.integers(1, 10**6)
@@ -214,6 +215,7 @@ pieces = st.sampled_from(
             "lose-reply",
             "duplicate",
             "stale",
+            "disk-full",
             "(",
             ")",
             ",",

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import inspect
+import os
 import re
 import socket
 import subprocess
@@ -156,8 +157,9 @@ def _comes_of(function: Any, owner: Any, handed: Handed) -> tuple[object, ...]:
             reasons = (type(error.__cause__).__name__, type(error.__context__).__name__)
             return "raised", type(error).__name__, _without_numbers(error), reasons
         what = result if result is None or type(result) in (bool, int, str) else type(result).__name__
-        if owner.__name__ in ("os", "posix") and type(result) is int:
-            owner.close(result)
+        # A socket that is closed has no descriptor to hand out.
+        if type(result) is int and result >= 0 and (owner.__name__ in ("os", "posix") or function.__name__ == "detach"):
+            os.close(result)
             what = "a descriptor"
         return "returned", what, sys.exception()
     finally:

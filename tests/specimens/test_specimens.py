@@ -20,7 +20,7 @@ SPECIMENS = tomllib.loads((HERE / "specimens.toml").read_text())
 VARIANTS = ("broken", "right")
 
 # Those of which a fault test shows nothing; tests/plugin has pairs of them.
-NEED_A_PLAIN_RUN = {"swallowed", "quiet-fallback", "torn-file", "file-left"}
+NEED_A_PLAIN_RUN = {"swallowed", "quiet-fallback", "torn-file", "file-left", "dropped-open"}
 
 # Those whose weakness shows without us, once what they call fails.
 ALONE = [name for name, one in SPECIMENS.items() if one["verdict"] in ("leaked", "lost")]

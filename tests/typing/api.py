@@ -13,6 +13,7 @@ from pytest_chaos import (
     ChaosError,
     Corrupt,
     Delay,
+    DiskFull,
     Duplicate,
     Either,
     Evidence,
@@ -75,6 +76,7 @@ faults: list[Fault] = [
     LoseReply(factory, 503),
     Duplicate(),
     Stale(),
+    DiskFull(),
     Either(Raise(TimeoutError), Null),
     Either(Null, Corrupt, Either(Hang, Stale()), weights=(3, 1, 0.5)),
 ]
