@@ -306,6 +306,8 @@ class Tracer:
         shown = [step for step in steps if self._origin(step) in _SHOWN]
         if not shown:
             return Absorption(point, (), end, taker=taker)
+        if end == "thread" and self._origin(shown[0]) == "test":
+            taker = "outside"  # a thread of the test's own, which it has been passed on to
         place = self._place(shown[0], shown[0].line)
         return Absorption(point, self._passed(shown[1:], point), end, place, taker=taker)
 

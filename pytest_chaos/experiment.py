@@ -787,8 +787,8 @@ class Experiment:
             is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
             is_closed_plainly=plain is not None and is_ended(one, plain.steady.ends),
             is_told=one.error in self._ended_by,
-            may_be_tests=may_be_tests(one, entry, tree_of),
             taken_at=self._taken_at(one) if one.variable else None,
+            may_be_tests=may_be_tests(one, entry, tree_of),
         )
 
     def _taken_at(self, lock: Leftover) -> Place | None:

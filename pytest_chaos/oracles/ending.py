@@ -133,7 +133,7 @@ def _is_answered(seen: Observation) -> bool:
     whether a file is there, or writes a warning.
     """
     ways = seen.absorptions
-    is_logged = seen.loud_logs and all(way.taker == "project" for way in ways)
+    is_logged = seen.loud_logs and all(way.taker in ("project", "library") for way in ways)
     is_meant = all(
         (way.taker in ("project", "library") and way.does == "raises")
         or (way.taker == "project" and way.is_for_absence)

@@ -115,12 +115,13 @@ def judge_leaks(seen: Observation) -> Iterator[Finding]:
     if seen.contract.leaks == "off":
         return
     caused, pre_existing = seen.blamed
-    yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
+    # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
+    is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
+    if not is_cut:
+        yield from judge_dropped(seen, [one for one in caused if one.kind == "dropped-open"])
     caused = tuple(one for one in caused if one.kind != "dropped-open")
     pre_existing = tuple(one for one in pre_existing if one.kind != "dropped-open")
     has_thread = any(one.kind == "thread" and not one.is_note for one in caused)
-    # A body that stood still was ended by us, wherever it was, and nothing that it does at its end was done.
-    is_cut = seen.is_compared and any(one.phase == "body" for one in seen.standstills)
     for leftover in caused:
         if leftover.kind in LOST_KINDS or (leftover.is_gone and not (seen.is_compared and leftover.taken_at)):
             continue

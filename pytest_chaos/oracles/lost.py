@@ -28,10 +28,11 @@ def judge_lost(seen: Observation) -> Iterator[Finding]:
         evidence = Evidence(
             "lost", leftover.kind, about=leftover, place=leftover.place, fingerprint=leftover.fingerprint
         )
-        # A thread of the test's own dies of what the system passes on to it, as the test would.
-        is_tests_own = seen.is_compared and leftover.is_made_by_test and leftover.kind == "thread-error"
-        # Whoever started it may keep its error, and raise that where the next answer is asked for.
-        if is_aftermath or is_tests_own or leftover.is_told or (leftover.is_note and seen.contract.leaks != "strict"):
+        is_of_thread = leftover.kind == "thread-error"
+        # A thread of the test's own dies of what the system passes on to it, as the test would. Whoever started one may
+        # keep its error, and raise that where the next answer is asked for; what runs tasks may do so for the test.
+        is_seen = is_of_thread and (leftover.is_told or (seen.is_compared and leftover.is_made_by_test))
+        if is_aftermath or is_seen or (leftover.is_note and seen.contract.leaks != "strict"):
             yield note(evidence)
         else:
             yield failing(Verdict.LOST, evidence)

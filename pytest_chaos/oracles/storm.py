@@ -40,8 +40,11 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
         yield from _over_budget(seen, budget)
     if seen.let_through:
         yield note(Evidence("storm", "let-through", about=seen.let_through, point=point_of(seen)))
-    loops = [spot for spot in seen.spots if spot.more >= UNCAPPED and spot.loop is not None]
-    for spot in seen.spots:
+    acted = {activation.point for activation in seen.activations}
+    # What polls without a fault polls more often in a run that takes longer, and tries nothing again.
+    spots = [spot for spot in seen.spots if spot.point in acted or spot.plain_calls < UNCAPPED]
+    loops = [spot for spot in spots if spot.more >= UNCAPPED and spot.loop is not None]
+    for spot in spots:
         if loops and spot not in loops and spot.more >= UNCAPPED:
             yield note(Evidence("storm", "no-cap", about=spot, place=spot.place, point=spot.point))  # of the same loop
         elif spot.more >= UNCAPPED and spot.loop is not None and spot.loop.is_timed and not _is_hasty(spot):
@@ -49,8 +52,13 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
             yield note(Evidence("storm", "no-cap", about=spot, place=spot.loop.place, point=spot.point))
         elif spot.more >= UNCAPPED:
             yield _report(budget, "no-cap", spot)
-        elif spot.more >= _HASTY and _is_hasty(spot) and not spot.is_local:
+        elif spot.more >= _HASTY and _is_hasty(spot) and not (spot.is_local or _is_at_its_end(spot)):
             yield _report(budget, "no-back-off", spot)
+
+
+def _is_at_its_end(spot: SpotSeen) -> bool:
+    """Tell whether an object calls that is dropped: each does so once, and how many there are is no retry."""
+    return spot.place.function.endswith("__del__")
 
 
 def _is_hasty(spot: SpotSeen) -> bool:

@@ -198,6 +198,7 @@ def test_mistake_that_was_logged_counts_once_and_only_where_the_fault_makes_it(c
         ([ABSENT, NAMED], {}, False),
         ([replace(RAISES, taker="library")], {}, True),
         ([replace(ABSENT, taker="library")], {}, False),
+        ([replace(ANSWERS, taker="library")], {"loud_logs": 1}, True),
         ([], {"loud_logs": 1}, False),
     ],
 )
@@ -539,6 +540,23 @@ def test_loop_that_waits_and_looks_at_a_clock_is_a_policy(loop: Loop, gap_s: flo
     seen = explored(spots=(replace(spots(60, gap_s)[0], loop=loop),))
 
     assert expected == said(judge_storm, seen)
+
+
+@pytest.mark.parametrize(
+    ("point", "plain", "is_storm"), [("m:f", 60, True), ("m:h", 60, False), ("m:h", UNCAPPED - 1, True)]
+)
+def test_what_polls_in_the_plain_run_too_does_not_try_again(point: str, plain: int, is_storm: bool) -> None:
+    """It polls for as long as the run lasts; but for the call that fails itself."""
+    seen = explored(spots=(SpotSeen(point, PLACE, 500, plain, 0.5),))
+
+    assert is_storm is bool(said(judge_storm, seen))
+
+
+def test_objects_that_are_dropped_do_not_try_again() -> None:
+    """Each calls once, and when that is the collector decides."""
+    spot = replace(spots(10, 0.0)[0], place=Place("shop.py", 8, "Till.__del__"))
+
+    assert [] == said(judge_storm, explored(spots=(spot,)))
 
 
 def test_what_this_machine_answers_at_once_needs_no_pause() -> None:

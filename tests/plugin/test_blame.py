@@ -91,6 +91,31 @@ SYSTEMS = {
         """,
         ("escaped", "taken-outside", False),
     ),
+    "a thread of the test": (
+        "def pay(): return charge()",
+        """
+        import threading
+        paid = []
+        thread = threading.Thread(target=lambda: paid.append(shop.pay()))
+        thread.start()
+        thread.join()
+        assert paid == [1]
+        """,
+        ("escaped", "taken-outside", False),
+    ),
+    "a thread of the system": (
+        """
+        def serve(paid): paid.append(charge())
+        def pay():
+            paid = []
+            thread = threading.Thread(target=serve, args=(paid,))
+            thread.start()
+            thread.join()
+            return paid and paid[0]
+        """,
+        PASSES,
+        ("lost", "thread-error", True),
+    ),
     "a client of the system": (
         """
         def pay():
