@@ -49,6 +49,11 @@ _OF_FILES = ("posix", "nt", "os", "posixpath", "ntpath", "genericpath", "shutil"
 _LOCAL: tuple[type[Exception], ...] = (FileNotFoundError, PermissionError)
 # What is let go is gone, whether or not the answer comes: so the work is done, and the error comes after it.
 _RELEASING = frozenset({"close", "aclose", "release", "unlock", "rollback", "shutdown", "disconnect"})
+# Methods of texts and of patterns, which tell of an argument and ask nobody.
+_OF_TEXT = frozenset(
+    {"endswith", "find", "fullmatch", "group", "groups", "lower", "match", "partition", "rsplit", "search", "split"}
+    | {"startswith", "strip", "upper"}
+)
 # What Python has for an argument that is of a wrong type, or has a wrong value.
 _OF_ARGUMENTS = (TypeError, ValueError)
 _STATES = ("is_", "has_", "can_")  # how methods begin that tell of an object's own state
@@ -269,7 +274,7 @@ def _names_in(node: ast.AST) -> set[str]:
 
 
 def _asks(node: ast.AST | None) -> bool:
-    """Tell whether an expression calls something that is neither built in nor asks an object for its own state."""
+    """Tell whether an expression calls what is neither built in nor asks a text, or an object for its own state."""
     return node is not None and any(
         isinstance(inner, ast.Call) and not (_is_built_in(inner.func) or _is_of_state(inner))
         for inner in ast.walk(node)
@@ -282,7 +287,9 @@ def _is_built_in(called: ast.expr) -> bool:
 
 def _is_of_state(call: ast.Call) -> bool:
     is_bare = not (call.args or call.keywords)
-    return is_bare and isinstance(call.func, ast.Attribute) and call.func.attr.startswith(_STATES)
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    return call.func.attr in _OF_TEXT or (is_bare and call.func.attr.startswith(_STATES))
 
 
 def _target_of(node: ast.AST) -> ast.AST:

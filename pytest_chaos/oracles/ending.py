@@ -110,7 +110,7 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_in_test:
         return Verdict.CHANGED, "test-error"
     if failure.is_of_library and seen.absorptions and all(way.taker == "library" for way in seen.absorptions):
-        return Verdict.ESCAPED, "translated-cause-lost"  # the library took it, and raises another one later
+        return Verdict.ESCAPED, "translated"  # the library took it, and says so later in its own words
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
 
 

@@ -37,6 +37,7 @@ from pytest_chaos.report.record import Record
 from pytest_chaos.verdict import Evidence, Judgement, Verdict
 
 _MOST_FIRINGS = 100  # a system that tries again so often has no cap
+_MOST_MORE = 5_000  # than the plain run has calls; a busy test would else try again for minutes
 _PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
@@ -53,6 +54,11 @@ _WORTH_A_RUN = 0.3  # of the shapes that depend on what another one shows: about
 _OVERTIME_S = 5.0  # of the last fresh process that a budget lets begin: one needs a second or two to start
 
 _Trouble = TroubleKind | Literal["set-up"]
+
+
+def most_firings(calls: int) -> int:
+    """Return how often a fault that lasts may act in a run, given how many calls the plain run has."""
+    return max(_MOST_FIRINGS, min(10 * calls, calls + _MOST_MORE))
 
 
 class OneTest:
@@ -554,7 +560,7 @@ class OneTest:
         if scenario is not None:
             assert self._plain is not None, "scenarios follow a plain run"
             calls = sum(self._plain.steady.calls.values())
-            patience = Patience(max(_MOST_FIRINGS, 10 * calls), self._lasts_s)
+            patience = Patience(most_firings(calls), self._lasts_s)
             rules = tuple(
                 PlannedRule(rule, spares_driver=scenario.spares_driver, patience=patience) for rule in scenario.rules
             )

@@ -217,7 +217,7 @@ def client(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     [
         (lambda client: client.through("raise_from"), ("escaped", ["translated"])),
         (lambda client: client.through("raise_in_handler"), ("escaped", ["translated"])),
-        (lambda client: client.through("raise_after"), ("escaped", ["translated-cause-lost"])),
+        (lambda client: client.through("raise_after"), ("escaped", ["translated"])),
         (lambda client: client.through("stumble_after"), ("wrong error", ["other-error"])),
         (lambda client: client.through("stumble_in_handler"), ("wrong error", ["error-in-handler"])),
         (lambda client: client.in_own_handler(), ("wrong error", ["error-in-handler"])),

@@ -83,6 +83,11 @@ SHOP = """
                 raise KeyError(store)
             store = silent()
 
+    def parses(self, text):
+        found = self.pattern.match(text)
+        if not found or text.startswith(" "):
+            raise BankDown(text)
+
     def reads(self, text):
         row = silent()
         if not row:
@@ -374,6 +379,7 @@ def test_wrong_value_is_offered_only_where_something_comes_in_from_outside(shop:
     [
         ("shop:checks_arguments", []),
         ("shop:files_by_kind", []),
+        ("shop:parses", []),
         ("shop:looks_at_its_state", []),
         ("shop:looks_at_what_it_has_stored", ["raise(KeyError)"]),
         ("shop:asks_again", ["raise(KeyError)"]),
