@@ -784,8 +784,8 @@ class Experiment:
             one,
             is_in_hang=not IN_HANG.isdisjoint(one.stack),
             is_tests=plain is not None and is_tests(one, plain.steady.ends, entry, tree_of),
-            is_told=one.error in self._ended_by,
             is_closed_plainly=plain is not None and is_ended(one, plain.steady.ends),
+            is_told=one.error in self._ended_by,
             taken_at=self._taken_at(one) if one.variable else None,
         )
 
