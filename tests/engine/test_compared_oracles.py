@@ -711,3 +711,54 @@ def test_worst_verdict_of_an_explored_run_wins() -> None:
 
     assert ("leaked", True) == (judgement.verdict.value, judgement.fails)
     assert ["thread", "no-cap", "assertion"] == [evidence.kind for evidence in judgement.evidence]
+
+
+# --- what was dropped open
+
+
+def _dropped(**facts: Any) -> Leftover:
+    made, place = Place("shop.py", 3, "dials"), Place("shop.py", 8, "Shop.pay.<locals>.ask")
+    known: dict[str, Any] = {"place": made, "opened_at": (made, place), "is_closed_plainly": True, **facts}
+    return Leftover("dropped-open", "socket opened at shop.py:3 in dials", "dropped-open shop.py:3 in dials", **known)
+
+
+_LEFT_ASK = Absorption("m:f", ("ask", "other"), "escaped")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"absorptions": (_LEFT_ASK,), "leftovers": (_dropped(),)}, ["shop.py:8"]),
+        ({"absorptions": (replace(_LEFT_ASK, passed=("dials",)),), "leftovers": (_dropped(),)}, ["shop.py:3"]),
+        ({"absorptions": (replace(_LEFT_ASK, passed=("other",)),), "leftovers": (_dropped(),)}, []),
+        ({"absorptions": (_LEFT_ASK,), "leftovers": (_dropped(is_closed_plainly=False),)}, []),
+        ({"absorptions": (_LEFT_ASK,), "leftovers": (_dropped(is_tests=True),)}, []),
+        ({"absorptions": (_LEFT_ASK,), "leftovers": (_dropped(),), "steady": None}, []),
+        ({"absorptions": (_LEFT_ASK,), "leftovers": (_dropped(),), "steady": Steady(leftovers=(_dropped(),))}, []),
+        (
+            {
+                "absorptions": (_LEFT_ASK,),
+                "leftovers": (_dropped(), Leftover("child-process", "x", "x", place=Place("shop.py", 3, "dials"))),
+            },
+            [],
+        ),
+    ],
+)
+def test_what_was_dropped_open_is_told_where_the_error_left_its_owner(
+    facts: dict[str, Any], expected: list[str]
+) -> None:
+    seen = Observation(
+        **{
+            "test": "t",
+            "kind": "explored",
+            "seed": 0,
+            "scenario": "m:f = hang",
+            "contract": Contract(),
+            "steady": Steady(),
+            **facts,
+        }
+    )
+    found = [one for one in judge_leaks(seen) if one.evidence.kind == "dropped-open"]
+
+    assert expected == [one.evidence.place.at for one in found if one.evidence.place is not None]
+    assert not any(one.fails for one in found)

@@ -91,6 +91,7 @@ def comparable(document: dict) -> dict:
     for result in document["results"]:
         del result["duration_s"]
         result["id"] = result["id"].replace("@till", "")
+    document["exploration"].pop("spent_s", None)
     document["exploration"].get("checks", {}).pop("confirmation", None)  # each worker confirms what it fails for
     return document
 
