@@ -337,6 +337,7 @@ class Explorer:
         single = [
             scenario(shape, Trigger(hits=Hits.listed([number])), below)
             for shape, number in zip(shapes, numbers, strict=False)
+            if fault.acts_on_any_call
         ]
         self._followers[key] = (single[:1], single[1:])
 

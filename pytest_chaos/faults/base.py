@@ -120,6 +120,7 @@ class Fault(ABC):
     """How one call goes wrong. Values compare by content and can be shared between rules and threads."""
 
     word: ClassVar[str] = ""
+    acts_on_any_call = True  # or some pass, so that which call is the first one on which it acts is not known before
     raises_at_once = False  # whether error_at_once may give an error
 
     @abstractmethod

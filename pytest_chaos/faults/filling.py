@@ -28,6 +28,7 @@ class DiskFull(Fault):
     """
 
     word: ClassVar[str] = "disk-full"
+    acts_on_any_call = False
 
     def act(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import Either, Hang, Null, Raise, Return, Verdict, parse
+from pytest_chaos import DiskFull, Either, Hang, Null, Raise, Return, Verdict, parse
 from pytest_chaos.contract import Contract
 from pytest_chaos.explorer import (
     Explorer,
@@ -152,6 +152,13 @@ def test_calls_within_one_example_are_calls_made_again() -> None:
     spots = {spot(): made(1, 2, 1, 2)}
 
     assert [shape for shape, _ in explore(explorer(spots), each_its_own(spots, 4))] == ["all", "first", "second"]
+
+
+def test_fault_that_lets_some_calls_pass_is_tried_on_all_only() -> None:
+    """Of ten calls of open the third may be the first that opens for writing."""
+    spots = {spot("builtins:open"): made(1, 2, 3, 4)}
+
+    assert [("all", "builtins:open = disk-full")] == explore(explorer(spots, DiskFull()), each_its_own(spots, 4))
 
 
 # --- what a shape shows decides over others
