@@ -762,8 +762,8 @@ class Experiment:
         if made is None or tree is None or provenance.of_file(file) != "project":
             return way
         gather = gather_at(tree, made.line)
-        if gather is None:
-            return way
+        if gather is None or not (gather.is_dropped or gather.has_asker):
+            return way  # kept, and nobody knows whether somebody looks
         worker = "" if way.place is None else way.place.function.rpartition("<locals>.")[2]
         return replace(
             way,

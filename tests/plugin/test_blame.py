@@ -231,6 +231,18 @@ SYSTEMS = {
         PASSES,
         ("changed", "assertion", False),
     ),
+    "gathered, and only answers are looked at": (
+        """
+        async def one(): return charge()
+        async def all_of():
+            results = await asyncio.gather(one(), return_exceptions=True)
+            return [result for result in results if isinstance(result, int)]
+        def pay():
+            return sum(asyncio.run(all_of()))
+        """,
+        PASSES,
+        ("lost", "swallowed", False),
+    ),
     "a context manager that swallows": (
         """
         class Quietly:
