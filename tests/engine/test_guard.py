@@ -239,6 +239,7 @@ NEVER: dict[str, tuple[str, Callable[[Any], Any], str]] = {
 
 
 @ONLY_WHERE_PROVED
+@pytest.mark.no_leaks("off")  # what the inner census must find is there for an outer one too
 @pytest.mark.parametrize("name", list(NEVER))
 def test_body_that_waits_for_ever_is_ended_and_hung(system: Any, lab: Any, name: str) -> None:
     point, body, what = NEVER[name]
@@ -259,6 +260,7 @@ def test_held_lock_is_told_by_its_name(system: Any, lab: Any) -> None:
 
 
 @ONLY_WHERE_PROVED
+@pytest.mark.no_leaks("off")  # what the inner census must find is there for an outer one too
 def test_each_task_that_waits_is_told_by_its_name(system: Any, lab: Any) -> None:
     seen = lab.run(lambda: asyncio.run(system.waits_for_a_task()), "system:fetch = raise(OSError)", limits=FOR_EVER)
 
