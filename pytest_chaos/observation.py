@@ -21,6 +21,7 @@ from pytest_chaos.resources.subtraction import Difference, subtract
 from pytest_chaos.resources.waits import Wait
 from pytest_chaos.trace import Loop
 
+AnswerKind = Literal["http", "exit", "grpc"]
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady", "before"]
 
@@ -132,11 +133,19 @@ class Answer:
     """An answer that the system gave to the test.
 
     Attributes:
-        request: Method and URL.
-        status: Status code.
+        request: Method and URL; of a command its name and arguments, of a remote call its full method.
+        status: Status code of HTTP; of a command its exit code, of a remote call the number of its gRPC code.
         is_to_driver: Whether the test itself received it, and not the system from a dependency.
         elapsed_s: Seconds since the body began.
         method: The method alone; by default the first word of ``request``.
+        kind: What sort of answer it is, and so what ``status`` means.
+        client: What the test received it with, such as ``httpx`` or ``Flask's test client``.
+        headers: Names in lower case and values, in order; of HTTP alone.
+        body: What was received, as far as it has been read without disturbing who reads it; of a command what it wrote
+            to stderr. ``None`` where that is not known.
+        took_s: Seconds from the request to the answer; ``None`` where that is not known.
+        is_raised: There was no answer: the client handed on the error that the framework's last resort would have
+            answered with ``status``.
     """
 
     request: str
@@ -144,6 +153,12 @@ class Answer:
     is_to_driver: bool
     elapsed_s: float
     method: str = field(default="", kw_only=True)
+    kind: AnswerKind = field(default="http", kw_only=True)
+    client: str = field(default="", kw_only=True)
+    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    body: bytes | None = field(default=None, kw_only=True)
+    took_s: float | None = field(default=None, kw_only=True)
+    is_raised: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.method:  # what a watcher of a third party saw, in one text
