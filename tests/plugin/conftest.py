@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from _pytest.terminal import _get_line_with_reprcrash_message
 
@@ -26,6 +27,9 @@ from pytest_chaos.resources.census import Census
 
 # pytester forgets modules that an inner run imported. What is imported here is imported once for all of them.
 for _module in (
+    "anyio.from_thread",
+    "anyio.streams.memory",
+    "anyio._backends._asyncio",
     "asyncio.runners",
     "httpx",
     "concurrent.futures.thread",
@@ -37,6 +41,8 @@ for _module in (
     "unittest.mock",
 ):
     importlib.import_module(_module)
+for _name in dir(anyio):  # which imports at the first use: what is imported anew has errors that nobody catches
+    getattr(anyio, _name)
 
 REPORT = "chaos.json"
 _SECONDS = re.compile(r" in \d+\.\d\ds\b")
