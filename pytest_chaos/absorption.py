@@ -356,6 +356,10 @@ class Tracer:
         outermost = next((step for step in steps if self._origin(step) == "project"), None)
         return None if outermost is None else self._place(outermost, outermost.line)
 
+    def gap_of(self, error: BaseException) -> Gap | None:
+        """Return where an error left the project that came out of it, see :mod:`pytest_chaos.gaps`."""
+        return self._gap(_steps(error.__traceback__), type(error))
+
     def _gap(self, steps: list[_Step], error: type[BaseException]) -> Gap | None:
         passed = [Passed(step.scope, step.offset, step.line, self._origin(step)) for step in steps]
         return self._gaps.on(passed, error)

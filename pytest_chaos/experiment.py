@@ -40,15 +40,18 @@ from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietl
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
 from pytest_chaos.journal import Journal
+from pytest_chaos.last_resorts import watched_last_resorts
 from pytest_chaos.notation import format_left
 from pytest_chaos.observation import (
     Answer,
     Failure,
+    LastAnswer,
     Observation,
     ParkedSeen,
     Refused,
     RuleSeen,
     SpotSeen,
+    Unhandled,
 )
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.base import Oracle
@@ -362,14 +365,15 @@ class Experiment:
         self.trace: Trace | None = None
         self.reach: Reach | None = None
         self.inventory = Inventory(laboratory)
-        tracer = Tracer(laboratory.provenance, laboratory.sources)
-        self.journal = Journal(custody=Custody(tracer.tell, ExceptionEvents()))
+        self._tracer = Tracer(laboratory.provenance, laboratory.sources)
+        self.journal = Journal(custody=Custody(self._tracer.tell, ExceptionEvents()))
         self.failure: Failure | None = None
         self._ended_by: frozenset[int] = frozenset()
         self._recovery = ""
         self._teardown_error = ""
         self._loud_logs = 0
         self._logged: list[Failure] = []
+        self._unhandled: list[Unhandled] = []
         self._answers: list[Answer] = []
         self._duration_s = 0.0
         self._is_closed = False
@@ -547,7 +551,12 @@ class Experiment:
                 with self.laboratory.armory.unwatched.told_to(self.journal.failed):
                     self.injector.open()
                     try:
-                        with self.during("body"), self._loud(), self._answers_watched():
+                        with (
+                            self.during("body"),
+                            self._loud(),
+                            self._answers_watched(),
+                            watched_last_resorts(self._came_to_last_resort),
+                        ):
                             yield
                     finally:
                         self.injector.close()
@@ -598,7 +607,8 @@ class Experiment:
             for leaf in ending.leaves(error):
                 self.journal.custody.escaped(leaf)
             domain = self.contract.error_classes()
-            self.failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+            failure = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
+            self.failure = replace(failure, gap=self._tracer.gap_of(error))
             self._ended_by = frozenset(map(id, ending.chain(error)))
 
     def teardown_ended_with(self, error: BaseException) -> None:
@@ -668,6 +678,20 @@ class Experiment:
             found = ending.mistake_in(record.exc_info[1], self.journal, domain, self.laboratory.provenance)
             if found is not None and found not in self._logged:
                 self._logged.append(found)
+
+    def _came_to_last_resort(self, framework: str, error: BaseException, answer: LastAnswer) -> None:
+        domain, provenance = self.contract.error_classes(), self.laboratory.provenance
+        mistake = ending.mistake_in(error, self.journal, domain, provenance)
+        if mistake is not None:
+            if mistake not in self._logged:
+                self._logged.append(mistake)
+            return
+        gap = self._tracer.gap_of(error)
+        if gap is not None:
+            failure = replace(ending.failure_from(error, self.journal, domain, provenance), gap=gap)
+            unhandled = Unhandled(failure, gap, framework, answer)
+            if not failure.is_release and unhandled not in self._unhandled:
+                self._unhandled.append(unhandled)
 
     def conclude(self, *, with_tests: bool = True) -> tuple[Observation, Judgement]:
         """Look at what is left, and judge. After the teardown of everything the test set up.
@@ -742,6 +766,7 @@ class Experiment:
             ),
             loud_logs=self._loud_logs,
             logged=tuple(self._logged),
+            unhandled=tuple(self._unhandled),
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
             ends=ends,

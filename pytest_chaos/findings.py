@@ -129,8 +129,9 @@ class Causes:
         dependency = failed if sort in _TOLD_APART_BY_DEPENDENCY else ""
         if isinstance(evidence.about, NotAsBefore):
             dependency = evidence.about.polluter  # the scenario that made it so
-        if isinstance(evidence.about, CameOut) and evidence.about.gap.kind == "left-entry-point":
-            return Caused(self._of_entry(evidence.about, seen), finding, place, failed)
+        came_out = evidence.about.unhandled if isinstance(evidence.about, Disallowed) else evidence.about
+        if isinstance(came_out, CameOut) and came_out.gap.kind == "left-entry-point":
+            return Caused(self._of_entry(came_out, seen), finding, came_out.gap.place, failed)
         function, statement, ordinal = self._line(place)
         if sort == "leak" and place is not None and not function:
             function = place.function

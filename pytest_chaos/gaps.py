@@ -9,34 +9,19 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import CodeType, MappingProxyType
+from types import CodeType
 from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.clauses import Scope, Sources, handlers_around, matches, positions
+from pytest_chaos.frameworks import CALLERS, Framework
 from pytest_chaos.provenance import Place, Provenance, is_stdlib_module
 
 GapKind = Literal[
     "missed-by-handler",  # a handler names a related error, and misses this one
     "left-entry-point",  # it left what a framework calls for somebody outside
 ]
-# Who calls a function of the project for somebody outside, by the modules that do.
-_CALLERS: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(
-            ("flask.app", "flask.views", "quart.app", "bottle", "falcon.app", "falcon.asgi.app"), "request"
-        ),
-        **dict.fromkeys(("django.core.handlers.base", "django.core.handlers.exception", "sanic.app"), "request"),
-        **dict.fromkeys(("starlette.routing", "starlette.endpoints", "fastapi.routing", "tornado.web"), "request"),
-        **dict.fromkeys(("aiohttp.web_protocol", "aiohttp.web_app", "aiohttp.web_urldispatcher"), "request"),
-        **dict.fromkeys(("werkzeug.serving", "werkzeug.test", "webtest.app", "wsgiref.handlers"), "request"),
-        **dict.fromkeys(("httpx._transports.asgi", "httpx._transports.wsgi"), "request"),
-        **dict.fromkeys(("click.core", "typer.core", "typer.main", "django.core.management.base"), "command"),
-        **dict.fromkeys(("celery.app.trace", "celery.app.task", "rq.job", "huey.api", "dramatiq.worker"), "job"),
-        **dict.fromkeys(("apscheduler.executors.base", "apscheduler.executors.base_py3"), "job"),
-    }
-)
 # Errors that say how things are, such as that there is no such file. Who names one asks that, and nothing is down.
 _ANSWERS = (
     *(FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError),
@@ -53,11 +38,13 @@ class Gap:
         kind: What sort of gap.
         place: The line: of the handler, or the one at which the error left what the framework calls.
         text: Head of the handler; or what the framework calls the function for, such as ``request``.
+        framework: What people call the framework.
     """
 
     kind: GapKind
     place: Place
     text: str
+    framework: str = ""
 
 
 class Passed(NamedTuple):
@@ -109,15 +96,16 @@ class Gaps:
     def _entry(self, steps: Sequence[Passed]) -> Gap | None:
         for index in range(len(steps) - 1, -1, -1):
             if steps[index].origin == "project":
-                word = next(filter(None, map(_caller, _outside(steps, index))), "")
-                if word:
+                caller = next(filter(None, map(_caller, _outside(steps, index))), None)
+                if caller is not None:
                     one = _beneath_wrappers(steps, index)
-                    return Gap("left-entry-point", self._provenance.place(one.scope.code, one.line), word)
+                    place = self._provenance.place(one.scope.code, one.line)
+                    return Gap("left-entry-point", place, caller.calls_for, caller.name)
         return None
 
 
-def _caller(step: Passed) -> str:
-    return _CALLERS.get(str(step.scope.module.get("__name__", "")), "")
+def _caller(step: Passed) -> Framework | None:
+    return CALLERS.get(str(step.scope.module.get("__name__", "")))
 
 
 def _outside(steps: Sequence[Passed], index: int) -> Iterator[Passed]:

@@ -10,6 +10,7 @@ from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.doubles import Double
 from pytest_chaos.faults.base import Limit
+from pytest_chaos.gaps import Gap
 from pytest_chaos.journal import Activation
 from pytest_chaos.provenance import Place
 from pytest_chaos.resources.births import Entry
@@ -105,6 +106,7 @@ class Failure:
         is_injected_interrupt: It is a ``KeyboardInterrupt`` that a rule asked for.
         message: First line of its message.
         entry: The test's call that raised it; ``None`` if that is not known.
+        gap: Where it left the project, if somebody there could be expected to handle it.
     """
 
     error: str
@@ -119,6 +121,7 @@ class Failure:
     message: str = field(default="", kw_only=True)
     is_timeout: bool = field(default=False, kw_only=True)
     entry: Entry | None = field(default=None, kw_only=True)
+    gap: Gap | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
     is_of_library: bool = field(default=False, kw_only=True)
 
@@ -163,6 +166,38 @@ class Answer:
     def __post_init__(self) -> None:
         if not self.method:  # what a watcher of a third party saw, in one text
             object.__setattr__(self, "method", self.request.partition(" ")[0])
+
+
+@dataclass(frozen=True)
+class LastAnswer:
+    """What a framework did about an error that nobody handled.
+
+    Attributes:
+        how: What it did: answered with a status, let a job fail, closed the connection, or broke off an answer.
+        status: The status code, if it answered.
+        is_debugging: Whether a mode for developers was on, in which answers show the inside of the system.
+    """
+
+    how: Literal["answered", "failed", "closed", "broken off"]
+    status: int | None = None
+    is_debugging: bool = False
+
+
+@dataclass(frozen=True)
+class Unhandled:
+    """An error that came to the last resort of a framework.
+
+    Attributes:
+        failure: The error.
+        gap: Where the error left the project.
+        framework: Whose last resort it was.
+        answer: What was done about it.
+    """
+
+    failure: Failure
+    gap: Gap
+    framework: str
+    answer: LastAnswer
 
 
 @dataclass(frozen=True)
@@ -257,6 +292,7 @@ class Steady:
         ends: Who ended what it made.
         files: The files that the system opened for writing.
         logged: Errors that nobody meant and that a framework logged: of which type, and where they arose.
+        unhandled: The same of errors that came to the last resort of a framework.
     """
 
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -266,6 +302,7 @@ class Steady:
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
     files: tuple[FileSeen, ...] = ()
     logged: frozenset[tuple[str, Place]] = frozenset()
+    unhandled: frozenset[tuple[str, Place]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -295,6 +332,7 @@ class Observation:
         spots: The watched calls of an explored test, by the lines of the system that made them.
         loud_logs: How many log records of level WARNING and above were made.
         logged: Errors that nobody meant, that no function of the project took, and that a framework logged.
+        unhandled: Other errors that came to the last resort of a framework.
         is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
         let_through: Why a fault was lifted before the body ended, or an empty text.
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
@@ -327,6 +365,7 @@ class Observation:
     spots: tuple[SpotSeen, ...] = ()
     loud_logs: int = 0
     logged: tuple[Failure, ...] = ()
+    unhandled: tuple[Unhandled, ...] = ()
     is_transient: bool = False
     let_through: str = ""
     fresh: Fresh = ""

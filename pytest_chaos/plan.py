@@ -92,6 +92,7 @@ class Plain:
                 seen.ends,
                 seen.files,
                 frozenset((one.error, one.place) for one in seen.logged if one.place is not None),
+                frozenset((one.failure.error, one.gap.place) for one in seen.unhandled),
             ),
             trace,
             reach,

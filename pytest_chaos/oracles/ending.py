@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.gaps import Gap
-from pytest_chaos.observation import Failure, Observation
+from pytest_chaos.observation import Failure, LastAnswer, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
 from pytest_chaos.oracles.torn import has_torn_file
 from pytest_chaos.verdict import Evidence, Finding, Verdict
@@ -17,19 +17,35 @@ _REVIEWED = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
 """What an explored test may end with: its asserts were written for a world without faults."""
 _UNTOUCHED = frozenset({"injected-error", "taken-outside"})
 """Kinds of errors that left the project as they were injected."""
+_TRANSLATED = frozenset({"translated", "translated-cause-lost"})
+"""Kinds of errors that the project made of them: no handler has missed those."""
+_LAST_STATUS = 500
+_OF_ANSWERS = frozenset({Verdict.DEGRADED, Verdict.ESCAPED, Verdict.CHANGED})
+"""What a body may end with because of what a last resort has answered, and as what it handed on."""
 
 
 @dataclass(frozen=True)
 class CameOut:
-    """An injected error that left the project where somebody could be expected to handle it.
+    """An error that left the project where somebody could be expected to handle it.
 
     Attributes:
-        failure: How the body ended.
+        failure: The error, or how the body ended if that was all that was seen of it.
         gap: Where it left.
+        framework: Whose last resort it came to, or would have come to.
+        answer: What that did about it; ``None`` where the test's client handed the error on instead.
     """
 
     failure: Failure
     gap: Gap
+    framework: str = ""
+    answer: LastAnswer | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status code of the answer that somebody outside would get; ``None`` for no answer of HTTP."""
+        if self.answer is not None:
+            return self.answer.status
+        return _LAST_STATUS if self.gap.text == "request" else None
 
 
 def judge_ending(seen: Observation) -> Iterator[Finding]:
@@ -39,6 +55,8 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
     if seen.teardown_error:
         yield note(_evidence("teardown", seen.teardown_error, seen))
     yield from _logged(seen)
+    unhandled = unhandled_in(seen)
+    yield from _said_of(unhandled, seen)
     failure = seen.failure
     if failure is None or failure.is_release or seen.recovery:
         return
@@ -54,16 +72,57 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         yield note(_evidence("after-torn-file", failure, seen))
         return
     verdict, kind = _compared(failure, seen) if seen.is_compared else _classified(failure, seen)
+    if seen.is_compared and verdict in _OF_ANSWERS and unhandled:
+        yield note(_evidence(kind, failure, seen))  # it is the answer of the last resort, or what that handed on
+        return
     say = reported if seen.is_compared and verdict in _REVIEWED else failing
-    gap = _gap(seen) if seen.is_compared and kind in _UNTOUCHED else None
-    if gap is None:
-        yield say(verdict, _evidence(kind, failure, seen))
-    else:
-        about = CameOut(failure, gap)
-        yield say(
-            verdict,
-            Evidence("ending", gap.kind, about=about, place=gap.place, point=point_of(seen), call=call_of(seen)),
-        )
+    yield say(verdict, _evidence(kind, failure, seen))
+
+
+def unhandled_in(seen: Observation) -> tuple[CameOut, ...]:
+    """Return the errors that nobody in the project handled, though somebody there could be expected to.
+
+    That is those for which a framework's last resort answered, or else the one that a client of the test handed on.
+    """
+    if not seen.fired or any(parked.was_released for parked in seen.parked):
+        return ()
+    plain = frozenset() if seen.steady is None else seen.steady.unhandled
+    found = tuple(
+        CameOut(one.failure, one.gap, one.framework, one.answer)
+        for one in seen.unhandled
+        if (one.failure.error, one.gap.place) not in plain and (seen.is_compared or one.failure.is_caused_by_fault)
+    )
+    if found or not seen.is_compared or seen.failure is None or seen.failure.is_release or seen.recovery:
+        return found
+    _, kind = _compared(seen.failure, seen)
+    gap = seen.failure.gap or next((way.gap for way in seen.absorptions if way.gap is not None), None)
+    is_told = kind in _UNTOUCHED or (kind in _TRANSLATED and gap is not None and gap.kind == "left-entry-point")
+    return (CameOut(seen.failure, gap, gap.framework),) if gap is not None and is_told else ()
+
+
+def is_disallowed(about: CameOut, seen: Observation) -> bool:
+    """Tell whether what somebody outside would get is a status that the contract does not allow."""
+    return about.status is not None and not seen.contract.allows(about.status)
+
+
+def _said_of(unhandled: tuple[CameOut, ...], seen: Observation) -> Iterator[Finding]:
+    told = {answer.status for answer in seen.answers if answer.is_to_driver and answer.kind == "http"}
+    for one in unhandled:
+        is_against = is_disallowed(one, seen)
+        if is_against and one.status in told:
+            continue  # that answer is told, with this
+        kind = "unhandled" if one.gap.kind == "left-entry-point" else one.gap.kind
+        point, call = point_of(seen), call_of(seen)
+        evidence = Evidence("ending", kind, about=one, place=one.gap.place, point=point, call=call)
+        is_without = one.answer is not None and one.answer.how in ("closed", "broken off")
+        # In a fault test the author judges what the system makes of the answer of a service.
+        is_to_system = bool(told) and one.answer is not None and one.status not in told
+        if is_to_system and not seen.is_compared:
+            continue
+        if is_without or (is_against and not is_to_system):
+            yield failing(Verdict.WRONG_ERROR, evidence)
+        else:
+            yield reported(Verdict.ESCAPED, evidence)
 
 
 def _logged(seen: Observation) -> Iterator[Finding]:
@@ -74,10 +133,6 @@ def _logged(seen: Observation) -> Iterator[Finding]:
         is_told = seen.failure is not None and (seen.failure.error, seen.failure.place) == (one.error, one.place)
         if not is_told and one.place is not None and (one.error, one.place) not in seen.steady.logged:
             yield failing(Verdict.WRONG_ERROR, _evidence("logged-error", one, seen))
-
-
-def _gap(seen: Observation) -> Gap | None:
-    return next((way.gap for way in seen.absorptions if way.gap is not None), None)
 
 
 def breaks_over_torn_file(seen: Observation) -> bool:

@@ -7,7 +7,7 @@ scenarios are such, and puts what a plain run was into plain values, with which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,12 +54,21 @@ def told_plain(plain: Plain) -> dict[str, Any]:
         "leftovers": [[one.kind, one.text, one.fingerprint, one.is_note] for one in steady.leftovers],
         "answers": [[one.request, one.status, one.is_to_driver, one.elapsed_s, one.method] for one in steady.answers],
         "duration_s": steady.duration_s,
-        "logged": [[error, place.path, place.line, place.function] for error, place in sorted(steady.logged, key=str)],
+        "logged": _told_errors(steady.logged),
+        "unhandled": _told_errors(steady.unhandled),
         "lines": [
             [point, place.path, place.line, place.function, count]
             for (point, place), count in plain.trace.shape().items()
         ],
     }
+
+
+def _told_errors(errors: Iterable[tuple[str, Place]]) -> list[list[Any]]:
+    return [[error, place.path, place.line, place.function] for error, place in sorted(errors, key=str)]
+
+
+def _errors(told: Iterable[list[Any]]) -> frozenset[tuple[str, Place]]:
+    return frozenset((error, Place(*place)) for error, *place in told)
 
 
 def plain_of(told: Mapping[str, Any], provenance: Provenance) -> Plain:
@@ -69,7 +78,8 @@ def plain_of(told: Mapping[str, Any], provenance: Provenance) -> Plain:
         tuple(Leftover(*one) for one in told["leftovers"]),
         tuple(Answer(*one, method=method) for *one, method in told["answers"]),
         told["duration_s"],
-        logged=frozenset((error, Place(*place)) for error, *place in told["logged"]),
+        logged=_errors(told["logged"]),
+        unhandled=_errors(told["unhandled"]),
     )
     shape = {(point, Place(path, line, function)): count for point, path, line, function, count in told["lines"]}
     return Plain(steady, Trace.of(shape), None, Sites(provenance, lambda frame: (None, False)))

@@ -66,7 +66,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "missed-by-handler"): (
             "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
         ),
-        ("ending", "left-entry-point"): (
+        ("ending", "unhandled"): (
             "Let the framework's own handler of errors, or this function, answer with what the caller can act on, "
             "such as a 503."
         ),

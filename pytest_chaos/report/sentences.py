@@ -166,7 +166,10 @@ def _blocked_loop(about: ParkedSeen) -> str:
 
 def _status(about: Disallowed) -> str:
     allowed = ", ".join(map(str, about.allowed))
-    return f"{about.answer.request} was answered {about.answer.status}; the contract allows {allowed}"
+    answered = f"{about.answer.request} was answered {about.answer.status}"
+    if about.unhandled is not None:
+        answered += f" by {about.unhandled.framework}'s last resort, for {about.unhandled.failure.error}"
+    return f"{answered}; the contract allows {allowed}"
 
 
 def _ended(about: Failure) -> str:
@@ -185,9 +188,19 @@ def _missed(about: CameOut) -> str:
     return f"{about.gap.text} at {about.gap.place.told} does not take this error; {_ended(about.failure)}"
 
 
-def _left_entry(about: CameOut) -> str:
-    gap = about.gap
-    return f"the injected error left {gap.place.told}, which handles a {gap.text}; {_ended(about.failure)}"
+def _unhandled(about: CameOut) -> str:
+    nobody = f"no handler of the project took {about.failure.text}"
+    if about.answer is not None:
+        did = {
+            "answered": f"answered {about.answer.status}",
+            "failed": f"let the {about.gap.text} fail",
+            "closed": "closed the connection without an answer",
+            "broken off": "broke off the answer that had begun",
+        }[about.answer.how]
+        return f"{nobody}; the last resort of {about.framework} {did}"
+    if about.status is not None:
+        return f"{nobody}; {about.framework} would answer {about.status}, and the test's client handed it on"
+    return f"{nobody}; it ended the {about.gap.text}"
 
 
 def _logged(about: Failure) -> str:
@@ -377,7 +390,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("ending", "taken-outside"): _taken_outside,
         ("ending", "logged-error"): _logged,
         ("ending", "missed-by-handler"): _missed,
-        ("ending", "left-entry-point"): _left_entry,
+        ("ending", "unhandled"): _unhandled,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
         ("ending", "after-release"): _after_release,

@@ -45,15 +45,16 @@ def title(caused: Caused) -> str:
             after = about.polluter if isinstance(about, NotAsBefore) else ""
             return f"the system does not recover after {after or f'{what} has failed'}"
         case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
-            return f"{about.answer.request} is answered {about.answer.status} when {what} fails"
+            by = "" if about.unhandled is None else f" by {about.unhandled.framework}'s last resort"
+            return f"{about.answer.request} is answered {about.answer.status}{by}{when}"
+        case Verdict.WRONG_ERROR | Verdict.ESCAPED if isinstance(about, CameOut) and evidence.kind == "unhandled":
+            return f"unhandled: {about.gap.text}s such as {who} {_end(about)}{when}"
         case Verdict.WRONG_ERROR:
             error = f" with {about.error}" if isinstance(about, Failure) else ""
             return f"{who} breaks{error}{when}"
         case Verdict.ESCAPED if evidence.kind.startswith("translated"):
             error = about.error if isinstance(about, Failure) else "an error of its own"
             return f"{who} raises {error}{when}"
-        case Verdict.ESCAPED if isinstance(about, CameOut) and about.gap.kind == "left-entry-point":
-            return f"{about.gap.text}s such as {who} end with the error from {what}"
         case Verdict.ESCAPED:
             return f"{who} lets the error from {what} through"
         case Verdict.CHANGED:
@@ -80,6 +81,17 @@ def cause_record(caused: Caused) -> dict[str, Any]:
         "dependency": caused.dependency,
         "advice": advice(verdict, evidence.kind, evidence.oracle),
     }
+
+
+def _end(about: CameOut) -> str:
+    """Return how those calls end that a framework makes for somebody outside."""
+    answer = about.answer
+    if answer is not None and answer.how in ("closed", "broken off"):
+        return f"get no whole answer from {about.framework}"
+    if about.status is None:
+        return "end with its error"
+    told = "are" if answer is not None else "would be"
+    return f"{told} answered {about.status} by {about.framework}'s last resort"
 
 
 def _a(noun: str) -> str:

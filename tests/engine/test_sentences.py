@@ -13,7 +13,17 @@ from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Limit
 from pytest_chaos.gaps import Gap
 from pytest_chaos.journal import Activation
-from pytest_chaos.observation import Answer, Failure, Observation, ParkedSeen, RuleSeen, SpotSeen, Steady
+from pytest_chaos.observation import (
+    Answer,
+    Failure,
+    LastAnswer,
+    Observation,
+    ParkedSeen,
+    RuleSeen,
+    SpotSeen,
+    Steady,
+    Unhandled,
+)
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.oracles.exercised import Cold, Unconfirmed, Unstable
 from pytest_chaos.oracles.recovery import Polluted
@@ -155,12 +165,30 @@ TOLD: list[tuple[str, Observation, str]] = [
         "except KeyError at shop.py:8 in pay does not take this error; the test ended with E",
     ),
     (
-        "ending left-entry-point",
+        "ending unhandled",
         compared(
             failure=Failure("E", is_assertion=True),
-            absorptions=(replace(CAUGHT, taker="outside", gap=Gap("left-entry-point", LINE, "request")),),
+            absorptions=(replace(CAUGHT, taker="outside", gap=Gap("left-entry-point", LINE, "request", "Flask")),),
         ),
-        "the injected error left shop.py:8 in pay, which handles a request; the test ended with E",
+        "no handler of the project took E; Flask would answer 500, and the test's client handed it on",
+    ),
+    (
+        "ending unhandled",
+        compared(failure=Failure("E", gap=Gap("left-entry-point", LINE, "command", "Click"), is_injected=True)),
+        "no handler of the project took E; it ended the command",
+    ),
+    *(
+        (
+            "ending unhandled",
+            seen(unhandled=(Unhandled(Failure("E", is_caused_by_fault=True), gap, "Flask", LastAnswer(how, 500)),)),
+            f"no handler of the project took E; the last resort of Flask {did}",
+        )
+        for how, did, gap in (
+            ("answered", "answered 500", Gap("left-entry-point", LINE, "request")),
+            ("failed", "let the job fail", Gap("left-entry-point", LINE, "job")),
+            ("closed", "closed the connection without an answer", Gap("left-entry-point", LINE, "request")),
+            ("broken off", "broke off the answer that had begun", Gap("left-entry-point", LINE, "request")),
+        )
     ),
     ("ending declared-error", seen(failure=Failure("E", is_declared=True)), "the test ended with E"),
     (

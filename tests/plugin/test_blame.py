@@ -455,8 +455,13 @@ def test_an_error_that_leaves_what_a_framework_calls_is_a_finding(inner, body, t
     )
     (found,) = inner.run_apart(*SWEEP, "--chaos-fault=raise(ConnectionError)", FAULT).document["findings"]
 
-    assert found["title"] == f"{body}s such as {function} end with the error from shop:charge"
-    assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "left-entry-point", False)
+    end = {
+        ("request", True): "would be answered 500 by Flask's last resort",
+        ("request", False): "are answered 500 by Flask's last resort",
+        ("command", True): "end with its error",
+    }[body, testing]
+    assert found["title"] == f"unhandled: {body}s such as {function} {end} when shop:charge fails"
+    assert (found["verdict"], found["kind"], found["fails"]) == ("escaped", "unhandled", False)
     assert found["place"].rpartition(" ")[2] == function
 
 
@@ -504,14 +509,14 @@ def test_a_request_that_is_answered_with_an_error_has_let_nothing_through(inner)
     [
         ("broken", [("wrong error", "logged-error", True, "broken")]),
         ("unbound", [("wrong error", "logged-error", True, "unbound")]),
-        ("meant", []),
+        ("meant", [("escaped", "unhandled", False, "meant")]),
         ("logged", []),
         ("always", []),
         ("safe", []),
     ],
 )
 def test_a_mistake_that_a_framework_takes_and_logs_is_a_wrong_error(inner, path, found):
-    """As if it had reached the test; what was meant, what the project logs, and what is there anyway are none."""
+    """As if it had reached the test; what was meant, what the project logs, and what is there anyway is none."""
     pytest.importorskip("flask")
     inner.write("shop.py", BANK)
     inner.write("web.py", WEB.replace("TESTING", "False"))

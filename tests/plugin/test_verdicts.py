@@ -220,7 +220,10 @@ def test_status_outside_the_contract_through_starlette(inner):
     assert_fails(broken, "wrong error")
     (evidence,) = broken.only["evidence"]
     assert evidence["kind"] == "status"
-    assert evidence["text"] == "GET http://testserver/pay was answered 500; the contract allows 200, 503"
+    assert evidence["text"] == (
+        "GET http://testserver/pay was answered 500 by Starlette's last resort, for TimeoutError; "
+        "the contract allows 200, 503"
+    )
 
     assert_passes(judged(inner, GATEWAY.format(handler="careful"), GATEWAY_TEST))
 
