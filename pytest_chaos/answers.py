@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from pytest_chaos import compat
-from pytest_chaos.observation import Answer
+from pytest_chaos.observation import LONGEST_BODY, Answer
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.resources import tap
 from pytest_chaos.resources.tap import Ear
@@ -38,7 +38,16 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
     def heard(response: Any, is_to_driver: bool, client: Any, request: Any, *args: Any, **named: Any) -> None:
         method = str(request.method)
         request_line = f"{method} {request.url}"
-        record(Answer(request_line, int(response.status_code), is_to_driver, monotonic() - began, method=method))
+        told = Answer(
+            request_line,
+            int(response.status_code),
+            is_to_driver,
+            monotonic() - began,
+            method=method,
+            headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
+            body=_body(response),
+        )
+        record(told)
 
     asks = Ear(is_to_driver)
 
@@ -69,6 +78,12 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
                 stack.callback(tap.replace(library.Client, "send", sync_send, heard))
                 stack.callback(tap.replace(library.AsyncClient, "send", async_send, heard))
         yield
+
+
+def _body(response: Any) -> bytes | None:
+    with contextlib.suppress(Exception):  # it has not been read: who wants to stream it still can
+        return bytes(response.content[:LONGEST_BODY])
+    return None
 
 
 def is_client_loaded() -> bool:

@@ -43,6 +43,11 @@ class Contract:
             status == allowed if isinstance(allowed, int) else str(status)[0] == allowed[0] for allowed in self.status
         )
 
+    @property
+    def judges_bodies(self) -> bool:
+        """Whether it says what an error answer looks like."""
+        return False
+
     def error_classes(self) -> tuple[type[BaseException], ...]:
         """Return the classes of the declared domain errors, importing those given by name.
 

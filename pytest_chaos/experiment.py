@@ -374,6 +374,7 @@ class Experiment:
         self._loud_logs = 0
         self._logged: list[Failure] = []
         self._unhandled: list[Unhandled] = []
+        self._is_debugging = False
         self._answers: list[Answer] = []
         self._duration_s = 0.0
         self._is_closed = False
@@ -680,6 +681,7 @@ class Experiment:
                 self._logged.append(found)
 
     def _came_to_last_resort(self, framework: str, error: BaseException, answer: LastAnswer) -> None:
+        self._is_debugging |= answer.is_debugging
         domain, provenance = self.contract.error_classes(), self.laboratory.provenance
         mistake = ending.mistake_in(error, self.journal, domain, provenance)
         if mistake is not None:
@@ -767,11 +769,16 @@ class Experiment:
             loud_logs=self._loud_logs,
             logged=tuple(self._logged),
             unhandled=tuple(self._unhandled),
+            has_foreign_errors=any(map(self._is_foreign, self.journal.injected_types)),
+            is_debugging=self._is_debugging,
             is_transient=plan.is_transient,
             let_through="; ".join(injection.let_through for injection in injections if injection.let_through),
             ends=ends,
             files=() if self.trace is None else self.files.seen(),
         )
+
+    def _is_foreign(self, error: type[BaseException]) -> bool:
+        return issubclass(error, OSError) or self.laboratory.provenance.of_class(error) == "installed"
 
     def _gathered(self, way: Absorption) -> Absorption:
         """Return the end of an error that a gather of the project's kept, where that is what made all of its tasks."""

@@ -23,6 +23,7 @@ from pytest_chaos.resources.waits import Wait
 from pytest_chaos.trace import Loop
 
 AnswerKind = Literal["http", "exit", "grpc"]
+LONGEST_BODY = 65_536  # bytes of an answer that are kept
 RunKind = Literal["fault", "explored", "recovery", "session"]
 Fresh = Literal["", "passes", "fails", "varies", "unknown", "unsteady", "before"]
 
@@ -144,8 +145,8 @@ class Answer:
         kind: What sort of answer it is, and so what ``status`` means.
         client: What the test received it with, such as ``httpx`` or ``Flask's test client``.
         headers: Names in lower case and values, in order; of HTTP alone.
-        body: What was received, as far as it has been read without disturbing who reads it; of a command what it wrote
-            to stderr. ``None`` where that is not known.
+        body: The first 64 KiB of what was received, where it has been read without disturbing who reads it; of a
+            command what it wrote to stderr. ``None`` where that is not known.
         took_s: Seconds from the request to the answer; ``None`` where that is not known.
         is_raised: There was no answer: the client handed on the error that the framework's last resort would have
             answered with ``status``.
@@ -175,6 +176,8 @@ class LastAnswer:
     Attributes:
         how: What it did: answered with a status, let a job fail, closed the connection, or broke off an answer.
         status: The status code, if it answered.
+        has_foreign_errors: Whether an injected error is of a class of a library or the system: who wrote its text did
+            not write it for those whom the project answers.
         is_debugging: Whether a mode for developers was on, in which answers show the inside of the system.
     """
 
@@ -333,6 +336,7 @@ class Observation:
         loud_logs: How many log records of level WARNING and above were made.
         logged: Errors that nobody meant, that no function of the project took, and that a framework logged.
         unhandled: Other errors that came to the last resort of a framework.
+        is_debugging: Whether a mode for developers was on in a framework that answered.
         is_transient: Whether the fault was meant to fire once, so that a retry gets the plain answer.
         let_through: Why a fault was lifted before the body ended, or an empty text.
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
@@ -366,6 +370,8 @@ class Observation:
     loud_logs: int = 0
     logged: tuple[Failure, ...] = ()
     unhandled: tuple[Unhandled, ...] = ()
+    has_foreign_errors: bool = False
+    is_debugging: bool = False
     is_transient: bool = False
     let_through: str = ""
     fresh: Fresh = ""

@@ -10,6 +10,7 @@ from pytest_chaos.oracles.ending import judge_ending
 from pytest_chaos.oracles.error_codes import judge_error_codes
 from pytest_chaos.oracles.exercised import judge_exercised
 from pytest_chaos.oracles.hang import judge_hang
+from pytest_chaos.oracles.insides import judge_insides
 from pytest_chaos.oracles.leaks import judge_leaks
 from pytest_chaos.oracles.lost import judge_lost, judge_swallowed
 from pytest_chaos.oracles.recovery import judge_recovery
@@ -20,6 +21,7 @@ ORACLES: tuple[Oracle, ...] = (
     judge_exercised,
     judge_hang,
     judge_error_codes,
+    judge_insides,
     judge_ending,
     judge_recovery,
     judge_leaks,

@@ -44,6 +44,11 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("error codes", "status"): (
             "Answer this failure with a status the contract allows, or add the status to the contract."
         ),
+        ("insides", "inside"): (
+            "Answer with a message of your own, and log the error: who reads the answer can do nothing with this, "
+            "or too much."
+        ),
+        ("insides", "other-type"): "Send the body that the header promises, or the header that fits the body.",
         ("ending", "allowed-answer"): "Nothing to do: the contract allows this answer.",
         ("ending", "injected-error"): (
             "Decide where this error is handled: catch it there, and retry, fall back or report it in your own terms."

@@ -15,6 +15,7 @@ from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
+from pytest_chaos.oracles.insides import Inside, OtherType
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
 from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
 from pytest_chaos.oracles.lost import KINDS as LOST_KINDS
@@ -170,6 +171,16 @@ def _status(about: Disallowed) -> str:
     if about.unhandled is not None:
         answered += f" by {about.unhandled.framework}'s last resort, for {about.unhandled.failure.error}"
     return f"{answered}; the contract allows {allowed}"
+
+
+def _inside(about: Inside) -> str:
+    answer = about.answer
+    return f"{answer.request} was answered {answer.status} with {about.shown} in the body: {about.excerpt}"
+
+
+def _other_type(about: OtherType) -> str:
+    answer = about.answer
+    return f"{answer.request} was answered {answer.status} as {about.said}, which the body is not: {about.excerpt}"
 
 
 def _ended(about: Failure) -> str:
@@ -385,6 +396,8 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("hang", "abandoned"): _parked,
         ("hang", "loop-blocked"): _blocked_loop,
         ("error codes", "status"): _status,
+        ("insides", "inside"): _inside,
+        ("insides", "other-type"): _other_type,
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,

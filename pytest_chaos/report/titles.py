@@ -9,6 +9,7 @@ from pytest_chaos.observation import Failure
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.insides import Inside, OtherType
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.report.advice import advice
@@ -47,6 +48,10 @@ def title(caused: Caused) -> str:
         case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
             by = "" if about.unhandled is None else f" by {about.unhandled.framework}'s last resort"
             return f"{about.answer.request} is answered {about.answer.status}{by}{when}"
+        case Verdict.WRONG_ERROR | Verdict.ESCAPED if isinstance(about, Inside):
+            return f"the answer to {about.answer.request} shows {about.shown}{when}"
+        case Verdict.WRONG_ERROR if isinstance(about, OtherType):
+            return f"the answer to {about.answer.request} is not {about.said}, as its header says,{when}"
         case Verdict.WRONG_ERROR | Verdict.ESCAPED if isinstance(about, CameOut) and evidence.kind == "unhandled":
             return f"unhandled: {about.gap.text}s such as {who} {_end(about)}{when}"
         case Verdict.WRONG_ERROR:

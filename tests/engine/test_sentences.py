@@ -53,6 +53,7 @@ STOOD = StandstillSeen("body", "proved", "all wait", waits=(Wait("worker", (LINE
 CAUGHT = Absorption("m:f", ("pay",), "except", LINE, "except E")
 IDLE = replace(CAUGHT, taker="project", does="nothing", span=(6, 9))
 OK, MOVED = Answer("GET http://test/", 200, True, 0.1), Answer("PUT http://test/", 201, True, 0.1)
+SHOWING = replace(OK, status=500, body=b"Traceback (most recent call last): x")
 WRITTEN = FileSeen("<tmp>/x", LINE, "pay", Content(9, b"abcdefghi"), None, True)
 STEADY = Steady({"m:f": 1}, (), (OK,))
 AGAIN = SpotSeen("m:f", LINE, 3, 1, 0.5)
@@ -144,6 +145,16 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(contract=Contract(status=(201, "4xx"))),
         "GET http://test/ was answered 200; the contract allows 201, 4xx",
     ),
+    (
+        "insides inside",
+        seen(answers=(SHOWING,)),
+        "GET http://test/ was answered 500 with a traceback in the body: Traceback (most recent call last): x",
+    ),
+    (
+        "insides other-type",
+        seen(answers=(replace(SHOWING, body=b"<html>", headers=(("content-type", "application/json"),)),)),
+        "GET http://test/ was answered 500 as application/json, which the body is not: <html>",
+    ),
     ("ending other-error", seen(failure=FAILED), "the test ended with KeyError: x at test_shop.py:3 in test_sale"),
     ("ending injected-error", seen(failure=Failure("E", is_injected=True)), "the test ended with E"),
     (
@@ -180,7 +191,10 @@ TOLD: list[tuple[str, Observation, str]] = [
     *(
         (
             "ending unhandled",
-            seen(unhandled=(Unhandled(Failure("E", is_caused_by_fault=True), gap, "Flask", LastAnswer(how, 500)),)),
+            seen(
+                answers=(),
+                unhandled=(Unhandled(Failure("E", is_caused_by_fault=True), gap, "Flask", LastAnswer(how, 500)),),
+            ),
             f"no handler of the project took E; the last resort of Flask {did}",
         )
         for how, did, gap in (

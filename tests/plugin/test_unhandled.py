@@ -263,3 +263,27 @@ def test_a_job_that_fails_is_a_finding(inner):
 
     assert found["title"] == "unhandled: jobs such as pay end with its error when shop:charge fails"
     assert (found["verdict"], found["fails"]) == ("escaped", False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "title"),
+    [
+        ("PlainTextResponse(traceback.format_exc(), 503)", "the answer to GET http://testserver/pay shows a traceback"),
+        (
+            "Response('<h1>down</h1>', 503, media_type='application/json')",
+            "the answer to GET http://testserver/pay is not application/json, as its header says,",
+        ),
+        ("PlainTextResponse('down', 503)", None),
+    ],
+)
+def test_an_answer_that_shows_the_inside_or_is_of_another_type_fails(inner, answer, title):
+    """Without any contract; an answer in words of its own is right."""
+    app = APPS["Starlette"]
+    source = app.source.replace("import shop", "import shop, traceback").replace(
+        "import PlainTextResponse", "import PlainTextResponse, Response"
+    )
+    source = source.replace("PlainTextResponse('down', 503)", "").replace('PlainTextResponse("down", 503)', answer)
+    findings = explored(inner, app._replace(source=source), "{ConnectionError: down}")
+
+    found = [(one["title"], one["verdict"], one["fails"]) for one in findings]
+    assert found == ([] if title is None else [(f"{title} when shop:charge fails", "wrong error", True)])
