@@ -39,9 +39,9 @@ from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.journal import Journal
+from pytest_chaos.journal import Activation, Journal
 from pytest_chaos.last_resorts import watched_last_resorts
-from pytest_chaos.notation import format_left
+from pytest_chaos.notation import format_fault, format_left
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -465,7 +465,9 @@ class Experiment:
         Raises:
             SpecificationError: An unknown key, or a value of the wrong form.
         """
-        self.contract = self.contract.with_keys(keys)
+        contract = self.contract.with_keys(keys)
+        contract.check()
+        self.contract = contract
 
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
@@ -581,7 +583,7 @@ class Experiment:
         return _NOTHING if self.trace is None else _loud_logs(self._log_made)
 
     def _answers_watched(self) -> contextlib.AbstractContextManager[object]:
-        if self.contract.status is None and (self.trace is None or not is_client_loaded()):
+        if not self.contract.judges_answers and (self.trace is None or not is_client_loaded()):
             return _NOTHING
         with contextlib.ExitStack() as stack:
             # Over the replacements: a fault may stand on the very function that is watched.
@@ -714,6 +716,15 @@ class Experiment:
         seen = self._observation(leftovers, ends)
         return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
+    def _spared_s(self, activation: Activation) -> float:
+        """Return how long a call would have waited whose timeout was raised at once; 0 if that is not known."""
+        boundary = self.laboratory.catalogue.at(activation.point)
+        if boundary is None or format_fault(activation.fault) not in boundary.late:
+            return 0.0
+        plain = self.plan.plain
+        told_s = None if plain is None or plain.reach is None else plain.reach.limit_at(activation.point)
+        return told_s or boundary.own_limit_s or 0.0
+
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
         if self._is_closed:
@@ -756,6 +767,7 @@ class Experiment:
             teardown_error=self._teardown_error,
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
+            spared_s=sum(map(self._spared_s, self.journal.activations)),
             steady=None if plan.plain is None else plan.plain.steady,
             spots=()
             if self.trace is None

@@ -10,6 +10,7 @@ from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, LastAnswer, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
+from pytest_chaos.oracles.table import is_off_table
 from pytest_chaos.oracles.torn import has_torn_file
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -101,8 +102,10 @@ def unhandled_in(seen: Observation) -> tuple[CameOut, ...]:
 
 
 def is_disallowed(about: CameOut, seen: Observation) -> bool:
-    """Tell whether what somebody outside would get is a status that the contract does not allow."""
-    return about.status is not None and not seen.contract.allows(about.status)
+    """Tell whether what somebody outside would get is a status that the contract does not allow for this."""
+    if about.status is None:
+        return False
+    return not seen.contract.allows(about.status) or is_off_table("", about.status, seen)
 
 
 def _said_of(unhandled: tuple[CameOut, ...], seen: Observation) -> Iterator[Finding]:

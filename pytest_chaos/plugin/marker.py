@@ -87,7 +87,7 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
             )
         try:
             found.contract = found.contract.with_keys(mark.kwargs)
-            found.contract.error_classes()
+            found.contract.check()
         except SpecificationError as error:
             raise error.at(place) from None
     return found
