@@ -44,6 +44,11 @@ class Contract:
         )
 
     @property
+    def judges_answers(self) -> bool:
+        """Whether it says anything of answers."""
+        return self.status is not None
+
+    @property
     def judges_bodies(self) -> bool:
         """Whether it says what an error answer looks like."""
         return False

@@ -582,7 +582,7 @@ class Experiment:
         return _NOTHING if self.trace is None else _loud_logs(self._log_made)
 
     def _answers_watched(self) -> contextlib.AbstractContextManager[object]:
-        if self.contract.status is None and (self.trace is None or not is_client_loaded()):
+        if not self.contract.judges_answers and (self.trace is None or not is_client_loaded()):
             return _NOTHING
         with contextlib.ExitStack() as stack:
             # Over the replacements: a fault may stand on the very function that is watched.

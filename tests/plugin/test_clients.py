@@ -59,3 +59,31 @@ def test_a_status_is_judged_through_each_test_client(inner, name, status, fails)
 
     found = [(one["verdict"], one["kind"], one["fails"], one["place"].split()[-1]) for one in findings]
     assert found == ([("wrong error", "status", True, "pay")] if fails else [])
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_contract_that_judged_nothing_says_so(inner, is_seen):
+    """Who believes that answers are judged is told that none was seen."""
+    inner.write("shop.py", "def charge():\n    return 'receipt'\n")
+    inner.write(
+        "test_it.py",
+        """
+        import httpx, pytest, shop
+        from pytest_chaos import Raise
+
+        @pytest.mark.chaos_contract(status=[200, 503])
+        @pytest.mark.chaos("shop:charge", Raise(ConnectionError))
+        def test_it():
+            try:
+                shop.charge()
+            except ConnectionError:
+                transport = httpx.MockTransport(lambda request: httpx.Response(503))
+                with httpx.Client(transport=transport) as client:
+                    ASK("http://shop/pay")
+        """.replace("ASK", "client.get" if is_seen else "str"),
+    )
+    done = inner.run()
+
+    assert done.verdicts == {"test_it": "resilient"}
+    assert done.only["answers"] == is_seen
+    assert is_seen is ("the contract judges answers, and none was seen in 1 chaos run" not in done.text)
