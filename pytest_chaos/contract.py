@@ -78,6 +78,11 @@ class Contract:
         return bool(self.table) or any(one is not None for one in told)
 
     @property
+    def judges_answers(self) -> bool:
+        """Whether it says anything of answers."""
+        return self.status is not None
+
+    @property
     def judges_bodies(self) -> bool:
         """Whether it says what an error answer looks like."""
         return self.body is not None

@@ -22,7 +22,8 @@ from typing import Any
 
 from pytest_chaos import ending
 from pytest_chaos.absorption import Absorption, Tracer, entries
-from pytest_chaos.answers import is_client_loaded, watched_answers
+from pytest_chaos.answers.all_clients import watched_answers
+from pytest_chaos.answers.clients import is_client_loaded
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, limit_of, mode_of
 from pytest_chaos.clauses import Sources

@@ -21,6 +21,8 @@ class Framework(NamedTuple):
     calls_for: Called
 
 
+SERVER = "the server"
+
 _CALLERS: Mapping[tuple[str, Called], tuple[str, ...]] = {
     ("Flask", "request"): ("flask.app", "flask.views"),
     ("Quart", "request"): ("quart.app",),
@@ -35,7 +37,7 @@ _CALLERS: Mapping[tuple[str, Called], tuple[str, ...]] = {
     ("aiohttp", "request"): ("aiohttp.web_protocol", "aiohttp.web_app", "aiohttp.web_urldispatcher"),
     ("Werkzeug", "request"): ("werkzeug.serving",),
     # Clients of tests that call an application as a server does.
-    ("the server", "request"): ("werkzeug.test", "webtest.app", "httpx._transports.asgi", "httpx._transports.wsgi"),
+    (SERVER, "request"): ("werkzeug.test", "webtest.app", "httpx._transports.asgi", "httpx._transports.wsgi"),
     ("wsgiref", "request"): ("wsgiref.handlers",),
     ("waitress", "request"): ("waitress.task",),
     ("uvicorn", "request"): ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"),

@@ -34,7 +34,7 @@ def pytest_chaos_oracles(config: Any) -> list[Oracle]:
 def pytest_chaos_answer_watchers(
     config: Any,
 ) -> list[Callable[[Provenance, Callable[[Answer], None]], contextlib.AbstractContextManager[None]]]:
-    """Return context managers that report answers of clients other than httpx while a contract judges them.
+    """Return context managers that report answers of further clients while a contract judges them.
 
     Each is entered for the body of a disturbed test whose contract has ``status``, with the provenance of code and a
     function that takes each answer.

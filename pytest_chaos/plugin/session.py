@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat as python
-from pytest_chaos.answers import watched_answers
+from pytest_chaos.answers.all_clients import watched_answers
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Laboratory
 from pytest_chaos.findings import Causes

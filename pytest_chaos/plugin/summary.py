@@ -109,7 +109,7 @@ def write(
     unfired = [record for runs in rates for record in runs if not record["activations"]]
     whole = [record for record in records if not any(record is one for one in unfired)]
     doubts = _first([*lines.reasons(whole, silent), *never], is_verbose)
-    for line in (*lines.doubles_met(records), *doubts, *idle):
+    for line in (*lines.doubles_met(records), *doubts, *idle, *lines.unjudged(records)):
         terminal.write_line(line, yellow=True)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)

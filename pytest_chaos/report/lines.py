@@ -228,6 +228,18 @@ def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -
     ]
 
 
+def unjudged(records: Iterable[Record]) -> list[str]:
+    """Return a line if contracts judge answers, faults fired under them, and no run saw any answer."""
+    judged = [record for record in records if record.get("answers") is not None and record["activations"]]
+    if not judged or any(record["answers"] for record in judged):
+        return []
+    runs = _many(len(judged), "chaos run")
+    return [
+        f"the contract judges answers, and none was seen in {runs}: let the test ask through a client that is watched, "
+        "or add one with the hook pytest_chaos_answer_watchers"
+    ]
+
+
 def rate_zero(rules: Iterable[tuple[str, str]]) -> list[str]:
     """Return a line for each rule, by text and source, whose rate is 0: it is the same as no rule."""
     return [f"never fires, because its rate is 0: {text}{f' ({source})' if source else ''}" for text, source in rules]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_chaos.answers import watched_answers
+from pytest_chaos.answers.all_clients import watched_answers
 from pytest_chaos.contract import Contract
 from pytest_chaos.observation import Answer
 

@@ -25,7 +25,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_chaos.answers import watched_answers
+from pytest_chaos.answers.all_clients import watched_answers
 
 ERRORS = (ValueError, AttributeError, TypeError, RecursionError, ZeroDivisionError)
 ASKED = ("__getattr__", "__eq__", "__hash__", "__bool__", "__repr__", "__str__", "__class__", "__len__", "__iter__")

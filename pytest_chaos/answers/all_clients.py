@@ -1,0 +1,55 @@
+"""All watched clients together, and what stands in for a client that nobody knows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from pytest_chaos.answers.boundaries import BOUNDARIES
+from pytest_chaos.answers.clients import CLIENTS
+from pytest_chaos.answers.runners import RUNNERS
+from pytest_chaos.answers.watching import Client, Watcher
+from pytest_chaos.observation import Answer
+from pytest_chaos.provenance import Provenance
+
+
+@contextlib.contextmanager
+def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) -> Iterator[None]:
+    """Report each answer while the context lasts; at its end those of applications, if no client had any for the test.
+
+    Args:
+        provenance: Tells whether the test itself sent the request.
+        record: Called with each answer, from any thread.
+    """
+    of_applications: list[Answer] = []
+    received: list[Answer] = []
+
+    def of_application(client: Client, answer: Answer) -> None:
+        of_applications.append(answer)
+
+    def came(client: Client, answer: Answer) -> None:
+        if client.is_direct and answer.body is None:
+            answer = replace(answer, body=_body_of(answer, of_applications))
+        if answer.kind == "http" and answer.is_to_driver:
+            received.append(answer)
+        record(answer)
+
+    clients, applications = Watcher(provenance, came), Watcher(provenance, of_application, hears_inner=True)
+    try:
+        with contextlib.ExitStack() as stack:
+            for watcher, watched in ((clients, (*CLIENTS, *RUNNERS)), (applications, BOUNDARIES)):
+                for client in watched:
+                    undo = watcher.watch(client)
+                    if undo is not None:
+                        stack.callback(undo)
+            yield
+    finally:
+        if not received:
+            for answer in of_applications:
+                record(answer)
+
+
+def _body_of(answer: Answer, of_applications: Sequence[Answer]) -> bytes | None:
+    last = of_applications[-1] if of_applications else None
+    return last.body if last is not None and (last.method, last.status) == (answer.method, answer.status) else None
