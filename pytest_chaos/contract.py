@@ -74,13 +74,13 @@ class Contract:
     @property
     def judges_answers(self) -> bool:
         """Whether answers have to be watched to judge it."""
-        told = (self.status, self.body, self.deadline_s, self.exit_codes, self.grpc_codes)
-        return bool(self.table) or any(one is not None for one in told)
+        return self.needs_answers or self.deadline_s is not None
 
     @property
-    def judges_answers(self) -> bool:
-        """Whether it says anything of answers."""
-        return self.status is not None
+    def needs_answers(self) -> bool:
+        """Whether it has judged nothing where no answer was seen."""
+        told = (self.status, self.body, self.exit_codes, self.grpc_codes)
+        return bool(self.table) or any(one is not None for one in told)
 
     @property
     def judges_bodies(self) -> bool:

@@ -377,6 +377,8 @@ class Experiment:
         self._unhandled: list[Unhandled] = []
         self._is_debugging = False
         self._answers: list[Answer] = []
+        self._watching = contextlib.ExitStack()
+        self._are_answers_watched = self._is_open = False
         self._duration_s = 0.0
         self._is_closed = False
         self._main = threading.get_ident()
@@ -469,6 +471,8 @@ class Experiment:
         contract = self.contract.with_keys(keys)
         contract.check()
         self.contract = contract
+        if contract.judges_answers and self._is_open:
+            self._watch_answers()
 
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
@@ -583,14 +587,24 @@ class Experiment:
     def _loud(self) -> contextlib.AbstractContextManager[None]:
         return _NOTHING if self.trace is None else _loud_logs(self._log_made)
 
-    def _answers_watched(self) -> contextlib.AbstractContextManager[object]:
-        if not self.contract.judges_answers and (self.trace is None or not is_client_loaded()):
-            return _NOTHING
-        with contextlib.ExitStack() as stack:
+    @contextlib.contextmanager
+    def _answers_watched(self) -> Iterator[None]:
+        with self._watching:
+            if self.contract.judges_answers or (self.trace is not None and is_client_loaded()):
+                self._watch_answers()
+            self._is_open = True
+            try:
+                yield
+            finally:
+                self._is_open = False
+
+    def _watch_answers(self) -> None:
+        """Watch answers from now on; harmless when done twice."""
+        if not self._are_answers_watched:
+            self._are_answers_watched = True
             # Over the replacements: a fault may stand on the very function that is watched.
             for watcher in self.laboratory.watchers:
-                stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
-            return stack.pop_all()
+                self._watching.enter_context(watcher(self.laboratory.provenance, self._answers.append))
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""

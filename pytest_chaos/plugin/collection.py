@@ -61,7 +61,7 @@ class Collected:
         try:
             self._context.settings.contract.check()
         except SpecificationError as error:
-            self.errors.append(error.at("[tool.pytest_chaos]"))
+            self.errors.append(error.at("[tool.pytest_chaos] in pyproject.toml, contract"))
 
     def _read(self, item: pytest.Item) -> bool:
         """Read the markers of a test, and tell whether it is one that may be explored."""

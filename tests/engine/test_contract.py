@@ -193,7 +193,10 @@ def test_errors_of_the_table_are_classes_builtins_names_and_faults_of_the_catalo
     ],
 )
 def test_answers_are_watched_where_a_key_judges_them(keys: dict[str, Any], are_watched: bool) -> None:
-    assert Contract().with_keys(keys).judges_answers is are_watched
+    contract = Contract().with_keys(keys)
+
+    assert contract.judges_answers is are_watched
+    assert contract.needs_answers is (are_watched and "deadline_s" not in keys)  # that judges the body else
 
 
 def test_each_kind_of_answer_has_codes_of_its_own() -> None:

@@ -84,13 +84,13 @@ IN_THREAD = "m:f, call 2 [abc] in thread 'MainThread': "
 MAY = "might still have ended it; raise the budget (--chaos-hang-budget)"
 NEVER = "rule never fired: m:f = hang (t.py:3): "
 WITHOUT_FAULTS = "without any fault, in the"
-GONE, EXITED = replace(OK, status=504, body=b"<p>x</p>"), Answer("shop sync", 3, True, 0.1, kind="exit")
+PROXIED, EXITED = replace(OK, status=504, body=b"<p>x</p>"), Answer("shop sync", 3, True, 0.1, kind="exit")
 PAID = Answer("/shop.Bank/Pay", 13, True, 0.1, kind="grpc")
 TIMED_OUT = replace(CALL, fault=Raise(TimeoutError))
 TOLD: list[tuple[str, Observation, str]] = [
     (
         "error codes table",
-        seen(contract=Contract(table=(("OSError", 503),)), activations=(TIMED_OUT,), answers=(GONE,)),
+        seen(contract=Contract(table=(("OSError", 503),)), activations=(TIMED_OUT,), answers=(PROXIED,)),
         "GET http://test/ was answered 504; the contract's table wants 503 for TimeoutError",
     ),
     (
@@ -105,7 +105,7 @@ TOLD: list[tuple[str, Observation, str]] = [
     ),
     (
         "bodies body",
-        seen(contract=Contract(body=Shape((("code", "str"),))), answers=(GONE,)),
+        seen(contract=Contract(body=Shape((("code", "str"),))), answers=(PROXIED,)),
         "GET http://test/ was answered 504 with a body outside the contract, it is no JSON: <p>x</p>",
     ),
     (
