@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,14 +11,17 @@ from typing import Any, Literal
 from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.errors import SpecificationError, near_misses
 from pytest_chaos.grammar import import_exception
+from pytest_chaos.notation import parse_target
 from pytest_chaos.shapes import Shape, shape_of
+from pytest_chaos.target import Target, check_name, may_name
 
 LeakLevel = Literal["on", "strict", "off"]
 ErrorName = str | type[BaseException]
 
-LATER_KEYS = ("effects", "core", "optional")
-"""Keys of the design that this version does not judge; they are refused, for silence would read as consent."""
-KEYS = (*("status", "errors", "leaks", "amplification", "table", "body", "deadline_s", "exit_codes", "grpc_codes"),)
+KEYS = (
+    *("status", "errors", "leaks", "amplification", "table", "body", "deadline_s", "exit_codes", "grpc_codes"),
+    *("effects", "core", "optional"),
+)
 
 _CLASS_OF_CODES = re.compile(r"[1-5]xx", re.IGNORECASE)
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -46,6 +50,9 @@ class Contract:
         deadline_s: How many seconds an answer may take, or the body of a test that sees none; ``None`` sets no limit.
         exit_codes: Exit codes that commands may end with; ``None`` judges none.
         grpc_codes: Names of the codes that remote calls may end with; ``None`` judges none.
+        effects: What must not be done twice because of a fault.
+        core: What must be called as ever while only :attr:`optional` fails.
+        optional: What may fail without the test's receiving another answer.
     """
 
     status: tuple[int | str, ...] | None = None
@@ -57,6 +64,9 @@ class Contract:
     deadline_s: float | None = None
     exit_codes: tuple[int, ...] | None = None
     grpc_codes: tuple[str, ...] | None = None
+    effects: tuple[Target, ...] = ()
+    core: tuple[Target, ...] = ()
+    optional: tuple[Target, ...] = ()
 
     def allows(self, status: int, kind: str = "http") -> bool:
         """Tell whether an answer with this status code, exit code or number of a gRPC code keeps the contract."""
@@ -74,7 +84,7 @@ class Contract:
     @property
     def judges_answers(self) -> bool:
         """Whether answers have to be watched to judge it."""
-        return self.needs_answers or self.deadline_s is not None
+        return self.needs_answers or self.deadline_s is not None or bool(self.optional)
 
     @property
     def needs_answers(self) -> bool:
@@ -91,7 +101,8 @@ class Contract:
         """Look at what is known only once the project can be imported, and at keys that contradict each other.
 
         Raises:
-            SpecificationError: A name stands for no exception class, or ``status`` does not allow what ``table`` wants.
+            SpecificationError: A name stands for no exception class, ``status`` does not allow what ``table`` wants,
+                ``core`` stands without ``optional``, or both name the same.
         """
         self.error_classes()
         self.table_classes()
@@ -101,6 +112,20 @@ class Contract:
                     f"contract table: {_shown(name)} is to be answered {status}, which status does not allow",
                     remedy=f"Add {status} to status, or correct the table.",
                 )
+
+        if self.core and not self.optional:
+            raise SpecificationError(
+                "contract core: without optional it is never judged",
+                remedy="Name in optional what may fail without harm to the core.",
+            )
+        catalogue = Catalogue()
+        for key, targets in (("effects", self.effects), ("core", self.core), ("optional", self.optional)):
+            for one in targets:
+                if one.name and not one.is_glob and catalogue.at(one.text) is None:
+                    check_name(one.module, one.name, f"contract {key}: target {one.text!r}")
+        both = {one.text for one in self.core} & {one.text for one in self.optional}
+        if both:
+            raise SpecificationError(f"contract: {min(both)} is both core and optional")
 
     def table_classes(self) -> Mapping[type[BaseException], int]:
         """Return the table by classes, importing those given by name.
@@ -133,17 +158,17 @@ class Contract:
         """
         changes: dict[str, Any] = {}
         for key, value in keys.items():
-            if key in LATER_KEYS:
-                raise SpecificationError(
-                    f"contract key {key!r} is not supported in this version yet",
-                    remedy=f"This version supports {', '.join(KEYS)}.",
-                )
             if key not in KEYS:
                 raise SpecificationError(
                     f"unknown contract key {key!r}", remedy=near_misses(key, KEYS) or f"Keys are {', '.join(KEYS)}."
                 )
             changes[key] = _CHECKS[key](value)
         return replace(self, **changes)
+
+
+def names(targets: Iterable[Target], point: str) -> bool:
+    """Tell whether one of these targets means an injection point, under whatever name it is written."""
+    return any(may_name(one, point) or one.text == point.replace(":", ".") for one in targets)
 
 
 def _error_class(name: str, key: str = "errors") -> type[BaseException]:
@@ -270,13 +295,28 @@ def _grpc_codes(value: Any) -> tuple[str, ...]:
     return tuple(_filled(names, "grpc_codes"))
 
 
+def _targets(key: str, value: Any) -> tuple[Target, ...]:
+    texts = [value] if isinstance(value, str) else list(value) if _is_list(value) else [None]
+    catalogue = Catalogue()
+    found: list[Target] = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise SpecificationError(f"contract {key}: {text!r} is no target", remedy="Write 'module:function'.")
+        library = catalogue.library(text).boundaries if text in catalogue.libraries else ()
+        try:
+            found += [parse_target(one) for one in ([boundary.target for boundary in library] or [text])]
+        except SpecificationError as error:
+            raise SpecificationError(f"contract {key}: {error.what}", remedy=error.remedy) from None
+    return tuple(_filled(found, key))
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
 def _filled(values: list[Any], key: str) -> list[Any]:
     if not values:
-        raise SpecificationError(f"contract {key}: an empty list would allow no answer at all")
+        raise SpecificationError(f"contract {key}: the list is empty, so nothing would be right, or nothing judged")
     return values
 
 
@@ -290,4 +330,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "deadline_s": _deadline,
     "exit_codes": _exit_codes,
     "grpc_codes": _grpc_codes,
+    "effects": functools.partial(_targets, "effects"),
+    "core": functools.partial(_targets, "core"),
+    "optional": functools.partial(_targets, "optional"),
 }

@@ -46,6 +46,7 @@ _SORTS_BY_KIND: Mapping[str, str] = {
     "other-type": "answer",
     "body": "answer",
     "late": "answer",
+    "doubled": "answer",
 }
 # Of other sorts the line alone is the cause, whatever its evidence is called.
 _TOLD_APART_BY_KIND = frozenset({"leak", "state", "answer"})

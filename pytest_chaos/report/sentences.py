@@ -15,6 +15,8 @@ from pytest_chaos.contract import GRPC_CODES
 from pytest_chaos.observation import Answer, Failure, ParkedSeen, SpotSeen
 from pytest_chaos.oracles.bodies import WrongBody
 from pytest_chaos.oracles.deadline import Late
+from pytest_chaos.oracles.degradation import CoreLeftOut, NotOptional
+from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
@@ -203,6 +205,27 @@ def _late(about: Late) -> str:
     if about.spared_s:
         took += f", without {about.spared_s:g} s of waits whose end was raised at once"
     return f"{took}; the contract gives it {about.deadline_s:g} s"
+
+
+def _doubled(about: Doubled) -> str:
+    return f"{about.point} was really called {_times(about.happened)}, and {_times(about.plain)} in the plain run"
+
+
+def _not_optional(about: NotOptional) -> str:
+    told = f"the test ended with {_with_place(about.failure)}" if about.failure is not None else ""
+    if about.received != about.plain:
+        answers = f"the test received {_answers(about.received)} instead of {_answers(about.plain)}"
+        told = f"{answers}, and {told}" if told else answers
+    return f"only {' and '.join(about.points)} failed, which is optional: {told}"
+
+
+def _answers(answers: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{method} {status}" for method, status in answers) or "no answer"
+
+
+def _core(about: CoreLeftOut) -> str:
+    only = f"only {' and '.join(about.points)} failed, which is optional"
+    return f"{only}: {about.point} was not called ({_times(about.plain)} in the plain run)"
 
 
 def _inside(about: Inside) -> str:
@@ -433,6 +456,9 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("error codes", "grpc-code"): _code,
         ("bodies", "body"): _body,
         ("deadline", "late"): _late,
+        ("effects", "doubled"): _doubled,
+        ("degradation", "optional"): _not_optional,
+        ("degradation", "core"): _core,
         ("insides", "inside"): _inside,
         ("insides", "other-type"): _other_type,
         **{("ending", kind): _ended for kind in _ENDED},

@@ -8,6 +8,8 @@ from pytest_chaos.findings import Caused
 from pytest_chaos.observation import Failure
 from pytest_chaos.oracles.bodies import WrongBody
 from pytest_chaos.oracles.deadline import Late
+from pytest_chaos.oracles.degradation import CoreLeftOut, NotOptional
+from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
@@ -42,6 +44,8 @@ def title(caused: Caused) -> str:
             return f"{who} hides that {what} failed"
         case Verdict.LOST:
             return f"a {_noun(evidence.kind)} started by {who} dies unseen{when}"
+        case Verdict.STORM if isinstance(about, Doubled):
+            return f"{who} does twice what {about.point} does once{when}"
         case Verdict.STORM:
             return f"{who} calls {what} again and again"
         case Verdict.NOT_RECOVERED:
@@ -71,6 +75,10 @@ def title(caused: Caused) -> str:
             return f"{who} raises {error}{when}"
         case Verdict.ESCAPED:
             return f"{who} lets the error from {what} through"
+        case Verdict.CHANGED if isinstance(about, NotOptional):
+            return f"the test does not receive the plain answer{when}, which is optional"
+        case Verdict.CHANGED if isinstance(about, CoreLeftOut):
+            return f"{about.point} is left out{when}, which is optional"
         case Verdict.CHANGED:
             return f"the test sees a different answer{when}"
     if isinstance(about, NeverFired):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_chaos import SpecificationError
-from pytest_chaos.contract import KEYS, LATER_KEYS, Contract
+from pytest_chaos.contract import KEYS, Contract
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,6 @@ def test_contract_without_status_judges_no_answer() -> None:
         ({"statuses": [200]}, "Did you mean 'status'?"),
         ({"leak": "on"}, "Did you mean 'leaks'?"),
         ({"zzz": 1}, "Keys are status, errors, leaks"),
-        ({"status": 200, "core": []}, "not supported in this version yet"),
     ],
 )
 def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None:
@@ -67,13 +66,6 @@ def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None
         Contract().with_keys(keys)
 
     assert words in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["effects", "core", "optional"])
-def test_key_of_a_later_version_is_refused_and_not_ignored(key: str) -> None:
-    assert key in LATER_KEYS
-    with pytest.raises(SpecificationError, match="This version supports status, errors, leaks"):
-        Contract().with_keys({key: 1})
 
 
 def test_later_keys_win_and_others_stay() -> None:
@@ -84,7 +76,7 @@ def test_later_keys_win_and_others_stay() -> None:
 
 def test_contract_is_a_value() -> None:
     assert Contract((200,)) == Contract().with_keys({"status": [200]})
-    assert set(KEYS) < set(Contract.__dataclass_fields__) | set(LATER_KEYS)
+    assert set(KEYS) == set(Contract.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +122,13 @@ def test_name_that_is_no_exception_is_refused(name: str) -> None:
         ({"deadline_s": float("nan")}, "greater than 0"),
         ({"exit_codes": [256]}, "256 is not an exit code"),
         ({"exit_codes": True}, "True is not an exit code"),
-        ({"exit_codes": []}, "no answer at all"),
+        ({"exit_codes": []}, "the list is empty"),
         ({"grpc_codes": ["UNAVAILABEL"]}, "Did you mean 'UNAVAILABLE'?"),
         ({"grpc_codes": [14]}, "14 is not the name of a gRPC code"),
-        ({"grpc_codes": []}, "no answer at all"),
+        ({"grpc_codes": []}, "the list is empty"),
+        ({"effects": []}, "the list is empty"),
+        ({"core": [3]}, "contract core: 3 is no target"),
+        ({"optional": "shop..bank:charge"}, "contract optional: "),
     ],
 )
 def test_wrong_promise_of_answers_is_refused(keys: dict[str, Any], words: str) -> None:
@@ -153,6 +148,9 @@ def test_wrong_promise_of_answers_is_refused(keys: dict[str, Any], words: str) -
         ({"table": {"OSError": 500, "IOError": 503}}, "twice, as 500 and 503"),
         ({"table": {"TimeoutError": 504}, "status": [200, 503]}, "TimeoutError is to be answered 504, which status"),
         ({"errors": ["TimeoutErorr"]}, "contract errors: "),
+        ({"core": "json:dumps"}, "without optional it is never judged"),
+        ({"optional": "json:loadz"}, "contract optional: target 'json:loadz'"),
+        ({"core": "json:dumps", "optional": ["json:loads", "json:dumps"]}, "json:dumps is both core and optional"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_once_the_project_can_be_imported(keys: dict[str, Any], words: str) -> None:

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import Hang, LoseReply, Raise
+from pytest_chaos import Delay, Duplicate, Hang, LoseReply, Null, Raise
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.gaps import Gap
 from pytest_chaos.journal import Activation
-from pytest_chaos.observation import LONGEST_BODY, Answer, Failure, LastAnswer, Observation, RuleSeen, Steady, Unhandled
+from pytest_chaos.observation import (
+    LONGEST_BODY,
+    Answer,
+    Failure,
+    LastAnswer,
+    Observation,
+    RuleSeen,
+    SpotSeen,
+    Steady,
+    Unhandled,
+)
 from pytest_chaos.oracles import ORACLES
 from pytest_chaos.provenance import Place
 
@@ -151,3 +161,67 @@ def test_codes_of_commands_and_remote_calls_are_judged_by_keys_of_their_own() ->
     assert failing({"exit_codes": [0, 1]}, ended, remote) == ["exit-code"]
     assert failing({"grpc_codes": ["OK", "UNAVAILABLE"]}, ended, remote) == []
     assert failing({"grpc_codes": ["OK"]}, ended, remote) == ["grpc-code"]
+
+
+# --- effects
+
+
+@pytest.mark.parametrize(
+    ("faults", "calls", "plain", "is_right"),
+    [
+        ((LoseReply(TimeoutError),), 2, 1, False),  # it had happened, and was done again
+        ((LoseReply(TimeoutError),), 1, 1, True),
+        ((Raise(TimeoutError),), 2, 1, True),  # the first was refused
+        ((Raise(TimeoutError),), 3, 1, False),
+        ((Hang(), Null()), 3, 1, True),
+        ((Delay(0.1),), 2, 1, False),
+        ((Raise(TimeoutError),), 2, 0, True),  # it makes up for what failed
+        ((LoseReply(TimeoutError),), 2, 0, False),
+        ((Duplicate(),), 1, 1, True),  # that this call itself comes twice is the fault's
+    ],
+)
+def test_effect_is_not_doubled(faults: tuple[Fault, ...], calls: int, plain: int, is_right: bool) -> None:
+    changes: dict[str, Any] = {
+        "spots": (SpotSeen("m:f", LEFT.place, calls, plain), SpotSeen("m:g", LEFT.place, 9, 1)),
+        "steady": Steady({"m:f": plain, "m:g": 1}, (), (OK,)),
+    }
+    expected = [] if is_right else ["doubled"]
+
+    assert failing({"effects": "m:f"}, OK, faults=faults, **changes) == expected
+    assert failing({"effects": ["m:*"]}, OK, faults=faults, **changes) == [*expected, "doubled"]  # of the other one
+    assert failing({}, OK, faults=faults, **changes) == []
+
+
+def test_effects_need_a_plain_run() -> None:
+    spots = (SpotSeen("m:f", LEFT.place, 3, 1),)
+
+    assert failing({"effects": "m:f"}, OK, faults=(LoseReply(OSError),), spots=spots, steady=None, kind="fault") == []
+
+
+# --- core, optional
+
+
+@pytest.mark.parametrize("keys", [{"optional": "m:f"}, {"optional": ["m:*"]}, {"optional": "m.f"}])
+def test_failure_of_something_optional_leaves_the_answer_as_it_is(keys: dict[str, Any]) -> None:
+    assert failing(keys, OK) == []
+    assert failing(keys, answered(503)) == ["optional"]
+    assert failing(keys) == ["optional"]
+    assert failing(keys, OK, OK) == ["optional"]
+    assert failing(keys, OK, failure=Failure("TimeoutError", is_injected=True)) == ["optional"]
+    assert failing(keys, answered(503), kind="recovery") == []
+    assert failing(keys, answered(503), steady=None, kind="fault") == []
+
+
+def test_failure_of_anything_else_may_change_the_answer() -> None:
+    assert failing({"optional": "m:g"}, answered(503)) == []
+
+
+def test_core_is_called_while_something_optional_fails() -> None:
+    keys = {"optional": "m:f", "core": "m:pay"}
+    steady = Steady({"m:f": 1, "m:pay": 2}, (), (OK,))
+    called, left_out = SpotSeen("m:pay", LEFT.place, 1, 2), SpotSeen("m:pay", LEFT.place, 0, 2)
+
+    assert failing(keys, OK, steady=steady, spots=(called,)) == []
+    assert failing(keys, OK, steady=steady, spots=(left_out,)) == ["core"]
+    assert failing({**keys, "optional": "m:g"}, OK, steady=steady, spots=(left_out,)) == []
+    assert failing(keys, OK, steady=Steady({"m:f": 1}, (), (OK,))) == []  # the plain run does not call it

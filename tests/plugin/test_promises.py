@@ -115,3 +115,103 @@ def test_bad_contract_is_a_usage_error_with_its_place(pytester: pytest.Pytester,
     assert [int(by_marker.ret), int(by_table.ret)] == [4, 4]
     by_marker.stderr.fnmatch_lines(f"*test_bad_contract*.py:*: {words}*".replace("[", "[[]"))
     by_table.stderr.fnmatch_lines(f"*pyproject.toml, contract: {words}*".replace("[", "[[]"))
+
+
+SALE = """
+    import httpx, json
+
+    def charge(key):
+        return "receipt"
+
+    def advise():
+        return ["tea"]
+
+    def book():
+        return 1
+
+    def answer(environ, start_response):
+        try:
+            handle()
+            status = "200 OK"
+        except OSError:
+            status = "503 Service Unavailable"
+        start_response(status, [("content-type", "application/json")])
+        return [b"{}"]
+
+    def client():
+        return httpx.Client(transport=httpx.WSGITransport(answer), base_url="http://shop")
+"""
+TRIES_AGAIN = """
+    def handle():
+        try:
+            charge("k")
+        except OSError:
+            charge("k")
+"""
+LOOKS_FIRST = """
+    def handle():
+        try:
+            charge("k")
+        except OSError:
+            pass  # it has happened
+"""
+ADVICE_FIRST = """
+    def handle():
+        advise()
+        book()
+"""
+ADVICE_LAST = """
+    def handle():
+        book()
+        try:
+            advise()
+        except OSError:
+            pass
+"""
+WITHOUT_CORE = """
+    def handle():
+        try:
+            advise()
+            book()
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize("way", ["table", "marker"])
+@pytest.mark.parametrize(
+    ("handler", "target", "fault", "keys", "found"),
+    [
+        (TRIES_AGAIN, "shop:charge", "lose-reply(OSError)", "effects = ['shop:charge']", {"doubled"}),
+        (LOOKS_FIRST, "shop:charge", "lose-reply(OSError)", "effects = ['shop:charge']", set()),
+        (TRIES_AGAIN, "shop:charge", "#1raise(OSError)", "effects = ['shop:charge']", set()),
+        (ADVICE_FIRST, "shop:advise", "raise(OSError)", "optional = ['shop:advise']", {"optional"}),
+        (ADVICE_LAST, "shop:advise", "raise(OSError)", "optional = ['shop:advise'], core = ['shop:book']", set()),
+        (WITHOUT_CORE, "shop:advise", "raise(OSError)", "optional = ['shop:advise'], core = ['shop:book']", {"core"}),
+    ],
+)
+def test_explored_tests_keep_effects_and_core(
+    pytester: pytest.Pytester, handler: str, target: str, fault: str, keys: str, found: set[str], way: str
+) -> None:
+    in_table = f"contract = {{{keys}}}" if way == "table" else ""
+    head = "[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.pytest_chaos]\n"
+    pytester.makefile(".toml", pyproject=f"{head}{in_table}\n")
+    pytester.makepyfile(shop=SALE + handler)
+    mark = "@pytest.mark.chaos_contract(**KEYS)" if way == "marker" else "# by the table"
+    pytester.makepyfile(
+        f"""
+        import tomllib, pytest, shop
+        KEYS = tomllib.loads('''keys = {{{keys}}}''')["keys"]
+
+        {mark}
+        def test_it():
+            with shop.client() as client:
+                client.get("/")
+        """
+    )
+    args = ("-p", "chaos", "--chaos", f"--chaos-rule={target} = {fault}", "--chaos-report=r.json", "-q")
+    pytester.runpytest_subprocess(*args)
+
+    results = json.loads((pytester.path / "r.json").read_text())["results"]
+    kinds = {one["kind"] for record in results for one in record["evidence"] if record["fails"]}
+    assert (any(record["activations"] for record in results), kinds & {"doubled", "optional", "core"}) == (True, found)
