@@ -45,7 +45,7 @@ def judge_error_codes(seen: Observation) -> Iterator[Finding]:
         if not contract.allows(answer.status, answer.kind):
             about = Disallowed(answer, contract.allowed(answer.kind) or (), by)
             yield _say(_KINDS[answer.kind], about)
-        if answer.kind == "http" and is_off_table(answer.method, answer.status, seen):
+        if answer.kind == "http" and is_off_table(wanted, answer.method, answer.status, seen):
             statuses, errors = tuple(dict.fromkeys(wanted.values())), tuple(wanted)
             yield _say("table", Disallowed(answer, statuses, by, errors=errors))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_chaos.contract import names
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.observation import Observation
@@ -13,14 +14,18 @@ def in_table(seen: Observation) -> Mapping[str, int]:
     """Return the statuses that the table wants for the injected errors, by the names of these.
 
     Of an error the nearest class that is in the table counts. Where something was injected that is not in the table
-    nothing is wanted: the answer may come of that.
+    nothing is wanted: the answer may come of that. Nor is it where only what is optional failed, which is to change
+    nothing.
     """
-    if not seen.contract.table:
+    contract = seen.contract
+    if not contract.table:
         return {}
-    table = seen.contract.table_classes()
+    points = {activation.point for activation in seen.activations}
+    if seen.is_compared and all(names(contract.optional, point) for point in points):
+        return {}
+    table = contract.table_classes()
     wanted: dict[str, int] = {}
-    for activation in seen.activations:
-        error = _class_of(activation.fault)
+    for error in dict.fromkeys(_class_of(activation.fault) for activation in seen.activations):
         status = next((table[one] for one in ([] if error is None else error.__mro__) if one in table), None)
         if error is None or status is None:
             return {}
@@ -28,12 +33,17 @@ def in_table(seen: Observation) -> Mapping[str, int]:
     return wanted
 
 
-def is_off_table(method: str, status: int, seen: Observation) -> bool:
+def is_off_table(wanted: Mapping[str, int], method: str, status: int, seen: Observation) -> bool:
     """Tell whether an answer of HTTP is neither what the table wants nor what the system answers without a fault.
 
     A retry that succeeded is always right. Without a plain run every answer that is no error may be one.
+
+    Args:
+        wanted: As :func:`in_table` returns it.
+        method: The method of the request.
+        status: The status of the answer.
+        seen: The run.
     """
-    wanted = in_table(seen)
     if not wanted or status in wanted.values():
         return False
     if seen.steady is None:

@@ -37,10 +37,9 @@ def answered(status: int, **more: Any) -> Answer:
     return replace(OK, status=status, **more)
 
 
-def failing(
+def observed(
     keys: dict[str, Any], *answers: Answer, faults: tuple[Fault, ...] = (Raise(TimeoutError),), **changes: Any
-) -> list[str]:
-    """Return the kinds of what fails."""
+) -> Observation:
     seen = Observation(
         "t.py::test",
         "explored",
@@ -52,7 +51,12 @@ def failing(
         answers=answers,
         steady=Steady({}, (), (OK,)),
     )
-    seen = replace(seen, **changes)
+    return replace(seen, **changes)
+
+
+def failing(keys: dict[str, Any], *answers: Answer, **changes: Any) -> list[str]:
+    """Return the kinds of what fails."""
+    seen = observed(keys, *answers, **changes)
     return [one.evidence.kind for judge in ORACLES for one in judge(seen) if one.fails]
 
 
@@ -104,6 +108,27 @@ def test_error_that_a_client_hands_on_counts_as_the_answer_of_the_last_resort() 
 
 def test_last_resort_that_answered_is_told_once() -> None:
     assert failing({"table": TABLE}, answered(500), unhandled=(HANDED_ON,)) == ["table"]
+
+
+def test_answer_that_the_table_wants_explains_what_the_test_makes_of_it() -> None:
+    failure = Failure("KeyError", LEFT.place, is_in_test=True)
+    verdicts = [
+        [one.verdict.value for judge in ORACLES for one in judge(seen)]
+        for seen in (
+            observed({"table": TABLE}, answered(504), failure=failure),
+            observed({}, answered(504), failure=failure),
+        )
+    ]
+
+    assert verdicts == [["degraded"], ["changed"]]
+
+
+def test_table_wants_nothing_of_what_is_optional() -> None:
+    keys = {"table": {TimeoutError: 504}, "optional": "m:f"}
+
+    assert failing(keys, OK) == []
+    assert failing(keys, answered(500)) == ["optional"]
+    assert failing(keys, answered(500), steady=None, kind="fault") == ["table"]  # where optional is not judged
 
 
 # --- body
