@@ -215,3 +215,37 @@ def test_explored_tests_keep_effects_and_core(
     results = json.loads((pytester.path / "r.json").read_text())["results"]
     kinds = {one["kind"] for record in results for one in record["evidence"] if record["fails"]}
     assert (any(record["activations"] for record in results), kinds & {"doubled", "optional", "core"}) == (True, found)
+
+
+@pytest.mark.parametrize(("timeout", "found"), [("3.0", {"late"}), ("0.5", set())])
+def test_limit_of_a_timeout_that_was_raised_at_once_counts_for_the_deadline(
+    pytester: pytest.Pytester, timeout: str, found: set[str]
+) -> None:
+    head = "[tool.pytest.ini_options]\npythonpath = ['.']\n"
+    pytester.makefile(".toml", pyproject=f"{head}[tool.pytest_chaos]\ncontract = {{deadline_s = 2}}\n")
+    pytester.makepyfile(
+        shop=f"""
+        import httpx
+
+        def price():
+            transport = httpx.MockTransport(lambda request: httpx.Response(200, json=450))
+            with httpx.Client(transport=transport, timeout={timeout}) as client:
+                try:
+                    return client.get("http://bank.example/price").json()
+                except httpx.HTTPError:
+                    return None
+        """
+    )
+    pytester.makepyfile("import shop\n\ndef test_it():\n    assert shop.price() in (450, None)\n")
+    args = ("-p", "chaos", "--chaos", "--chaos-target=httpx", "--chaos-report=r.json", "-q")
+    pytester.runpytest_subprocess(*args)
+
+    results = json.loads((pytester.path / "r.json").read_text())["results"]
+    late = {
+        fired["fault"]
+        for one in results
+        for fired in one["fired"]
+        if "late" in [each["kind"] for each in one["evidence"]]
+    }
+    assert {fired["fault"] for one in results for fired in one["fired"]} >= {"raise(httpx:ReadTimeout)"}
+    assert late == ({"raise(httpx:ReadTimeout)"} if found else set())
