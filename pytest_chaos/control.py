@@ -136,7 +136,7 @@ class Chaos:
     def expect(self, **keys: Any) -> None:
         """Replace keys of the contract for this test, as the marker ``chaos_contract`` does.
 
-        Answers are watched from body start only if ``status`` stands in the marker or the table: give it there.
+        Answers are judged from then on; those before were not watched, unless a marker or the table judges some.
 
         Raises:
             SpecificationError: An unknown key or a wrong value.

@@ -40,9 +40,9 @@ from pytest_chaos.guard import Guard, Patrol
 from pytest_chaos.hang import IN_HANG, Parked, Ward, released_threads_end_quietly
 from pytest_chaos.injector.injector import Injection, Injector, KeptWatches, Observer
 from pytest_chaos.injector.mechanisms import Armory
-from pytest_chaos.journal import Journal
+from pytest_chaos.journal import Activation, Journal
 from pytest_chaos.last_resorts import watched_last_resorts
-from pytest_chaos.notation import format_left
+from pytest_chaos.notation import format_fault, format_left
 from pytest_chaos.observation import (
     Answer,
     Failure,
@@ -377,6 +377,8 @@ class Experiment:
         self._unhandled: list[Unhandled] = []
         self._is_debugging = False
         self._answers: list[Answer] = []
+        self._watching = contextlib.ExitStack()
+        self._are_answers_watched = self._is_open = False
         self._duration_s = 0.0
         self._is_closed = False
         self._main = threading.get_ident()
@@ -466,7 +468,11 @@ class Experiment:
         Raises:
             SpecificationError: An unknown key, or a value of the wrong form.
         """
-        self.contract = self.contract.with_keys(keys)
+        contract = self.contract.with_keys(keys)
+        contract.check()
+        self.contract = contract
+        if contract.judges_answers and self._is_open:
+            self._watch_answers()
 
     def _watch(self, watched: Watched) -> None:
         """Trace the calls at targets, in the window; a test that is run again is traced anew."""
@@ -581,14 +587,24 @@ class Experiment:
     def _loud(self) -> contextlib.AbstractContextManager[None]:
         return _NOTHING if self.trace is None else _loud_logs(self._log_made)
 
-    def _answers_watched(self) -> contextlib.AbstractContextManager[object]:
-        if not self.contract.judges_answers and (self.trace is None or not is_client_loaded()):
-            return _NOTHING
-        with contextlib.ExitStack() as stack:
+    @contextlib.contextmanager
+    def _answers_watched(self) -> Iterator[None]:
+        with self._watching:
+            if self.contract.judges_answers or (self.trace is not None and is_client_loaded()):
+                self._watch_answers()
+            self._is_open = True
+            try:
+                yield
+            finally:
+                self._is_open = False
+
+    def _watch_answers(self) -> None:
+        """Watch answers from now on; harmless when done twice."""
+        if not self._are_answers_watched:
+            self._are_answers_watched = True
             # Over the replacements: a fault may stand on the very function that is watched.
             for watcher in self.laboratory.watchers:
-                stack.enter_context(watcher(self.laboratory.provenance, self._answers.append))
-            return stack.pop_all()
+                self._watching.enter_context(watcher(self.laboratory.provenance, self._answers.append))
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""
@@ -715,6 +731,15 @@ class Experiment:
         seen = self._observation(leftovers, ends)
         return seen, self.laboratory.judge(seen, LEAK_ORACLES if self.is_plain else None)
 
+    def _spared_s(self, activation: Activation) -> float:
+        """Return how long a call would have waited whose timeout was raised at once; 0 if that is not known."""
+        boundary = self.laboratory.catalogue.at(activation.point)
+        if boundary is None or format_fault(activation.fault) not in boundary.late:
+            return 0.0
+        plain = self.plan.plain
+        told_s = None if plain is None or plain.reach is None else plain.reach.limit_at(activation.point)
+        return told_s or boundary.own_limit_s or 0.0
+
     def close(self) -> None:
         """Put everything back, whatever happened; harmless when done twice."""
         if self._is_closed:
@@ -757,6 +782,7 @@ class Experiment:
             teardown_error=self._teardown_error,
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
+            spared_s=sum(map(self._spared_s, self.journal.activations)),
             steady=None if plan.plain is None else plan.plain.steady,
             spots=()
             if self.trace is None

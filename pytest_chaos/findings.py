@@ -40,7 +40,14 @@ _SORTS: Mapping[Verdict, str] = {
 }
 # Of an error that a handler misses that handler is the cause, whoever is called above it; and what an answer shows is
 # another cause than its status.
-_SORTS_BY_KIND: Mapping[str, str] = {"missed-by-handler": "handler", "inside": "answer", "other-type": "answer"}
+_SORTS_BY_KIND: Mapping[str, str] = {
+    "missed-by-handler": "handler",
+    "inside": "answer",
+    "other-type": "answer",
+    "body": "answer",
+    "late": "answer",
+    "doubled": "answer",
+}
 # Of other sorts the line alone is the cause, whatever its evidence is called.
 _TOLD_APART_BY_KIND = frozenset({"leak", "state", "answer"})
 # A dependency is a part of the cause only where no line of the system is it.

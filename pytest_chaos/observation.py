@@ -344,6 +344,7 @@ class Observation:
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
         ends: Of a plain run: who ended what it made.
         files: The files that the system opened for writing, where the run is compared or compared with.
+        spared_s: Seconds that calls would have waited whose timeout was raised at once, as far as is known.
     """
 
     test: str
@@ -378,6 +379,7 @@ class Observation:
     polluter: str = ""
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
     files: tuple[FileSeen, ...] = ()
+    spared_s: float = field(default=0.0, kw_only=True)
 
     @property
     def is_compared(self) -> bool:

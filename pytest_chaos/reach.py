@@ -322,6 +322,11 @@ class Reach:
             for first, steps, same in found.values()
         ]
 
+    def limit_at(self, point: str) -> float | None:
+        """Return the shortest limit that calls at a point were given, in seconds; ``None`` if that is not known."""
+        limits = (limit for stack in self._stacks.values() if stack.point == point for limit in stack.limits)
+        return min((limit.seconds for limit in limits if limit is not None and limit.seconds), default=None)
+
     def beneath(self, function: FunctionKey) -> Iterator[Way]:
         """Yield the calls that were made on behalf of a function, with the lines from there up to its own."""
         if self._indexed != len(self._stacks):

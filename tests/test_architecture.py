@@ -48,6 +48,7 @@ ORDER = (
     "grammar",
     "notation",
     "catalogue",
+    "shapes",
     "contract",
     "schedule",
     "journal",

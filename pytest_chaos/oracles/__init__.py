@@ -6,6 +6,10 @@ A new oracle is a new file here and its line in ``ORACLES``; third parties add t
 from __future__ import annotations
 
 from pytest_chaos.oracles.base import Oracle
+from pytest_chaos.oracles.bodies import judge_bodies
+from pytest_chaos.oracles.deadline import judge_deadline
+from pytest_chaos.oracles.degradation import judge_degradation
+from pytest_chaos.oracles.effects import judge_effects
 from pytest_chaos.oracles.ending import judge_ending
 from pytest_chaos.oracles.error_codes import judge_error_codes
 from pytest_chaos.oracles.exercised import judge_exercised
@@ -21,6 +25,10 @@ ORACLES: tuple[Oracle, ...] = (
     judge_exercised,
     judge_hang,
     judge_error_codes,
+    judge_bodies,
+    judge_deadline,
+    judge_effects,
+    judge_degradation,
     judge_insides,
     judge_ending,
     judge_recovery,

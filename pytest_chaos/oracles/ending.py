@@ -10,6 +10,7 @@ from pytest_chaos.faults.instances import RaisingFault
 from pytest_chaos.gaps import Gap
 from pytest_chaos.observation import Failure, LastAnswer, Observation
 from pytest_chaos.oracles.base import call_of, failing, note, point_of, reported
+from pytest_chaos.oracles.table import in_table, is_off_table
 from pytest_chaos.oracles.torn import has_torn_file
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
@@ -101,8 +102,10 @@ def unhandled_in(seen: Observation) -> tuple[CameOut, ...]:
 
 
 def is_disallowed(about: CameOut, seen: Observation) -> bool:
-    """Tell whether what somebody outside would get is a status that the contract does not allow."""
-    return about.status is not None and not seen.contract.allows(about.status)
+    """Tell whether what somebody outside would get is a status that the contract does not allow for this."""
+    if about.status is None:
+        return False
+    return not seen.contract.allows(about.status) or is_off_table(in_table(seen), "", about.status, seen)
 
 
 def _said_of(unhandled: tuple[CameOut, ...], seen: Observation) -> Iterator[Finding]:
@@ -199,13 +202,16 @@ def _is_answered(seen: Observation) -> bool:
 
 def has_allowed_error(seen: Observation) -> bool:
     """Tell whether the test received an error answer that the contract allows and the plain run did not have."""
-    if seen.contract.status is None or seen.steady is None:
+    wanted = in_table(seen)
+    if (seen.contract.status is None and not wanted) or seen.steady is None:
         return False
     plain = {(answer.request, answer.status) for answer in seen.steady.answers}
     return any(
         answer.is_to_driver
         and answer.status >= 400
+        and answer.kind == "http"
         and seen.contract.allows(answer.status)
+        and (not wanted or answer.status in wanted.values())
         and (answer.request, answer.status) not in plain
         for answer in seen.answers
     )

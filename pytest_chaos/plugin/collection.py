@@ -59,9 +59,9 @@ class Collected:
         ordinary = [item for item in self._items if self._read(item)]
         self.errors.extend(self._planner.prepare(ordinary, wanted))
         try:
-            self._context.settings.contract.error_classes()
+            self._context.settings.contract.check()
         except SpecificationError as error:
-            self.errors.append(error.at("[tool.pytest_chaos]"))
+            self.errors.append(error.at("[tool.pytest_chaos] in pyproject.toml, contract"))
 
     def _read(self, item: pytest.Item) -> bool:
         """Read the markers of a test, and tell whether it is one that may be explored."""

@@ -87,10 +87,19 @@ def specification_of(item: pytest.Item, contract: Contract) -> Specification:
             )
         try:
             found.contract = found.contract.with_keys(mark.kwargs)
-            found.contract.error_classes()
+            if _is_right(contract):  # else that is told once, and not of each marker
+                found.contract.check()
         except SpecificationError as error:
             raise error.at(place) from None
     return found
+
+
+def _is_right(contract: Contract) -> bool:
+    try:
+        contract.check()
+    except SpecificationError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

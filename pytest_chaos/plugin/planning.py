@@ -253,7 +253,8 @@ class Planner:
                 named.setdefault(boundary, "by its package")
         places = dict((*settings.targets, *own))
         places.update((rule.target, rule.source) for rule in rules)
-        watching = dict.fromkeys([*named, *(rule.target for rule in rules)])
+        promised = [one for one in (*contract.effects, *contract.core) if self._can_be_watched(one)]
+        watching = dict.fromkeys([*named, *(rule.target for rule in rules), *promised])
         looks_on = bool(named) or names_users
         beneath = [one for one in (*boundaries, *self._waits) if looks_on and one not in watching]
         everything = self.watched_of([*watching, *beneath], places)
@@ -275,6 +276,10 @@ class Planner:
             is_own=mark is not None or bool(labels or replays) or settings.scope != "suite",
             boundaries=len(boundaries),
         )
+
+    def _can_be_watched(self, target: Target) -> bool:
+        """Tell whether a target of a contract is there: a library that nobody has imported is not called either."""
+        return target.module in sys.modules or self._settings.catalogue.at(target.text) is None
 
     def _boundaries(self) -> list[Target]:
         """Return the boundaries whose modules are imported, without those that the project itself holds."""

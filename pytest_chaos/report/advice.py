@@ -44,6 +44,22 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("error codes", "status"): (
             "Answer this failure with a status the contract allows, or add the status to the contract."
         ),
+        ("error codes", "table"): "Map this error to the status that the table wants, or correct the table.",
+        ("error codes", "exit-code"): (
+            "End with an exit code that the contract allows, or add the code to the contract."
+        ),
+        ("error codes", "grpc-code"): (
+            "Set a code that the contract allows (context.abort), or add the code to the contract."
+        ),
+        ("bodies", "body"): "Answer every error through one handler that writes the body of the contract.",
+        ("deadline", "late"): "Give the calls below shorter limits, or fewer retries, so that they add up to less.",
+        ("effects", "doubled"): (
+            "Give the call a key by which the other side knows it again, or ask first whether it happened."
+        ),
+        ("degradation", "optional"): (
+            "Answer without what is optional: catch its errors where it is called, or take it out of optional."
+        ),
+        ("degradation", "core"): "Do the work of the core first, or catch the errors of what is optional around it.",
         ("insides", "inside"): (
             "Answer with a message of your own, and log the error: who reads the answer can do nothing with this, "
             "or too much."

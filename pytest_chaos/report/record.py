@@ -53,7 +53,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iter
         "rules": [_rule(rule) for rule in seen.rules],
         "fired": _fired(seen.activations),
         "ways": [{"text": told_way(way), "end": way.end, "errors": way.times} for way in seen.absorptions],
-        "answers": sum(one.is_to_driver for one in seen.answers) if seen.contract.judges_answers else None,
+        "answers": sum(one.is_to_driver for one in seen.answers) if seen.contract.needs_answers else None,
     }
     first = judgement.evidence[0].about if judgement.evidence else None
     if isinstance(first, NeverFired) and first.is_in_counts:

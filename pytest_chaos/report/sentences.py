@@ -11,7 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_chaos.absorption import Absorption
-from pytest_chaos.observation import Failure, ParkedSeen, SpotSeen
+from pytest_chaos.contract import GRPC_CODES
+from pytest_chaos.observation import Answer, Failure, ParkedSeen, SpotSeen
+from pytest_chaos.oracles.bodies import WrongBody
+from pytest_chaos.oracles.deadline import Late
+from pytest_chaos.oracles.degradation import CoreLeftOut, NotOptional
+from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
@@ -170,7 +175,57 @@ def _status(about: Disallowed) -> str:
     answered = f"{about.answer.request} was answered {about.answer.status}"
     if about.unhandled is not None:
         answered += f" by {about.unhandled.framework}'s last resort, for {about.unhandled.failure.error}"
+    if about.errors:
+        return f"{answered}; the contract's table wants {allowed} for {' and '.join(about.errors)}"
     return f"{answered}; the contract allows {allowed}"
+
+
+def _code(about: Disallowed) -> str:
+    allowed = ", ".join(map(str, about.allowed))
+    return f"{about.answer.request} ended with {code_of(about.answer)}; the contract allows {allowed}"
+
+
+def code_of(answer: Answer) -> str:
+    """Return what an answer that is none of HTTP ended with."""
+    if answer.kind == "grpc":
+        is_known = 0 <= answer.status < len(GRPC_CODES)
+        return GRPC_CODES[answer.status] if is_known else f"code {answer.status}"
+    return f"exit code {answer.status}"
+
+
+def _body(about: WrongBody) -> str:
+    answer = about.answer
+    begins = f": {about.excerpt}" if about.excerpt else ""
+    return f"{answer.request} was answered {answer.status} with a body outside the contract, {about.why}{begins}"
+
+
+def _late(about: Late) -> str:
+    what = "the test's body" if about.answer is None else about.answer.request
+    took = f"{what} took {about.took_s:.3g} s"
+    if about.spared_s:
+        took += f", without {about.spared_s:g} s of waits whose end was raised at once"
+    return f"{took}; the contract gives it {about.deadline_s:g} s"
+
+
+def _doubled(about: Doubled) -> str:
+    return f"{about.point} was really called {_times(about.happened)}, and {_times(about.plain)} in the plain run"
+
+
+def _not_optional(about: NotOptional) -> str:
+    told = f"the test ended with {_with_place(about.failure)}" if about.failure is not None else ""
+    if about.received != about.plain:
+        answers = f"the test received {_answers(about.received)} instead of {_answers(about.plain)}"
+        told = f"{answers}, and {told}" if told else answers
+    return f"only {' and '.join(about.points)} failed, which is optional: {told}"
+
+
+def _answers(answers: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{method} {status}" for method, status in answers) or "no answer"
+
+
+def _core(about: CoreLeftOut) -> str:
+    only = f"only {' and '.join(about.points)} failed, which is optional"
+    return f"{only}: {about.point} was not called ({_times(about.plain)} in the plain run)"
 
 
 def _inside(about: Inside) -> str:
@@ -396,6 +451,14 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("hang", "abandoned"): _parked,
         ("hang", "loop-blocked"): _blocked_loop,
         ("error codes", "status"): _status,
+        ("error codes", "table"): _status,
+        ("error codes", "exit-code"): _code,
+        ("error codes", "grpc-code"): _code,
+        ("bodies", "body"): _body,
+        ("deadline", "late"): _late,
+        ("effects", "doubled"): _doubled,
+        ("degradation", "optional"): _not_optional,
+        ("degradation", "core"): _core,
         ("insides", "inside"): _inside,
         ("insides", "other-type"): _other_type,
         **{("ending", kind): _ended for kind in _ENDED},

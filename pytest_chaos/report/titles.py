@@ -6,6 +6,10 @@ from typing import Any
 
 from pytest_chaos.findings import Caused
 from pytest_chaos.observation import Failure
+from pytest_chaos.oracles.bodies import WrongBody
+from pytest_chaos.oracles.deadline import Late
+from pytest_chaos.oracles.degradation import CoreLeftOut, NotOptional
+from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
@@ -13,7 +17,7 @@ from pytest_chaos.oracles.insides import Inside, OtherType
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore
 from pytest_chaos.report.advice import advice
-from pytest_chaos.report.sentences import told
+from pytest_chaos.report.sentences import code_of, told
 from pytest_chaos.verdict import Verdict
 
 _LONGEST_TEXT = 300  # characters
@@ -40,11 +44,20 @@ def title(caused: Caused) -> str:
             return f"{who} hides that {what} failed"
         case Verdict.LOST:
             return f"a {_noun(evidence.kind)} started by {who} dies unseen{when}"
+        case Verdict.STORM if isinstance(about, Doubled):
+            return f"{who} does twice what {about.point} does once{when}"
         case Verdict.STORM:
             return f"{who} calls {what} again and again"
         case Verdict.NOT_RECOVERED:
             after = about.polluter if isinstance(about, NotAsBefore) else ""
             return f"the system does not recover after {after or f'{what} has failed'}"
+        case Verdict.WRONG_ERROR if isinstance(about, Disallowed) and about.answer.kind != "http":
+            return f"{about.answer.request} ends with {code_of(about.answer)}{when}"
+        case Verdict.WRONG_ERROR if isinstance(about, WrongBody):
+            return f"the answer to {about.answer.request} has not the contract's body{when}"
+        case Verdict.WRONG_ERROR if isinstance(about, Late):
+            late = "the test" if about.answer is None else f"the answer to {about.answer.request}"
+            return f"{late} takes longer than the contract's {about.deadline_s:g} s{when}"
         case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
             by = "" if about.unhandled is None else f" by {about.unhandled.framework}'s last resort"
             return f"{about.answer.request} is answered {about.answer.status}{by}{when}"
@@ -62,6 +75,10 @@ def title(caused: Caused) -> str:
             return f"{who} raises {error}{when}"
         case Verdict.ESCAPED:
             return f"{who} lets the error from {what} through"
+        case Verdict.CHANGED if isinstance(about, NotOptional):
+            return f"the test does not receive the plain answer{when}, which is optional"
+        case Verdict.CHANGED if isinstance(about, CoreLeftOut):
+            return f"{about.point} is left out{when}, which is optional"
         case Verdict.CHANGED:
             return f"the test sees a different answer{when}"
     if isinstance(about, NeverFired):

@@ -31,7 +31,7 @@ from pytest_chaos import (
     parse,
 )
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.contract import KEYS, LATER_KEYS, Contract
+from pytest_chaos.contract import KEYS, Contract
 from pytest_chaos.faults.base import Kind
 from pytest_chaos.faults.words import FAULT_WORDS
 from pytest_chaos.notation import parse_target
@@ -155,8 +155,6 @@ def test_the_keys_of_table_suite_and_contract_are_documented():
     assert set(first_cells(suite)) == set(_SUITE_KEYS)
     assert set(first_cells(contract)) == set(KEYS)
     assert set(first_cells(filters)) == set(_LEAKS_KEYS)
-    refused = re.search(r"^The keys (.*) belong to later", contract, re.MULTILINE)[1]
-    assert set(re.findall(r"`(\w+)`", refused)) == set(LATER_KEYS)
 
 
 # --- rule text

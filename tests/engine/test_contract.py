@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from pytest_chaos import SpecificationError
-from pytest_chaos.contract import KEYS, LATER_KEYS, Contract
+from pytest_chaos.contract import KEYS, Contract
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,6 @@ def test_contract_without_status_judges_no_answer() -> None:
         ({"statuses": [200]}, "Did you mean 'status'?"),
         ({"leak": "on"}, "Did you mean 'leaks'?"),
         ({"zzz": 1}, "Keys are status, errors, leaks"),
-        ({"status": 200, "body": {}}, "not supported in this version yet"),
     ],
 )
 def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None:
@@ -66,13 +66,6 @@ def test_wrong_key_or_value_is_refused(keys: dict[str, Any], words: str) -> None
         Contract().with_keys(keys)
 
     assert words in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["table", "body", "deadline_s", "effects", "core", "optional"])
-def test_key_of_a_later_version_is_refused_and_not_ignored(key: str) -> None:
-    assert {key} <= LATER_KEYS
-    with pytest.raises(SpecificationError, match="This version supports status, errors, leaks"):
-        Contract().with_keys({key: 1})
 
 
 def test_later_keys_win_and_others_stay() -> None:
@@ -83,7 +76,7 @@ def test_later_keys_win_and_others_stay() -> None:
 
 def test_contract_is_a_value() -> None:
     assert Contract((200,)) == Contract().with_keys({"status": [200]})
-    assert {"status", "errors", "leaks", "amplification"} == set(KEYS)
+    assert set(KEYS) == set(Contract.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +98,109 @@ def test_declared_errors_are_classes_or_names(errors: Any, expected: tuple[type,
 def test_name_that_is_no_exception_is_refused(name: str) -> None:
     with pytest.raises(SpecificationError):
         Contract().with_keys({"errors": name}).error_classes()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"table": {}}, "maps errors to status codes"),
+        ({"table": [TimeoutError]}, "maps errors to status codes"),
+        ({"table": {"a b": 504}}, "not the name of an exception"),
+        ({"table": {int: 504}}, "not the name of an exception"),
+        ({"table": {TimeoutError: 99}}, "99 is not a status code"),
+        ({"table": {TimeoutError: "5xx"}}, "'5xx' is not a status code"),
+        ({"body": 3}, "no shape of a body"),
+        ({"body": "code"}, "no shape of a body"),
+        ({"body": []}, "names no fields"),
+        ({"body": {}}, "names no fields"),
+        ({"body": [3]}, "names no fields"),
+        ({"body": {"code": "string"}}, "'string' is not a type"),
+        ({"body": {"code": 3}}, "3 is not a type"),
+        ({"deadline_s": 0}, "greater than 0"),
+        ({"deadline_s": True}, "greater than 0"),
+        ({"deadline_s": "2"}, "greater than 0"),
+        ({"deadline_s": float("nan")}, "greater than 0"),
+        ({"exit_codes": [256]}, "256 is not an exit code"),
+        ({"exit_codes": True}, "True is not an exit code"),
+        ({"exit_codes": []}, "the list is empty"),
+        ({"grpc_codes": ["UNAVAILABEL"]}, "Did you mean 'UNAVAILABLE'?"),
+        ({"grpc_codes": [14]}, "14 is not the name of a gRPC code"),
+        ({"grpc_codes": []}, "the list is empty"),
+        ({"effects": []}, "the list is empty"),
+        ({"core": [3]}, "contract core: 3 is no target"),
+        ({"optional": "shop..bank:charge"}, "contract optional: "),
+    ],
+)
+def test_wrong_promise_of_answers_is_refused(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        Contract().with_keys(keys)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"table": {"nowhere_such:Error": 504}}, "contract table: "),
+        ({"table": {"builtins:int": 504}}, "not an exception class"),
+        ({"table": {"TimeoutErorr": 504}}, "Did you mean 'TimeoutError'"),
+        ({"table": {"httpx:read-timeouts": 504}}, "Did you mean 'read-timeout'?"),
+        ({"table": {"OSError": 500, "IOError": 503}}, "twice, as 500 and 503"),
+        ({"table": {"TimeoutError": 504}, "status": [200, 503]}, "TimeoutError is to be answered 504, which status"),
+        ({"errors": ["TimeoutErorr"]}, "contract errors: "),
+        ({"core": "json:dumps"}, "without optional it is never judged"),
+        ({"optional": "json:loadz"}, "contract optional: target 'json:loadz'"),
+        ({"core": "json:dumps", "optional": ["json:loads", "json:dumps"]}, "json:dumps is both core and optional"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_once_the_project_can_be_imported(keys: dict[str, Any], words: str) -> None:
+    contract = Contract().with_keys(keys)
+
+    with pytest.raises(SpecificationError) as caught:
+        contract.check()
+
+    assert words in str(caught.value)
+
+
+def test_errors_of_the_table_are_classes_builtins_names_and_faults_of_the_catalogue() -> None:
+    httpx = pytest.importorskip("httpx")
+    table = {OSError: 503, "TimeoutError": 504, "json:JSONDecodeError": 502, "httpx:read-timeout": 504}
+
+    contract = Contract().with_keys({"table": table, "status": "5xx"})
+
+    contract.check()
+    assert contract.table_classes() == {
+        OSError: 503,
+        TimeoutError: 504,
+        json.JSONDecodeError: 502,
+        httpx.ReadTimeout: 504,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "are_watched"),
+    [
+        ({}, False),
+        ({"errors": [OSError], "leaks": "off", "amplification": 2}, False),
+        ({"status": 200}, True),
+        ({"table": {OSError: 503}}, True),
+        ({"body": ["code"]}, True),
+        ({"deadline_s": 1}, True),
+        ({"exit_codes": [0, 1]}, True),
+        ({"grpc_codes": "OK"}, True),
+    ],
+)
+def test_answers_are_watched_where_a_key_judges_them(keys: dict[str, Any], are_watched: bool) -> None:
+    contract = Contract().with_keys(keys)
+
+    assert contract.judges_answers is are_watched
+    assert contract.needs_answers is (are_watched and "deadline_s" not in keys)  # that judges the body else
+
+
+def test_each_kind_of_answer_has_codes_of_its_own() -> None:
+    contract = Contract().with_keys({"status": [200], "exit_codes": [0, 3], "grpc_codes": ["OK", "UNAVAILABLE"]})
+
+    assert [contract.allows(3, "exit"), contract.allows(1, "exit")] == [True, False]
+    assert [contract.allows(14, "grpc"), contract.allows(13, "grpc")] == [True, False]
+    assert [contract.allows(200), contract.allows(3)] == [True, False]
+    assert Contract().allows(13, "grpc")

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from pytest_chaos import Evidence, Hang, Verdict
+from pytest_chaos import Evidence, Hang, LoseReply, Raise, Verdict
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Limit
@@ -33,6 +33,8 @@ from pytest_chaos.resources.files import Content, FileSeen
 from pytest_chaos.resources.leftovers import LeftKind, Leftover
 from pytest_chaos.resources.standstill import StandstillSeen
 from pytest_chaos.resources.waits import Wait
+from pytest_chaos.shapes import Shape
+from pytest_chaos.target import Target
 from pytest_chaos.trace import Loop
 
 HERE, LINE = Place("test_shop.py", 3, "test_sale"), Place("shop.py", 8, "pay")
@@ -83,7 +85,65 @@ IN_THREAD = "m:f, call 2 [abc] in thread 'MainThread': "
 MAY = "might still have ended it; raise the budget (--chaos-hang-budget)"
 NEVER = "rule never fired: m:f = hang (t.py:3): "
 WITHOUT_FAULTS = "without any fault, in the"
+PROXIED, EXITED = replace(OK, status=504, body=b"<p>x</p>"), Answer("shop sync", 3, True, 0.1, kind="exit")
+PAID = Answer("/shop.Bank/Pay", 13, True, 0.1, kind="grpc")
+LOST_REPLY = replace(CALL, fault=LoseReply(OSError))
+TIMED_OUT = replace(CALL, fault=Raise(TimeoutError))
 TOLD: list[tuple[str, Observation, str]] = [
+    (
+        "error codes table",
+        seen(contract=Contract(table=(("OSError", 503),)), activations=(TIMED_OUT,), answers=(PROXIED,)),
+        "GET http://test/ was answered 504; the contract's table wants 503 for TimeoutError",
+    ),
+    (
+        "effects doubled",
+        compared(contract=Contract(effects=(Target("m", "f"),)), activations=(LOST_REPLY,), spots=(AGAIN,)),
+        "m:f was really called 3 times, and once in the plain run",
+    ),
+    (
+        "degradation optional",
+        compared(contract=Contract(optional=(Target("m", "f"),)), activations=(TIMED_OUT,), answers=(PROXIED,)),
+        "only m:f failed, which is optional: the test received GET 504 instead of GET 200",
+    ),
+    (
+        "degradation optional",
+        compared(contract=Contract(optional=(Target("m", "f"),)), activations=(TIMED_OUT,), failure=FAILED),
+        "only m:f failed, which is optional: the test ended with KeyError: x at test_shop.py:3 in test_sale",
+    ),
+    (
+        "degradation core",
+        compared(
+            contract=Contract(optional=(Target("m", "f"),), core=(Target("m", "g"),)),
+            activations=(TIMED_OUT,),
+            steady=replace(STEADY, calls={"m:f": 1, "m:g": 1}),
+        ),
+        "only m:f failed, which is optional: m:g was not called (once in the plain run)",
+    ),
+    (
+        "error codes exit-code",
+        seen(contract=Contract(exit_codes=(0, 1)), answers=(EXITED,)),
+        "shop sync ended with exit code 3; the contract allows 0, 1",
+    ),
+    (
+        "error codes grpc-code",
+        seen(contract=Contract(grpc_codes=("OK", "UNAVAILABLE")), answers=(PAID,)),
+        "/shop.Bank/Pay ended with INTERNAL; the contract allows OK, UNAVAILABLE",
+    ),
+    (
+        "bodies body",
+        seen(contract=Contract(body=Shape((("code", "str"),))), answers=(PROXIED,)),
+        "GET http://test/ was answered 504 with a body outside the contract, it is no JSON: <p>x</p>",
+    ),
+    (
+        "deadline late",
+        seen(contract=Contract(deadline_s=2.0), answers=(replace(OK, took_s=0.5),), spared_s=5.0),
+        "GET http://test/ took 0.5 s, without 5 s of waits whose end was raised at once; the contract gives it 2 s",
+    ),
+    (
+        "deadline late",
+        seen(contract=Contract(deadline_s=2.0), answers=(), duration_s=2.5),
+        "the test's body took 2.5 s; the contract gives it 2 s",
+    ),
     ("exercised specification", seen(problems=("when raised",)), "when raised"),
     ("exercised never-fired", seen(rules=(SILENT,)), NEVER + "the test never called it"),
     ("exercised never-fired", seen(rules=(replace(SILENT, points=()),)), NEVER + "its target matched nothing"),

@@ -168,10 +168,10 @@ def test_markers(shop, arguments, what, remedy):
 
 CONTRACTS = {
     "unknown key": ("sttus=[200]", "unknown contract key 'sttus'", "Did you mean 'status'?"),
-    "later key": (
-        "deadline_s=3",
-        "contract key 'deadline_s' is not supported in this version yet",
-        "This version supports",
+    "not a deadline": (
+        "deadline_s=0",
+        "contract deadline_s must be a number of seconds greater than 0, got 0",
+        "test_it.py:",
     ),
     "status": ("status=[99]", "contract status: 99 is not a status code", "Write ints from 100 to 599"),
     "status class": ("status='6xx'", "contract status: '6xx' is not a status code", "such as '4xx'"),
