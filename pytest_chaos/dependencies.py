@@ -23,7 +23,8 @@ from pytest_chaos.trace import CallSite
 # What a name has that is another one in the next run: letters that tempfile draws, digests, process ids, times. And
 # numbers, for files that are numbered are many of one kind: a cache with a file for each key is one dependency.
 _DRAWN = re.compile(
-    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d+"
+    r"(?<=\btmp)[a-z0-9_]{8}(?![a-z0-9_])|(?<=[_-])(?=[a-z_]*\d)[a-z0-9_]{8}(?![a-z0-9_])"
+    r"|[0-9a-f]{4,}(?:-[0-9a-f]{4,}){4}|(?=[a-f]*\d)[0-9a-f]{8,}|\d+"
 )
 # Who shows a traceback reads the source of its lines, and does without where there is none.
 _OF_NOBODY = ("linecache", "tokenize", "trio._core._wakeup_socketpair")

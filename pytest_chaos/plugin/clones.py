@@ -147,6 +147,24 @@ class _Nobody:
     call_historic = __call__
 
 
+class SessionStays:
+    """Stands for the item that follows the last one, where tests are explored after all: what all share stays for them.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def listchain(self) -> list[Any]:
+        """The collectors that must stay."""
+        return [self._session]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
 class Following:
     """Stands for the item that follows a plain run: whether scenarios follow is known only once it is torn down.
 

@@ -153,6 +153,22 @@ def is_run_by_another(item: pytest.Item, nextitem: pytest.Item | None, ours: obj
     )
 
 
+def run_with_following(item: pytest.Item, nextitem: Any, ours: object) -> None:
+    """Run an item as it would be without us, but with another one after it; see :func:`is_run_by_another`."""
+    if not is_run_by_another(item, nextitem, ours):
+        runner.pytest_runtest_protocol(item, nextitem)
+
+
+def end_session_fixtures(item: pytest.Item) -> None:
+    """Tear down what is still set up after the last item, and report on that item what comes out of it."""
+    state = item.session._setupstate
+    if state.stack:
+        call = pytest.CallInfo.from_call(lambda: state.teardown_exact(None), when="teardown")
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+
 def has_other_runner(item: pytest.Item, ours: object) -> bool:
     """Tell whether some plugin may run tests in a way of its own.
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.candidates import Candidates
-from pytest_chaos.plugin.clones import mask, run_clone
+from pytest_chaos.plugin.clones import SessionStays, mask, run_clone
 from pytest_chaos.plugin.context import Context
 from pytest_chaos.plugin.leaks import LEVEL
 from pytest_chaos.plugin.ledger import Ledger
@@ -37,6 +37,7 @@ class Exploring:
         self._ledger = ledger
         self._waiting: list[OneTest] = []
         self._running: pytest.Item | None = None
+        self._last: pytest.Item | None = None
         self._is_later = False
         self._candidates = (
             Candidates(context.laboratory.provenance, ledger.counts_candidates()) if planner.is_sweep else None
@@ -48,15 +49,15 @@ class Exploring:
         if run_clone(item, nextitem):
             return True
         plan = self._planner.current(item)
-        if plan is None or not self._may_explore(item):
-            return None
-        if item.stash.get(LEVEL, "off") != "off" and compat.has_other_runner(item, self):
-            # Its attempts are judged one by one for what they leave, see the leak hooks.
-            self._ledger.leave_out("tests that another plugin may rerun")
-            return None
-        if compat.writes_snapshots(item.config):
-            self._ledger.leave_out("tests run while snapshots are written")
-            return None
+        following = nextitem
+        if nextitem is None and (self._waiting or (plan is not None and plan.can_wait)):
+            # Some fixtures of the session cannot be set up twice, so it does not end before tests are explored.
+            following, self._last = SessionStays(item.session), item  # type: ignore[assignment]  # stands for an item
+        if plan is None or not self._is_explored(item):
+            if following is nextitem:
+                return None
+            compat.run_with_following(item, following, self)
+            return True
         compat.cancel_timer(item)
         one = OneTest(
             self._context,
@@ -68,12 +69,24 @@ class Exploring:
             is_run_by_another=lambda item, following: compat.is_run_by_another(item, following, self),
         )
         try:
-            one.explore(nextitem, self._left_s)
+            one.explore(following, self._left_s)
         finally:  # Ctrl-C ends it, and what came of it until then counts all the same
             if not one.waits:
                 self._ledger.add(compat.plain_id(item), one.explored)
         if one.waits:
             self._waiting.append(one)
+        return True
+
+    def _is_explored(self, item: pytest.Item) -> bool:
+        if not self._may_explore(item):
+            return False
+        if item.stash.get(LEVEL, "off") != "off" and compat.has_other_runner(item, self):
+            # Its attempts are judged one by one for what they leave, see the leak hooks.
+            self._ledger.leave_out("tests that another plugin may rerun")
+            return False
+        if compat.writes_snapshots(item.config):
+            self._ledger.leave_out("tests run while snapshots are written")
+            return False
         return True
 
     @property
@@ -130,6 +143,8 @@ class Exploring:
             result = yield
             self._is_later = True
             self._explore_waiting()
+            if self._last is not None:
+                compat.end_session_fixtures(self._last)
         finally:
             self._planner.shared.runs("")
             for _ in self._waiting:  # a failure that ends the session, or Ctrl-C, came before their turn

@@ -119,6 +119,8 @@ def test_file_of_the_project_is_named_from_its_root() -> None:
         ("tmpa1b2c3d4.json", "<tmp>/tmp*.json"),
         ("tmp_x9_abcd", "<tmp>/tmp*"),
         ("export-123456.csv", "<tmp>/export-*.csv"),
+        ("shop_temp_q8_nerpx.db", "<tmp>/shop_temp_*.db"),
+        ("shop_database.db", "<tmp>/shop_database.db"),
         ("export-12.csv", "<tmp>/export-*.csv"),
         ("key_0.json", "<tmp>/key_*.json"),
         ("de0bb3e2a4f14a7b.cache", "<tmp>/*.cache"),

@@ -178,7 +178,7 @@ def test_where_the_suite_is_explored_once_the_first_failure_tears_fixtures_down(
     )
     done = once("-s", "-x")
 
-    assert done.text.count("set up") == done.text.count("torn down") == 2
+    assert done.text.count("set up") == done.text.count("torn down") == 1
     assert done.outcomes == {"passed": 5, "failed": 1}
 
 
@@ -568,3 +568,68 @@ def test_a_parameter_may_look_like_a_scenario(inner):
     assert (whole.code, alone.code, one.code) == (1, 1, 1)
     assert scenario.startswith(f"{left}[chaos: shop:stock ")
     assert {result["test"] for result in one.document["results"]} == {left}
+
+
+SALE = "def charge():\n    return 5\n\ndef unused(): pass\n\ndef sell():\n    return charge()\n"
+LAST = {
+    "explored": "",
+    "without a call": "def test_z(): pass\n",
+    "fault test": "@pytest.mark.chaos('bank:charge', Null)\ndef test_z(): bank.sell()\n",
+    "skipped": "@pytest.mark.skip\ndef test_z(): pass\n",
+    "failing": "def test_z(): assert not bank.sell()\n",
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_fixtures_of_the_session_are_set_up_once(inner, last, workers):
+    """Though tests are explored after all plain runs: some can be set up no second time."""
+    inner.write("bank.py", SALE)
+    inner.write(
+        "conftest.py",
+        """
+        import pytest
+        registered = []
+
+        @pytest.fixture(scope="session", autouse=True)
+        def once():
+            if registered:
+                raise ValueError("already registered")
+            registered.append(1)
+            yield
+            with open("ended", "a") as file:
+                file.write("ended ")
+        """,
+    )
+    inner.write(
+        "test_it.py",
+        "import bank, pytest\nfrom pytest_chaos import Null\n\ndef test_a(): bank.sell()\n\n" + LAST[last],
+    )
+    plugins = ("xdist",) if workers else ()
+    done = inner.run_apart("--chaos-target=bank:charge", "--chaos-fault=null", *workers, plugins=plugins)
+
+    assert "errors" not in done.outcomes
+    assert "resilient" in done.scenarios.values(), done.text
+    assert (inner.path / "ended").read_text(encoding="utf-8") == "ended "
+
+
+@pytest.mark.parametrize("target", ["bank:charge", "bank:unused"])
+def test_what_ends_the_fixtures_of_the_session_is_reported_once(inner, target):
+    """Whether or not anything was explored after the last test."""
+    inner.write("bank.py", SALE)
+    inner.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def once():
+            yield
+            raise ValueError("cannot end")
+        """,
+    )
+    inner.write("test_it.py", "import bank\n\ndef test_a(): bank.sell()\n")
+    done = inner.run_apart(f"--chaos-target={target}", "--chaos-fault=null")
+
+    assert done.code == 1
+    assert done.outcomes["errors"] == 1
