@@ -101,18 +101,11 @@ class Contract:
         """Look at what is known only once the project can be imported, and at keys that contradict each other.
 
         Raises:
-            SpecificationError: A name stands for no exception class, ``status`` does not allow what ``table`` wants,
-                ``core`` stands without ``optional``, or both name the same.
+            SpecificationError: A name stands for no exception class, ``core`` stands without ``optional``, or both name
+                the same.
         """
         self.error_classes()
         self.table_classes()
-        for name, status in self.table:
-            if not self.allows(status):
-                raise SpecificationError(
-                    f"contract table: {_shown(name)} is to be answered {status}, which status does not allow",
-                    remedy=f"Add {status} to status, or correct the table.",
-                )
-
         if self.core and not self.optional:
             raise SpecificationError(
                 "contract core: without optional it is never judged",
@@ -126,6 +119,19 @@ class Contract:
         both = {one.text for one in self.core} & {one.text for one in self.optional}
         if both:
             raise SpecificationError(f"contract: {min(both)} is both core and optional")
+
+    def check_table(self) -> None:
+        """Look whether ``status`` allows what ``table`` wants.
+
+        Raises:
+            SpecificationError: It does not.
+        """
+        for name, status in self.table:
+            if not self.allows(status):
+                raise SpecificationError(
+                    f"contract table: {_shown(name)} is to be answered {status}, which status does not allow",
+                    remedy=f"Add {status} to status, or correct the table.",
+                )
 
     def table_classes(self) -> Mapping[type[BaseException], int]:
         """Return the table by classes, importing those given by name.
@@ -163,7 +169,10 @@ class Contract:
                     f"unknown contract key {key!r}", remedy=near_misses(key, KEYS) or f"Keys are {', '.join(KEYS)}."
                 )
             changes[key] = _CHECKS[key](value)
-        return replace(self, **changes)
+        changed = replace(self, **changes)
+        if "table" in changes:  # a marker may allow less than the table of the whole project wants
+            changed.check_table()
+        return changed
 
 
 def names(targets: Iterable[Target], point: str) -> bool:

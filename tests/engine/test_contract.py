@@ -146,7 +146,6 @@ def test_wrong_promise_of_answers_is_refused(keys: dict[str, Any], words: str) -
         ({"table": {"TimeoutErorr": 504}}, "Did you mean 'TimeoutError'"),
         ({"table": {"httpx:read-timeouts": 504}}, "Did you mean 'read-timeout'?"),
         ({"table": {"OSError": 500, "IOError": 503}}, "twice, as 500 and 503"),
-        ({"table": {"TimeoutError": 504}, "status": [200, 503]}, "TimeoutError is to be answered 504, which status"),
         ({"errors": ["TimeoutErorr"]}, "contract errors: "),
         ({"core": "json:dumps"}, "without optional it is never judged"),
         ({"optional": "json:loadz"}, "contract optional: target 'json:loadz'"),
@@ -204,3 +203,13 @@ def test_each_kind_of_answer_has_codes_of_its_own() -> None:
     assert [contract.allows(14, "grpc"), contract.allows(13, "grpc")] == [True, False]
     assert [contract.allows(200), contract.allows(3)] == [True, False]
     assert Contract().allows(13, "grpc")
+
+
+def test_a_marker_may_allow_less_than_the_table_of_the_project_wants() -> None:
+    """A route that promises less; a table that comes with it, or after it, must fit."""
+    project = Contract().with_keys({"status": [200, 503, 504], "table": {"TimeoutError": 504}})
+    project.with_keys({"status": [200, 503]}).check()
+
+    for keys in ({"status": [200], "table": {"TimeoutError": 504}}, {"table": {"TimeoutError": 502}}):
+        with pytest.raises(SpecificationError, match="which status does not allow"):
+            project.with_keys(keys)
