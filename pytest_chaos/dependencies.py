@@ -12,11 +12,13 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType
 
 from pytest_chaos import compat
+from pytest_chaos.catalogue.boundary import Boundary
 from pytest_chaos.catalogue.catalogue import Catalogue
-from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, dependency_of, goes_by_number
+from pytest_chaos.catalogue.reading import IN_MEMORY, Addresses, SeenCall, dependency_of, goes_by_number, mode_of
 from pytest_chaos.provenance import Provenance
 from pytest_chaos.trace import CallSite
 
@@ -32,6 +34,7 @@ _WAKING_A_LOOP = ("_write_to_self", "_read_from_self")  # of asyncio's loops, an
 _LAST_FIXED_PORT = 32767  # above it systems choose one for who asks for any
 
 
+_WRITES = frozenset("wxa+")
 _LOCAL = "localhost/"
 _TEMPORARY = "<tmp>/"
 
@@ -64,6 +67,7 @@ class Dependencies:
         self._provenance = provenance
         self._local: dict[int, str] = {}
         self._files: dict[str, str] = {}
+        self._shipped: dict[str, bool] = {}
         self._users: Counter[str] = Counter()
         self._temporary = tuple(
             os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), *temporary)
@@ -91,14 +95,41 @@ class Dependencies:
         return address.text
 
     def leads_out(self, point: str, call: SeenCall) -> bool:
-        """Tell whether a call goes out of the process; a file that is open already is found.
+        """Tell whether a call goes out of the process.
+
+        A file that is open already is found; and one that is read from the folder of a package, such as a template, has
+        come with the code, and is there as long as that is.
 
         Args:
             point: The injection point.
             call: The call.
         """
         boundary = self._catalogue.at(point)
-        return boundary is None or not boundary.dependency.path or not goes_by_number(boundary, call)
+        if boundary is None or not boundary.dependency.path:
+            return True
+        return not (goes_by_number(boundary, call) or self._has_come_with_code(boundary, call))
+
+    def _has_come_with_code(self, boundary: Boundary, call: SeenCall) -> bool:
+        if not boundary.mode or not _WRITES.isdisjoint(mode_of(boundary, call)):
+            return False
+        address = dependency_of(boundary, call, self._addresses)
+        if address is None or not address.path:
+            return False
+        known = self._shipped.get(address.path)
+        if known is None:
+            known = self._is_in_package(address.path)
+            if address.path[:1] == "/":  # any other one depends on the working folder
+                self._shipped[address.path] = known
+        return known
+
+    def _is_in_package(self, path: str) -> bool:
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):
+            return False
+        if real.startswith(self._temporary):
+            return False
+        return any(Path(folder, "__init__.py").is_file() for folder in Path(real).parents)
 
     def of_path(self, path: str) -> str:
         """Return the name of a file: that below a temporary folder is the same in each run."""

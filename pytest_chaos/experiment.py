@@ -782,7 +782,8 @@ class Experiment:
             teardown_error=self._teardown_error,
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
-            spared_s=sum(map(self._spared_s, self.journal.activations)),
+            # What is known of libraries is not read for nothing.
+            spared_s=0.0 if self.contract.deadline_s is None else sum(map(self._spared_s, self.journal.activations)),
             steady=None if plan.plain is None else plan.plain.steady,
             spots=()
             if self.trace is None

@@ -232,6 +232,34 @@ def test_file_that_is_open_already_is_not_gone_out_for(
 
 
 @pytest.mark.parametrize(
+    ("file", "mode", "expected"),
+    [
+        ("shop/templates/sale.html", "r", False),
+        ("shop/prices.json", "rb", False),
+        ("shop/prices.json", "w", True),
+        ("shop/prices.json", "r+", True),
+        ("shop/orders.log", "a", True),
+        ("instance/settings.toml", "r", True),
+    ],
+)
+def test_file_that_came_with_the_code_is_not_gone_out_for(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    file: str,
+    mode: str,
+    expected: bool,
+) -> None:
+    """It is as sure to be there as the code that reads it; what is written is another matter."""
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path_factory.mktemp("temporary")))
+    (tmp_path / "shop" / "templates").mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").touch()
+    names = Dependencies(CATALOGUE, Addresses(), Provenance(tmp_path))
+
+    assert names.leads_out("builtins:open", Made({"file": str(tmp_path / file), "mode": mode})) is expected
+
+
+@pytest.mark.parametrize(
     ("module", "function", "expected"),
     [
         ("linecache", "updatecache", True),
