@@ -375,8 +375,8 @@ def test_function_fixtures_are_fresh_and_wider_ones_are_set_up_once(shop):
     functions = " ".join(["+f -f"] * 6)
     assert f"log +session +module +class {functions} -class -module -session" in each.text
     plain, disturbed = " ".join(["+f -f"] * 2), " ".join(["+f -f"] * 4)
-    first = f"+session +module +class {plain} -class -module -session"
-    assert f"log {first} +session +module +class {disturbed} -class -module -session" in once.text
+    first = f"+session +module +class {plain} -class -module"
+    assert f"log {first} +module +class {disturbed} -class -module -session" in once.text
 
 
 def test_an_error_in_the_teardown_of_a_wider_fixture_belongs_to_the_last_run(shop):
