@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_chaos.observation import LONGEST_BODY, Answer, Observation
@@ -23,6 +23,7 @@ _SQL = re.compile(
 _DEBUGGER = b"__debugger__"  # Werkzeug's, which somebody has switched on
 _SHORTEST_TEXT = 12  # characters of a message that is told apart from what stands in an answer by chance
 _EXCERPT = 80  # bytes
+_FIRST_ERROR = 400
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -78,6 +79,13 @@ def judge_insides(seen: Observation) -> Iterator[Finding]:
             yield _say(other, seen, kind="other-type", fails=True)
 
 
+def without_needless_body(answer: Answer) -> Answer:
+    """Return an answer of a plain run as it is kept: with its body only where that is of use to compare with."""
+    if answer.body is None or answer.status >= _FIRST_ERROR or _other_type(answer) is not None:
+        return answer
+    return replace(answer, body=None)
+
+
 def _say(about: Inside | OtherType, seen: Observation, *, kind: str, fails: bool) -> Finding:
     place = next((way.reached for way in seen.absorptions if way.reached is not None), None)
     evidence = Evidence("insides", kind, about=about, place=place, point=point_of(seen), call=call_of(seen))
@@ -86,7 +94,7 @@ def _say(about: Inside | OtherType, seen: Observation, *, kind: str, fails: bool
 
 def _shown(answer: Answer, seen: Observation) -> Iterator[tuple[Shown, str]]:
     body = answer.body or b""
-    if not body or answer.status < 400:
+    if not body or answer.status < _FIRST_ERROR:
         return
     found = _TRACEBACK.search(body)
     if found is not None:

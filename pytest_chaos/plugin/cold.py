@@ -7,6 +7,7 @@ scenarios are such, and puts what a plain run was into plain values, with which 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,7 +53,7 @@ def told_plain(plain: Plain) -> dict[str, Any]:
     return {
         "calls": dict(steady.calls),
         "leftovers": [[one.kind, one.text, one.fingerprint, one.is_note] for one in steady.leftovers],
-        "answers": [[one.request, one.status, one.is_to_driver, one.elapsed_s, one.method] for one in steady.answers],
+        "answers": [_told_answer(one) for one in steady.answers],
         "duration_s": steady.duration_s,
         "logged": _told_errors(steady.logged),
         "unhandled": _told_errors(steady.unhandled),
@@ -61,6 +62,17 @@ def told_plain(plain: Plain) -> dict[str, Any]:
             for (point, place), count in plain.trace.shape().items()
         ],
     }
+
+
+def _told_answer(one: Answer) -> dict[str, Any]:
+    body = None if one.body is None else one.body.decode("latin-1")
+    return {**dataclasses.asdict(one), "body": body}
+
+
+def _answer(told: Mapping[str, Any]) -> Answer:
+    headers = tuple((name, value) for name, value in told["headers"])
+    body = None if told["body"] is None else told["body"].encode("latin-1")
+    return Answer(**{**told, "headers": headers, "body": body})
 
 
 def _told_errors(errors: Iterable[tuple[str, Place]]) -> list[list[Any]]:
@@ -76,7 +88,7 @@ def plain_of(told: Mapping[str, Any], provenance: Provenance) -> Plain:
     steady = Steady(
         told["calls"],
         tuple(Leftover(*one) for one in told["leftovers"]),
-        tuple(Answer(*one, method=method) for *one, method in told["answers"]),
+        tuple(map(_answer, told["answers"])),
         told["duration_s"],
         logged=_errors(told["logged"]),
         unhandled=_errors(told["unhandled"]),

@@ -24,8 +24,14 @@ LINE, OTHER = Place("shop.py", 8, "pay"), Place("shop.py", 18, "refund")
 STEADY = Steady(
     {"m:f": 2},
     (Leftover("lock", "lock 'x'", "lock shop.py:8 in pay", is_note=True),),
-    (Answer("GET /sale?id=1", 200, True, 0.5),),
+    (
+        Answer("GET /sale?id=1", 200, True, 0.5),
+        Answer("GET /sale?id=2", 500, True, 0.5, client="httpx", headers=(("age", "1"),), body=b"\xff", took_s=0.1),
+        Answer("run sale", 3, True, 0.5, kind="exit"),
+    ),
     0.25,
+    logged=frozenset({("KeyError", LINE)}),
+    unhandled=frozenset({("OSError", OTHER)}),
 )
 PLAIN = Plain(STEADY, Trace.of({("m:f", LINE): 2}), None, Sites(PROVENANCE, lambda frame: (None, False)))
 SCENARIO = Scenario("m:f hang all", tuple(parse("m:f = hang")), "all", key_of_rule(""))

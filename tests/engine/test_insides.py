@@ -20,7 +20,7 @@ from pytest_chaos.observation import (
     Steady,
     Unhandled,
 )
-from pytest_chaos.oracles.insides import judge_insides
+from pytest_chaos.oracles.insides import judge_insides, without_needless_body
 from pytest_chaos.provenance import Place
 
 FIRED = RuleSeen("m:f = raise(E)", "exploration", 1, 1, True, ("m:f",), "m:f", "raise(E)")
@@ -124,3 +124,10 @@ def test_a_body_of_which_not_all_is_known_is_not_judged_by_its_type() -> None:
 def test_a_type_that_is_wrong_without_a_fault_as_well_is_none() -> None:
     wrong = answer(b"<html>", headers=JSON)
     assert found(wrong, plain=(replace(wrong, status=200),)) == []
+
+
+def test_of_a_plain_run_only_bodies_that_are_compared_with_are_kept() -> None:
+    """A session keeps all plain runs."""
+    right, wrong, error = answer(b"{}", 200, JSON), answer(b"<html>", 200, JSON), answer(b"down", 503)
+
+    assert [without_needless_body(one).body for one in (right, wrong, error)] == [None, b"<html>", b"down"]
