@@ -126,10 +126,6 @@ def _tornado_answered(handler: Any, status_code: int, **named: Any) -> LastAnswe
     return LastAnswer("answered", status_code, is_debugging=bool(handler.settings.get("serve_traceback")))
 
 
-def _werkzeug_error(server: Any, type: str, message: str, *args: Any) -> Any:  # as it is called there
-    return _handled() if type == "error" else None
-
-
 def _waitress_error(error: Any, *args: Any) -> Any:
     return _handled() if error.code == 500 else None
 
@@ -186,7 +182,6 @@ LAST_RESORTS: tuple[LastResort, ...] = (
         _with(500),
     ),
     LastResort("waitress", "waitress.utilities", "Error.__init__", _waitress_error, _with(500)),
-    LastResort("Werkzeug", "werkzeug.serving", "BaseWSGIServer.log", _werkzeug_error, _with(500)),
     LastResort("wsgiref", "wsgiref.handlers", "BaseHandler.handle_error", _handled, _wsgiref_answered),
     LastResort("socketserver", "socketserver", "BaseServer.handle_error", _handled, _closing),
     LastResort("Celery", "celery.app.trace", "TraceInfo.handle_failure", _celery_error, _failing),
