@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_chaos.errors import TargetError as TargetError
     from pytest_chaos.explorer import Scenario as Scenario
     from pytest_chaos.faults.alternating import Either as Either
+    from pytest_chaos.faults.answering import HttpAnswer as HttpAnswer
     from pytest_chaos.faults.base import Fault as Fault
     from pytest_chaos.faults.cancelling import Cancel as Cancel
     from pytest_chaos.faults.corrupting import Corrupt as Corrupt
@@ -62,6 +63,7 @@ _HOME = {
     "Evidence": "verdict",
     "Fault": "faults.base",
     "Hang": "faults.hanging",
+    "HttpAnswer": "faults.answering",
     "Injection": "control",
     "LoseReply": "faults.replying",
     "MisuseError": "errors",
@@ -95,6 +97,7 @@ __all__ = [
     "Evidence",
     "Fault",
     "Hang",
+    "HttpAnswer",
     "Injection",
     "LoseReply",
     "MisuseError",

@@ -566,6 +566,7 @@ _SAMPLES = {
     "duplicate": "duplicate",
     "stale": "stale",
     "disk-full": "disk-full",
+    "answer": "answer(503) or answer(429, headers={'Retry-After': '1'})",
 }
 
 

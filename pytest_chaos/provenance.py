@@ -65,6 +65,7 @@ _PASSAGE = (
         for name in (
             "answers/watching.py",
             "faults/alternating.py",
+            "faults/answering.py",
             "faults/cancelling.py",
             "faults/corrupting.py",
             "faults/delaying.py",
@@ -83,6 +84,7 @@ _PASSAGE = (
             "injector/returned.py",
             "injector/sources.py",
             "injector/strike.py",
+            "replies",
             "resources/tap.py",
             "resources/taps.py",
         )

@@ -61,6 +61,7 @@ ORDER = (
     "breakers",
     "hang",
     "guard",
+    "replies",
     "injector",
     "observation",
     "answers",
@@ -385,6 +386,7 @@ ITS_OWN: dict[str, set[str]] = {
     "injector/closures": {"self.closure"},
     "injector/proxies": {"value"},
     "resources/tap": {"owner"},
+    "replies/on_sockets": {"connection"},
     # pytest's own objects, which are told what they report by whoever has something to say.
     "plugin/compat": {
         "case",

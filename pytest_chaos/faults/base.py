@@ -38,6 +38,13 @@ class Limit:
     seconds: float | None
 
 
+class Reply(Protocol):
+    """What comes back for a request by HTTP."""
+
+    def raw(self, method: str) -> bytes:
+        """Return the bytes that come, for a request with this method."""
+
+
 class FaultyCall(Protocol):
     """One call on which a fault acts, as the fault sees it."""
 
@@ -114,6 +121,12 @@ class FaultyCall(Protocol):
     def unseen(self) -> AbstractContextManager[None]:
         """Return a context in which all calls are ours: they pass uncounted, and no fault acts on them."""
 
+    def replied(self, reply: Reply) -> AbstractContextManager[None]:
+        """Return a context in which the requests that this call makes by HTTP are answered, and not sent.
+
+        Without any the activation is withdrawn.
+        """
+
 
 @dataclass(frozen=True)
 class Fault(ABC):
@@ -180,7 +193,7 @@ def as_fault(value: object) -> Fault:
     raise SpecificationError(
         f"{value!r} is not a fault",
         remedy="Use Raise(...), Hang(), Return(value), Null, Delay(seconds), Corrupt, Cancel, LoseReply(...), "
-        "Duplicate, Stale or Either(...) from pytest_chaos.",
+        "Duplicate, Stale, HttpAnswer(...) or Either(...) from pytest_chaos.",
     )
 
 
@@ -189,6 +202,7 @@ _EXAMPLES = {
     "Return": "Return(0)",
     "Delay": "Delay(0.2)",
     "LoseReply": "LoseReply(ConnectionError)",
+    "HttpAnswer": "HttpAnswer(503)",
 }
 
 

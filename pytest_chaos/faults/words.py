@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_chaos.faults.answering import HttpAnswer
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.cancelling import Cancel
 from pytest_chaos.faults.corrupting import Corrupt
@@ -14,5 +15,5 @@ from pytest_chaos.faults.returning import Null, Return
 
 FAULT_WORDS: dict[str, type[Fault]] = {
     kind.word: kind
-    for kind in (Raise, Hang, Null, Return, Delay, Corrupt, Cancel, LoseReply, Duplicate, Stale, DiskFull)
+    for kind in (Raise, Hang, Null, Return, Delay, Corrupt, Cancel, LoseReply, Duplicate, Stale, DiskFull, HttpAnswer)
 }

@@ -39,6 +39,7 @@ from pytest_chaos.injector.trial import why_not_now
 from pytest_chaos.journal import Activation, Journal, Row, activations_of, label_of
 from pytest_chaos.notation import format_chain, format_left
 from pytest_chaos.provenance import Provenance, caller_frame, caller_module, function_name
+from pytest_chaos.replies.of_clients import new_replies
 from pytest_chaos.resources import tap
 from pytest_chaos.resources.actors import Actors
 from pytest_chaos.scenario import Rule, Term
@@ -618,6 +619,7 @@ class Injector:
         self._alone: list[StandIn] = []  # those that ask the verdicts of the one actor that there is
         self._decides_each_call = False
         self._deaf: Callable[[], None] = _hears_nothing
+        self.replies = new_replies()
 
     # --- rules
 
@@ -1176,6 +1178,7 @@ class Injector:
         """Let no rule act any more, and put everything back. Harmless when done twice."""
         was_open, self._is_open = self._is_open, False
         self._deaf()
+        self.replies.close()
         _INJECTORS.discard(self)
         self.actors.tell_before_births(None)
         _remove(self._standing)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
 from typing import Any, Protocol
 
-from pytest_chaos.faults.base import Fault, Kind, Limit
+from pytest_chaos.faults.base import Fault, Kind, Limit, Reply
 from pytest_chaos.hang import Ward
 from pytest_chaos.injector.call import AnyCall
 from pytest_chaos.journal import Activation, Journal
+from pytest_chaos.replies.giving import Replies
 
 
 class _Guard(threading.local):
@@ -34,6 +35,10 @@ class Scene(Protocol):
     @property
     def journal(self) -> Journal:
         """Where activations and injected errors are written."""
+
+    @property
+    def replies(self) -> Replies:
+        """What answers requests in place of a server."""
 
     def draws(self, activation: Activation) -> Callable[[], float]:
         """Return the draws in [0, 1) of one activation."""
@@ -186,6 +191,10 @@ class Strike:
             yield
         finally:
             GUARD.inside = before
+
+    def replied(self, reply: Reply) -> contextlib.AbstractContextManager[None]:
+        """Let requests of this call be answered."""
+        return self._scene.replies.given(reply, self)
 
     def set_kind(self, kind: Kind) -> None:
         """Say what sort of callable it has met, where that is known only from an answer."""

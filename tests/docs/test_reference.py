@@ -20,6 +20,7 @@ from pytest_chaos import (
     Duplicate,
     Either,
     Hang,
+    HttpAnswer,
     LoseReply,
     NotationError,
     Null,
@@ -254,7 +255,7 @@ def test_every_python_block_is_python(path):
 def test_the_table_of_kinds_says_what_the_faults_say():
     """Every cell acts or is refused as the code has it."""
     faults = [Raise(OSError), Hang(), Return([1]), Null(), Delay(1)]
-    faults += [Corrupt(), Cancel(), LoseReply(OSError), Duplicate(), Stale(), DiskFull()]
+    faults += [Corrupt(), Cancel(), LoseReply(OSError), Duplicate(), Stale(), DiskFull(), HttpAnswer(503)]
     faults = {type(fault).__name__: fault for fault in faults}
     rows = {
         cells[0]: cells[1:]

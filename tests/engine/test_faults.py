@@ -24,6 +24,7 @@ from pytest_chaos import (
     Either,
     Fault,
     Hang,
+    HttpAnswer,
     LoseReply,
     Null,
     Raise,
@@ -105,7 +106,7 @@ def test_bare_class_is_a_fault(value: Any, expected: Fault) -> None:
         (Either, "Either(Raise(TimeoutError), Null)"),
         (TimeoutError, "Write Raise(TimeoutError)"),
         ("hang", "Use Raise(...)"),
-        ("hang", "Corrupt, Cancel, LoseReply(...), Duplicate, Stale or Either(...)"),
+        ("hang", "Corrupt, Cancel, LoseReply(...), Duplicate, Stale, HttpAnswer(...) or Either(...)"),
         (None, "is not a fault"),
         (lambda: 1, "is not a fault"),
     ],
@@ -121,7 +122,7 @@ def test_words_of_the_rule_text() -> None:
     old = {"raise": Raise, "hang": Hang, "null": Null, "return": Return, "delay": Delay}
     new = {"corrupt": Corrupt, "cancel": Cancel, "lose-reply": LoseReply, "duplicate": Duplicate, "stale": Stale}
 
-    assert old | new | {"disk-full": DiskFull} == FAULT_WORDS
+    assert old | new | {"disk-full": DiskFull, "answer": HttpAnswer} == FAULT_WORDS
 
 
 # --- seconds

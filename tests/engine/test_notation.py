@@ -17,6 +17,7 @@ from pytest_chaos import (
     Either,
     Fault,
     Hang,
+    HttpAnswer,
     LoseReply,
     NotationError,
     Null,
@@ -105,6 +106,11 @@ ACCEPTED += [
         "stale": Stale(),
         "stale()": Stale(),
         "disk-full": DiskFull(),
+        "answer(503)": HttpAnswer(503),
+        "answer(200, '<html>')": HttpAnswer(200, "<html>"),
+        "answer(429, {'code': 1}, headers={'Retry-After': '1'})": HttpAnswer(
+            429, {"code": 1}, headers={"Retry-After": "1"}
+        ),
     }.items()
 ]
 ACCEPTED += [

@@ -17,6 +17,7 @@ from pytest_chaos import (
     Duplicate,
     Either,
     Hang,
+    HttpAnswer,
     LoseReply,
     NotationError,
     Null,
@@ -103,12 +104,22 @@ def delays(draw: Any) -> Delay:
     return Delay(length, draw(st.just(0) | st.floats(0, float(length))))
 
 
+@st.composite
+def http_answers(draw: Any) -> HttpAnswer:
+    names = st.from_regex(r"[A-Za-z-]{1,12}", fullmatch=True)
+    texts = st.text(st.characters(min_codepoint=32, max_codepoint=126))
+    bodies = st.text() | st.binary() | st.dictionaries(st.text(), st.integers() | st.none() | st.booleans())
+    headers = draw(st.none() | st.dictionaries(names, texts))
+    return HttpAnswer(draw(st.integers(200, 599)), draw(bodies), headers=headers)
+
+
 faults: st.SearchStrategy[Fault] = (
     raises()
     | st.builds(Hang, st.none() | seconds)
     | st.builds(Return, literals)
     | delays()
     | st.sampled_from([Null(), Corrupt(), Cancel(), Duplicate(), Stale(), DiskFull()])
+    | http_answers()
 )
 
 counts = st.integers(1, 10**6)
@@ -216,6 +227,7 @@ pieces = st.sampled_from(
             "duplicate",
             "stale",
             "disk-full",
+            "answer",
             "(",
             ")",
             ",",

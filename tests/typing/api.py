@@ -19,6 +19,7 @@ from pytest_chaos import (
     Evidence,
     Fault,
     Hang,
+    HttpAnswer,
     Injection,
     LoseReply,
     MisuseError,
@@ -77,6 +78,8 @@ faults: list[Fault] = [
     Duplicate(),
     Stale(),
     DiskFull(),
+    HttpAnswer(503),
+    HttpAnswer(429, {"code": 1}, headers={"Retry-After": "1"}),
     Either(Raise(TimeoutError), Null),
     Either(Null, Corrupt, Either(Hang, Stale()), weights=(3, 1, 0.5)),
 ]
