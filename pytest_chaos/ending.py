@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from pytest_chaos.absorption import entries
+from pytest_chaos.faults.answering import HttpAnswer
 from pytest_chaos.hang import HangReleased
 from pytest_chaos.journal import Journal, token_in
 from pytest_chaos.observation import Failure
 from pytest_chaos.provenance import Origin, Provenance
+from pytest_chaos.replies.of_clients import is_over_body
 from pytest_chaos.resources.births import Entry
 
 _OWN_ASSERTIONS = ("Failed",)  # pytest.fail and pytest.raises end so; the engine does not import pytest
@@ -40,6 +42,7 @@ def failure_from(
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_meant=_is_meant(error, journal, provenance),
         is_of_library=_is_of_library(error, provenance),
+        is_over_body=_is_over_answer(error, journal, provenance) and is_over_body(error),
         is_assertion=_is_assertion(error, origin),
         # What a library that the test calls makes of an error of ours is the library's.
         is_in_test=nearest is not None and origin == "test" and (nearest.tb_next is None or not is_caused),
@@ -55,7 +58,8 @@ def mistake_in(
 ) -> Failure | None:
     """Return the facts about an error that a framework took and logged, if it is one that nobody meant.
 
-    That is one which arose in the project by itself, and that no function of the project took.
+    That is one which arose in the project by itself, or over the body of an answer that the project read, and that no
+    function of the project took.
 
     Args:
         error: What was logged.
@@ -67,7 +71,8 @@ def mistake_in(
     if not isinstance(error, Exception) or not trace:
         return None
     outermost, innermost = provenance.of_frame(trace[0].tb_frame), provenance.of_frame(trace[-1].tb_frame)
-    if (outermost, innermost) != ("installed", "project"):
+    is_of_body = _is_over_answer(error, journal, provenance) and is_over_body(error) and _nearest(error, provenance)[0]
+    if outermost != "installed" or not (innermost == "project" or is_of_body):
         return None
     found = failure_from(error, journal, domain, provenance)
     return None if found.is_injected or found.is_declared or found.is_meant or found.is_release else found
@@ -196,7 +201,18 @@ def _is_written(error: BaseException, journal: Journal, provenance: Provenance) 
         return origin == "project"
     if provenance.of_class(type(error)) == "project":
         return True  # whoever hands it on, such as a future: the interpreter makes none of these
+    if is_raised and origin == "installed" and _is_answered(journal) and not is_over_body(error):
+        return True  # what a client, or a library above it, says of an answer
     return is_raised and _is_translation(error, journal, provenance)
+
+
+def _is_answered(journal: Journal) -> bool:
+    return any(isinstance(activation.fault, HttpAnswer) for activation in journal.activations)
+
+
+def _is_over_answer(error: BaseException, journal: Journal, provenance: Provenance) -> bool:
+    """Tell whether a library raised an error where a server of HTTP gave an answer that is ours."""
+    return _is_answered(journal) and _is_of_library(error, provenance)
 
 
 def _is_of_library(error: BaseException, provenance: Provenance) -> bool:

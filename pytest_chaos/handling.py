@@ -6,6 +6,8 @@ Nothing is run for that: names in the source are looked up and compared, as for 
 from __future__ import annotations
 
 import ast
+import http
+import re
 from collections.abc import Iterable, Iterator
 
 from pytest_chaos.clauses import Clause, Scope, Sources, handlers_around, statements_around, takers
@@ -26,6 +28,7 @@ class Handling:
         self._sources = sources
         self._guarded: dict[tuple[FunctionKey, int], bool] = {}
         self._caught: dict[tuple[FunctionKey, int], tuple[type[BaseException], ...]] = {}
+        self._statuses: dict[FunctionKey, frozenset[int]] = {}
         self._takers: dict[tuple[FunctionKey, int, type[BaseException]], tuple[Clause, ...]] = {}
 
     def is_guarded(self, step: Step) -> bool:
@@ -43,6 +46,16 @@ class Handling:
             if key not in self._caught:
                 self._caught[key] = tuple(self._named_around(step))
             yield from self._caught[key]
+
+    def statuses(self, steps: Iterable[Step]) -> frozenset[int]:
+        """Return the status codes of HTTP that the functions of these lines compare something with."""
+        found: set[int] = set()
+        for step in steps:
+            key = function_key(step.code)
+            if key not in self._statuses:
+                self._statuses[key] = frozenset(_statuses_in(self._sources.own_nodes(step.code, step.names)))
+            found |= self._statuses[key]
+        return frozenset(found)
 
     def taken(self, steps: Iterable[Step], error: type[BaseException]) -> tuple[Taken, bool]:
         """Return the clauses that may take an error on its way out of these lines, and whether one of them must.
@@ -80,6 +93,27 @@ class Handling:
                 for one in value if isinstance(value, tuple) else [value]:
                     if isinstance(one, type) and issubclass(one, BaseException):
                         yield one
+
+
+def _statuses_in(nodes: Iterable[ast.AST]) -> Iterator[int]:
+    for node in nodes:
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and type(part.value) is int and 400 <= part.value <= 599:
+                    yield part.value
+                elif isinstance(part, ast.Attribute):
+                    yield from _named_status(part.attr)
+
+
+def _named_status(name: str) -> Iterator[int]:
+    """Yield the code that a library's constant stands for, by its name."""
+    if name.upper() in http.HTTPStatus.__members__:
+        yield http.HTTPStatus[name.upper()].value
+    elif found := _NUMBERED.match(name):
+        yield int(found[1])
+
+
+_NUMBERED = re.compile(r"HTTP_([45]\d\d)(?:_|$)")  # as Starlette's and Django's constants are called
 
 
 def _is_guard(part: tuple[ast.AST, str, int]) -> bool:

@@ -100,6 +100,7 @@ class Failure:
             project, or a library made it of an injected error. What the interpreter raises and a failed ``assert``
             are not meant, nor is what a library refuses. Of a group all parts are, beside those of ours.
         is_of_library: A statement of a library raised it.
+        is_over_body: A library says that the body of an injected answer of HTTP is not what it was read as.
         is_assertion: It is the test's own assertion.
         is_in_test: The test's own code raised it, or a library that it called, over an answer that neither expected.
         is_release: It is the end of an injected hang that we released.
@@ -125,6 +126,7 @@ class Failure:
     gap: Gap | None = field(default=None, kw_only=True)
     is_meant: bool = field(default=False, kw_only=True)
     is_of_library: bool = field(default=False, kw_only=True)
+    is_over_body: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from pytest_chaos.catalogue.catalogue import Catalogue
 from pytest_chaos.clauses import Scope, Sources
 from pytest_chaos.errors import ChaosError
 from pytest_chaos.faults.annotations import answer_hint, arms_of
+from pytest_chaos.faults.answering import HttpAnswer
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.faults.filling import DiskFull
 from pytest_chaos.faults.hanging import Hang
@@ -37,6 +38,9 @@ from pytest_chaos.target import Point
 Named = Literal["exactly", "by its module", "by its package", "by nobody"]
 """How the user came to name a point; a package tells where to look, and what nobody has named is a boundary."""
 
+# What a server gives that is no outage: the page of a gateway in front of it, and what asks for patience.
+_OF_A_GATEWAY = HttpAnswer(502, "<html>")
+_TOLD_APART = {429: HttpAnswer(429, headers={"Retry-After": "0"}), 503: HttpAnswer(503, headers={"Retry-After": "0"})}
 _USUAL: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 # Signals to the interpreter, marks of unfinished code, and bases that stand for "anything": no dependency raises them.
 _NEVER = (AssertionError, NotImplementedError, StopIteration, StopAsyncIteration, Warning, MemoryError, RecursionError)
@@ -148,7 +152,14 @@ class Offers:
             if taken not in told and not (_is_timeout(cls) and not timed):
                 told.add(taken)
                 kept[_is_timeout(cls), taken] = Raise(cls)
-        return list(kept.values())
+        return [*kept.values(), *self._answers(boundary, way)]
+
+    def _answers(self, boundary: Boundary, way: Way) -> Iterator[Fault]:
+        """Yield what a server may answer instead; a library that asks for the project says that in its own words."""
+        if boundary.speaks_http and not way.is_double and not way.via:
+            yield _OF_A_GATEWAY
+            told = self.handling.statuses(way.steps)
+            yield from (answer for status, answer in _TOLD_APART.items() if status in told)
 
     # --- a function
 

@@ -88,6 +88,7 @@ class Way:
         entry: The installed package that calls the project for the test; empty where the test itself does. A framework
             has handlers of its own for what the project does not take.
         modes: The modes in which they opened files, each once; none where nothing tells.
+        via: The installed package that makes these calls for the project; empty where the project itself does.
     """
 
     point: str
@@ -103,6 +104,7 @@ class Way:
     is_double: bool = False
     entry: str = ""
     modes: tuple[str, ...] = ()
+    via: str = ""
 
     @property
     def text(self) -> str:
@@ -142,13 +144,14 @@ class Way:
 
 
 class _Walked(NamedTuple):
-    """What leads to a call: lines of the project, the library's call it is made for, who calls the project, and
-    whether that is all up to the beginning of a thread or task."""
+    """What leads to a call: lines of the project, the library's call it is made for, who calls the project, whether
+    that is all up to the beginning of a thread or task, and the package that the project has called for it."""
 
     frames: tuple[_Frame, ...]
     outer: str
     entry: str
     is_whole: bool
+    via: str = ""
 
 
 class IsGuarded(Protocol):
@@ -171,6 +174,7 @@ class _Stack:
     starter: CodeType | None
     cells: list[list[int]]
     names: list[str]
+    via: str
     count: int = 0
     numbers: list[Number] = field(default_factory=list)
     limits: list[Limit | None] = field(default_factory=list)
@@ -275,7 +279,7 @@ class Reach:
             return
         site = self._site_of(frame)
         dependency = self._dependency_of(point, call, site)
-        walked = self._walk(frame)
+        walked = self._walk(frame, point.partition(":")[0].partition(".")[0])
         told = (point, dependency, walked.outer, site)
         lines = ((id(code), offset) for code, offset, _ in walked.frames)
         key = (*told, walked.entry, walked.is_whole, *lines)
@@ -318,6 +322,7 @@ class Reach:
                 any(stack.is_double for stack in same),
                 first.entry,
                 tuple(dict.fromkeys(mode for stack in same for mode in stack.modes)),
+                first.via,
             )
             for first, steps, same in found.values()
         ]
@@ -336,7 +341,17 @@ class Reach:
             if name:
                 steps = steps[: [step.name for step in steps].index(name) + 1]
             limits, modes = tuple(stack.limits), tuple(stack.modes)
-            yield Way(stack.point, stack.site, tuple(steps), stack.dependency, stack.outer, limits=limits, modes=modes)
+            yield Way(
+                stack.point,
+                stack.site,
+                tuple(steps),
+                stack.dependency,
+                stack.outer,
+                limits=limits,
+                modes=modes,
+                is_double=stack.is_double,
+                via=stack.via,
+            )
 
     def _index(self) -> None:
         """Find for each function the calls on its behalf, with its name where it is a caller and no starter."""
@@ -349,9 +364,9 @@ class Reach:
                 self._by_function.setdefault(function, []).append((stack, name))
         self._indexed = len(self._stacks)
 
-    def _walk(self, frame: FrameType | None) -> _Walked:
+    def _walk(self, frame: FrameType | None, package: str) -> _Walked:
         found: list[_Frame] = []
-        outer, entry, is_whole = "", "", True
+        outer, entry, via, is_whole = "", "", "", True
         for one, origin in self._provenance.own_stack(frame):
             code = one.f_code
             if origin == "project":
@@ -359,13 +374,15 @@ class Reach:
                 entry = ""
             elif not found:
                 outer = self._outer.get(function_key(code), outer)
+                home = _package(one)
+                via = home if origin == "installed" and home != package else via
             elif origin == "installed" and not entry:
-                entry = str(one.f_globals.get("__name__", "")).partition(".")[0]
+                entry = _package(one)
             is_whole = origin != "test"
         if not found and is_whole and self._outer:  # a library may try several addresses, each in a task
             for code in self._makers_of_task():
                 outer = self._outer.get(function_key(code), outer)
-        return _Walked(tuple(found), outer, entry, is_whole)
+        return _Walked(tuple(found), outer, entry, is_whole, via)
 
     def _new_stack(self, point: str, site: CallSite, dependency: str, walked: _Walked) -> _Stack:
         frames = walked.frames
@@ -373,8 +390,22 @@ class Reach:
         cells = [self._cells.setdefault((point, dependency, name), [0]) for name in ("", *dict.fromkeys(names))]
         starter = self._starter_of() if walked.is_whole else None
         return _Stack(
-            point, site, dependency, walked.outer, frames, walked.is_whole, walked.entry, starter, cells, names
+            point,
+            site,
+            dependency,
+            walked.outer,
+            frames,
+            walked.is_whole,
+            walked.entry,
+            starter,
+            cells,
+            names,
+            walked.via,
         )
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _cut(stack: _Stack, is_guarded: IsGuarded) -> tuple[Step, ...]:

@@ -69,6 +69,7 @@ class Boundary:
         checks: Paths to what asks for an error where what was called ends badly.
         refusals: Texts of the errors that a call meets that asks for them.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
+        speaks_http: Whether a server answers it by HTTP, so that it can get another answer than the one it hopes for.
         releases: The releases of the library that this holds for, as a version specifier; empty for all.
     """
 
@@ -88,6 +89,7 @@ class Boundary:
     creating: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    speaks_http: bool = False
 
     def faults_in(self, modes: Iterable[str]) -> tuple[str, ...]:
         """Return the texts of errors that calls can meet which open files in these modes; of none if nothing tells.

@@ -227,6 +227,7 @@ def _boundary(library: str, entry: _Table, modules: Collection[str]) -> Boundary
         creating,
         checks,
         refusals,
+        entry.truth("speaks_http"),
     )
 
 

@@ -135,7 +135,8 @@ def _logged(seen: Observation) -> Iterator[Finding]:
     for one in seen.logged:
         is_told = seen.failure is not None and (seen.failure.error, seen.failure.place) == (one.error, one.place)
         if not is_told and one.place is not None and (one.error, one.place) not in seen.steady.logged:
-            yield failing(Verdict.WRONG_ERROR, _evidence("logged-error", one, seen))
+            kind = "unexpected-body" if one.is_over_body else "logged-error"
+            yield failing(Verdict.WRONG_ERROR, _evidence(kind, one, seen))
 
 
 def breaks_over_torn_file(seen: Observation) -> bool:
@@ -169,6 +170,8 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
         return Verdict.CHANGED, "test-error"
     if failure.is_of_library and seen.absorptions and all(way.taker == "library" for way in seen.absorptions):
         return Verdict.ESCAPED, "translated"  # the library took it, and says so later in its own words
+    if failure.is_over_body:
+        return Verdict.WRONG_ERROR, "unexpected-body"
     return Verdict.WRONG_ERROR, "error-in-handler" if failure.is_caused_by_fault else "other-error"
 
 

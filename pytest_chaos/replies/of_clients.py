@@ -17,10 +17,13 @@ def new_replies() -> Replies:
 
 
 def is_said(error: BaseException) -> bool:
-    """Tell whether a client has raised an error over the answer of a server, and not over what is in its body.
+    """Tell whether a client has raised an error over the answer of a server, and not over what is in its body."""
+    return type(error).__module__.partition(".")[0] in _CLIENTS and not is_over_body(error)
+
+
+def is_over_body(error: BaseException) -> bool:
+    """Tell whether an error says that a body is not what it was read as.
 
     That a body is no JSON is nothing that whoever asks for JSON has asked to be told.
     """
-    kind = type(error)
-    is_over_body = issubclass(kind, ValueError) or kind.__name__ == "ContentTypeError"
-    return kind.__module__.partition(".")[0] in _CLIENTS and not is_over_body
+    return isinstance(error, ValueError) or type(error).__name__ == "ContentTypeError"

@@ -84,6 +84,9 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "Decide where this error is handled: no function of the project takes it before it leaves."
         ),
         ("ending", "logged-error"): _SAVE_FIRST,
+        ("ending", "unexpected-body"): (
+            "Check the status before the body is read (raise_for_status), and handle that error as an outage."
+        ),
         ("ending", "missed-by-handler"): (
             "Let this handler take the error, too, or a common base class of both, if the same should be done about it."
         ),

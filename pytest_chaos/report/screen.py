@@ -28,6 +28,7 @@ assert frozenset(_CAME_OUT) == PASSED_ON, "each has its line"
 _FILES = "builtins:open"  # each file is a dependency of its own, and a project may read hundreds
 _DEEDS: Mapping[str, str] = {"hang": "hangs", "null": "returns null", "disk-full": "finds the disk full"}
 _RAISED = re.compile(r"raise\(([^,()]+)")
+_ANSWERED = re.compile(r"answer\((\d+)")
 _RETURNED = re.compile(r"return\((.*)\)")
 
 Tone = Literal["fails", "reported", "quiet", "head"]
@@ -120,18 +121,23 @@ def _when(one: Record) -> str:
 def _deeds(faults: Iterable[str]) -> str:
     """Return what a call does that meets one of some faults, errors first."""
     errors: dict[str, None] = {}
+    statuses: dict[str, None] = {}
     others: dict[str, None] = {}
     for fault in faults:
         raised = _RAISED.match(fault)
         returned = _RETURNED.fullmatch(fault)
+        answered = _ANSWERED.match(fault)
         if raised is not None:
             errors[raised[1].rpartition(":")[2].strip()] = None
+        elif answered is not None:
+            statuses[answered[1]] = None
         elif returned is not None:
             others[f"returns {returned[1]}"] = None
         else:
             others[_DEEDS.get(fault, f"has the fault {fault}")] = None
     raises = [f"raises {_either(list(errors))}"] if errors else []
-    return _either([*raises, *others])
+    answers = [f"answers {_either(list(statuses))}"] if statuses else []
+    return _either([*raises, *answers, *others])
 
 
 def _either(words: Sequence[str]) -> str:

@@ -273,6 +273,10 @@ def _logged(about: Failure) -> str:
     return f"a framework took and logged an error that nobody wrote: {_with_place(about)}"
 
 
+def _unexpected_body(about: Failure) -> str:
+    return f"the body of the answer was read as if the request had succeeded: {_with_place(about)}"
+
+
 def _unrelated(about: Failure) -> str:
     return f"the test failed before any fault fired: {about.text}"
 
@@ -465,6 +469,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,
         ("ending", "logged-error"): _logged,
+        ("ending", "unexpected-body"): _unexpected_body,
         ("ending", "missed-by-handler"): _missed,
         ("ending", "unhandled"): _unhandled,
         ("ending", "unrelated"): _unrelated,

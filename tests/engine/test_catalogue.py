@@ -1038,6 +1038,7 @@ GOOD = """
     limit = ["timeout", "self.client.timeout", "bank.settings:default().seconds", "0.limits.1"]
     own_limit_s = 5
     in_pieces = true
+    speaks_http = true
     dependency.host = ["self.host"]
     dependency.port = ["self.port"]
     dependency.own_port = 8443
@@ -1068,6 +1069,7 @@ def test_entry_says_what_is_known_of_a_boundary() -> None:
             dependency=Dependency(host=("self.host",), port=("self.port",), own_port=8443),
             releases=">=3,<5",
             in_pieces=True,
+            speaks_http=True,
         ),
     )
 
@@ -1094,6 +1096,7 @@ def test_call_with_a_limit_of_its_own_does_not_hang() -> None:
         ('target = "bank:Client.pay"', "", f"{PLACE}, boundary number 1, target", "the key 'target' is missing"),
         ("aliases =", "alias =", f"{ENTRY}alias", "Did you mean 'aliases' or 'waits'?"),
         ("waits = true", "", f"{ENTRY}waits", "the key 'waits' is missing"),
+        ("speaks_http = true", "speaks_http = 'yes'", f"{ENTRY}speaks_http", "expected true or false, got 'yes'"),
         ("waits = true", "waits = 1", f"{ENTRY}waits", "expected true or false, got 1"),
         ("waits = true", "waits = false", f"{ENTRY}limit", "what cannot wait for ever needs no limit"),
         ('"self.kind.name"', '"self..name"', f"{ENTRY}local, self..name", "'self..name' is not a path to a value"),

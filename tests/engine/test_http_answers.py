@@ -516,7 +516,7 @@ def test_body_that_is_no_json_is_an_error_that_nobody_meant(client: str, lab: An
     bank = lab.module("bank", f"import {client} as client\ndef charge(url):\n    return client.get(url).json()\n")
     target = {"requests": "requests.sessions:Session.request", "httpx": "httpx:Client.send"}[client]
     seen = lab.run(lambda: bank.charge("http://bank.invalid/"), f"{target} = answer(502, '<html>')")
-    assert (seen.verdict, seen.kinds, seen.observation.injected_errors) == ("wrong error", ["other-error"], 0)
+    assert (seen.verdict, seen.kinds, seen.observation.injected_errors) == ("wrong error", ["unexpected-body"], 0)
 
 
 # --- what is refused

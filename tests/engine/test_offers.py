@@ -241,6 +241,14 @@ SHOP = """
         except httpx.HTTPError:
             pass
 
+    def tells_patience_apart():
+        response = silent()  # call
+        if response.status_code in (404, httpx.codes.TOO_MANY_REQUESTS):
+            return None
+        match response.status_code:
+            case 503:
+                return None
+
     def takes_everything():
         try:
             silent()  # call
@@ -249,6 +257,7 @@ SHOP = """
 """
 
 NEVER_TOLD = Limit("timeout", None)
+GATEWAY = "answer(502, '<html>')"
 TWO_SECONDS = Limit("timeout", 2.0)
 
 
@@ -549,8 +558,29 @@ def test_call_that_its_library_limits_times_out_without_being_told(shop: Any) ->
     """Also under a function that calls it by another name, and has a timeout of its own that was not set."""
     own = ["raise(httpx:ConnectError)", "raise(httpx:ReadTimeout)"]
 
-    assert offered("httpx:Client.send", shop.plain_caller, limit=Limit("", 5.0)) == own
+    assert offered("httpx:Client.send", shop.plain_caller, limit=Limit("", 5.0)) == [*own, GATEWAY]
     assert errors(offered("shop:gets", shop.plain_caller, limit=NEVER_TOLD)) == own
+
+
+def test_server_answers_what_somebody_on_the_way_tells_apart(shop: Any) -> None:
+    """And the page of a gateway always; that an article is not there is no fault of the server."""
+    found = offered("httpx:Client.send", shop.tells_patience_apart)
+
+    assert [text for text in found if text.startswith("answer")] == [
+        GATEWAY,
+        "answer(429, headers={'Retry-After': '0'})",
+        "answer(503, headers={'Retry-After': '0'})",
+    ]
+
+
+def test_double_and_library_in_between_get_no_other_answer(shop: Any) -> None:
+    """A double is asked by nobody, and a library says in its own words what it was told."""
+    (point,) = resolve(parse_target("httpx:Client.send"))
+    one = way("httpx:Client.send", shop.plain_caller)
+    for other in (replace(one, is_double=True), replace(one, via="stripe")):
+        found = Offers(Sources(), Catalogue()).of(Called(point, other, "by nobody", ()))
+        assert found
+        assert not [fault for fault in found if fault.word == "answer"]
 
 
 def test_errors_that_nobody_tells_apart_are_one(shop: Any) -> None:

@@ -74,6 +74,8 @@ def test_verbose_screen_tells_each_finding_in_full() -> None:
     [
         (["hang"], "bank example hangs (1"),
         (["null"], "bank example returns null (1"),
+        (["answer(502, '<html>')"], "bank example answers 502 (1"),
+        (["answer(503)", "hang", "raise(A)", "answer(429)"], "bank example raises A, answers 503 or 429 or hangs (1"),
         (["raise(TimeoutError)"], "bank example raises TimeoutError (1"),
         (["raise(httpx:ConnectError, 'a, b')"], "bank example raises ConnectError (1"),
         (["raise(a:E)", "raise(b:E)"], "bank example raises E (1"),

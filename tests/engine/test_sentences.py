@@ -228,6 +228,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         "a framework took and logged an error that nobody wrote: KeyError: x at shop.py:8 in pay",
     ),
     (
+        "ending unexpected-body",
+        compared(logged=(Failure("JSONDecodeError", LINE, message="x", is_over_body=True),)),
+        "the body of the answer was read as if the request had succeeded: JSONDecodeError: x at shop.py:8 in pay",
+    ),
+    (
         "ending missed-by-handler",
         compared(
             failure=Failure("E", is_injected=True),

@@ -1,0 +1,17 @@
+"""A shop window that asks a service what there is in stock."""
+
+import httpx
+
+
+def in_stock(client: httpx.Client, sku: str) -> int:
+    """Ask the stock service; 0 where it cannot be reached."""
+    try:
+        found = client.get(f"http://stock.example/{sku}")
+    except httpx.TransportError:
+        return 0
+    return found.json()["pieces"]
+
+
+def window(client: httpx.Client) -> list[str]:
+    """Return what is shown."""
+    return [sku for sku in ("mug", "tea") if in_stock(client, sku)]
