@@ -372,6 +372,7 @@ class Experiment:
         self._ended_by: frozenset[int] = frozenset()
         self._recovery = ""
         self._teardown_error = ""
+        self._teardown: Failure | None = None
         self._loud_logs = 0
         self._logged: list[Failure] = []
         self._unhandled: list[Unhandled] = []
@@ -542,6 +543,19 @@ class Experiment:
         boundary = self.laboratory.catalogue.at(point)
         return boundary is not None and not boundary.waits and not boundary.late
 
+    def _inner(self) -> Callable[[str], bool]:
+        """Return what tells whether nothing that a point leads to leaves the process, in this run or the plain one."""
+        catalogue, reaching = self.laboratory.catalogue, self.plan.reaching
+        before = None if self.plan.plain is None else self.plan.plain.reach
+        if self.reach is None or before is None or reaching is None or not reaching.points:
+            return lambda point: False
+
+        def is_boundary(point: str) -> bool:
+            return catalogue.at(point) is not None
+
+        leading = self.reach.leading_to(is_boundary) | before.leading_to(is_boundary)
+        return lambda point: not is_boundary(point) and point not in leading
+
     def _dependency_of(self, point: str, call: AskedCall, frame: FrameType | None) -> str:
         return self._dependencies.name(point, call, self.sites.of(frame))
 
@@ -630,9 +644,12 @@ class Experiment:
             self._ended_by = frozenset(map(id, ending.chain(error)))
 
     def teardown_ended_with(self, error: BaseException) -> None:
-        """Say what came out of the teardown; it counts if an error of ours is behind it."""
+        """Say what came out of the teardown."""
         if ending.is_caused_by_ours(error, self.journal):
             self._teardown_error = ending.describe(error)
+        elif self.trace is not None:
+            domain = self.contract.error_classes()
+            self._teardown = ending.failure_from(error, self.journal, domain, self.laboratory.provenance)
 
     def suspended(self) -> contextlib.AbstractContextManager[None]:
         """A while in which no fault acts, and no call is counted."""
@@ -780,6 +797,7 @@ class Experiment:
             recovery=self._recovery,
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
+            teardown=self._teardown,
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
             # What is known of libraries is not read for nothing.
@@ -793,6 +811,7 @@ class Experiment:
                 {key: loop for one in injections for key, loop in one.loops.items()},
                 self._is_in_pieces,
                 self._is_local,
+                self._inner(),
             ),
             loud_logs=self._loud_logs,
             logged=tuple(self._logged),
@@ -895,6 +914,7 @@ def spots_of(
     loops: Mapping[tuple[str, CodeType, int], Loop] = MappingProxyType({}),
     is_in_pieces: Callable[[str], bool] = lambda point: False,
     is_local: Callable[[str], bool] = lambda point: False,
+    is_inner: Callable[[str], bool] = lambda point: False,
 ) -> tuple[SpotSeen, ...]:
     """Return the system's calls, spot by spot, beside those of the plain run."""
     spots = {} if plain is None else plain.trace.spots
@@ -911,7 +931,17 @@ def spots_of(
             last[actor] = time_s
         gap_s = statistics.median(gaps) if gaps else None
         loop = None if site.code is None else loops.get((point, site.code, site.line))
-        one = SpotSeen(point, site.place, calls.count, 0, gap_s, loop, is_in_pieces(point), is_local(point))
+        one = SpotSeen(
+            point,
+            site.place,
+            calls.count,
+            0,
+            gap_s,
+            loop,
+            is_in_pieces(point),
+            is_local(point),
+            is_inner=is_inner(point),
+        )
         was = before.pop((point, site.place), None)
         found.append(one if was is None else _beside(one, was))
     missed = [

@@ -263,6 +263,7 @@ class SpotSeen:
         loop: The loop in which it has called so often that it has no cap, if that was found.
         in_pieces: Whether each call takes as much as is there just then, so that how many there are is chance.
         is_local: Whether it is answered by this machine, and at once, as of files: there is nobody to be spared.
+        is_inner: Whether nothing that it leads to leaves the process, as far as that was looked at.
         above: Where calls of the plain run are missing: the lines of the project that led to the first of those,
             innermost first; empty where that is not known.
         actor: The thread or task that made it.
@@ -276,6 +277,7 @@ class SpotSeen:
     loop: Loop | None = None
     in_pieces: bool = False
     is_local: bool = False
+    is_inner: bool = field(default=False, kw_only=True)
     above: tuple[Place, ...] = ()
     actor: str = ""
 
@@ -344,6 +346,7 @@ class Observation:
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
             process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
+        teardown: How the teardown ended, where it failed under a fault, and not with an injected error.
         ends: Of a plain run: who ended what it made.
         files: The files that the system opened for writing, where the run is compared or compared with.
         spared_s: Seconds that calls would have waited whose timeout was raised at once, as far as is known.
@@ -382,6 +385,7 @@ class Observation:
     ends: Mapping[Key, tuple[End, ...]] = field(default_factory=dict)
     files: tuple[FileSeen, ...] = ()
     spared_s: float = field(default=0.0, kw_only=True)
+    teardown: Failure | None = field(default=None, kw_only=True)
 
     @property
     def is_compared(self) -> bool:

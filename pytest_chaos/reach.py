@@ -327,6 +327,11 @@ class Reach:
             for first, steps, same in found.values()
         ]
 
+    def leading_to(self, is_boundary: Callable[[str], bool]) -> frozenset[str]:
+        """Return the functions of the project that led to calls at such points, or to test doubles."""
+        stacks = (stack for stack in self._stacks.values() if stack.is_double or is_boundary(stack.point))
+        return frozenset(name for stack in stacks for name in stack.names)
+
     def limit_at(self, point: str) -> float | None:
         """Return the shortest limit that calls at a point were given, in seconds; ``None`` if that is not known."""
         limits = (limit for stack in self._stacks.values() if stack.point == point for limit in stack.limits)

@@ -55,6 +55,8 @@ def judge_ending(seen: Observation) -> Iterator[Finding]:
         return
     if seen.teardown_error:
         yield note(_evidence("teardown", seen.teardown_error, seen))
+    if seen.teardown is not None and seen.fired:
+        yield note(_evidence("teardown-failed", seen.teardown, seen))
     yield from _logged(seen)
     unhandled = unhandled_in(seen)
     yield from _said_of(unhandled, seen)
@@ -165,7 +167,9 @@ def _classified(failure: Failure, seen: Observation) -> tuple[Verdict, str]:
     if failure.is_timeout and any(parked.was_given_up for parked in seen.parked):
         return Verdict.ESCAPED, "own-limit"
     if failure.is_meant:
-        return Verdict.ESCAPED, "translated" if failure.is_caused_by_fault else "translated-cause-lost"
+        # Of an answer or a null that somebody did not like there is no error to be chained.
+        has_cause = failure.is_caused_by_fault or not seen.injected_errors
+        return Verdict.ESCAPED, "translated" if has_cause else "translated-cause-lost"
     if failure.is_in_test:
         return Verdict.CHANGED, "test-error"
     if failure.is_of_library and seen.absorptions and all(way.taker == "library" for way in seen.absorptions):

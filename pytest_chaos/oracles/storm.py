@@ -41,8 +41,9 @@ def judge_storm(seen: Observation) -> Iterator[Finding]:
     if seen.let_through:
         yield note(Evidence("storm", "let-through", about=seen.let_through, point=point_of(seen)))
     acted = {activation.point for activation in seen.activations}
-    # What polls without a fault polls more often in a run that takes longer, and tries nothing again.
-    spots = [spot for spot in seen.spots if spot.point in acted or spot.plain_calls < UNCAPPED]
+    # What polls without a fault polls more often in a run that takes longer, and tries nothing again. And who computes
+    # something else instead asks nobody again, however often it calls itself for that.
+    spots = [spot for spot in seen.spots if spot.point in acted or not (spot.plain_calls >= UNCAPPED or spot.is_inner)]
     loops = [spot for spot in spots if spot.more >= UNCAPPED and spot.loop is not None]
     for spot in spots:
         if loops and spot not in loops and spot.more >= UNCAPPED:

@@ -101,6 +101,7 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
         ("ending", "no-cause"): _SAVE_FIRST,
         ("ending", "other-error"): _SAVE_FIRST,
         ("ending", "unrelated"): "Make the test pass without faults first.",
+        ("ending", "teardown-failed"): "Make the fixture's cleanup work even if the test body did not finish.",
         ("ending", "teardown"): "Make the cleanup work even if the test body did not finish.",
         ("ending", "after-torn-file"): "Fix the torn file first: the system broke over what was left of it.",
         ("ending", "after-release"): "Fix the hang first: this came after the waiting call was released.",

@@ -293,6 +293,10 @@ def _out_of_teardown(about: str) -> str:
     return f"the teardown raised the injected error: {about}"
 
 
+def _teardown_failed(about: Failure) -> str:
+    return f"the teardown failed with {_with_place(about)}"
+
+
 def _with_place(failure: Failure) -> str:
     return f"{failure.text} at {failure.place.told}" if failure.place else failure.text
 
@@ -474,6 +478,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("ending", "unhandled"): _unhandled,
         ("ending", "unrelated"): _unrelated,
         ("ending", "teardown"): _out_of_teardown,
+        ("ending", "teardown-failed"): _teardown_failed,
         ("ending", "after-release"): _after_release,
         ("ending", "after-torn-file"): _after_torn_file,
         ("recovery", "probe"): str,

@@ -310,6 +310,11 @@ TOLD: list[tuple[str, Observation, str]] = [
         seen(failure=FAILED, rules=(replace(FIRED, fired=0),)),
         "the test failed before any fault fired: KeyError: x",
     ),
+    (
+        "ending teardown-failed",
+        compared(teardown=Failure("AssertionError", LINE, is_assertion=True, message="not asked")),
+        "the teardown failed with AssertionError: not asked at shop.py:8 in pay",
+    ),
     ("ending teardown", seen(teardown_error="E: x"), "the teardown raised the injected error: E: x"),
     (
         "ending after-release",

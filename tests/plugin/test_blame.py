@@ -526,3 +526,52 @@ def test_a_mistake_that_a_framework_takes_and_logs_is_a_wrong_error(inner, path,
     assert [
         (one["verdict"], one["kind"], one["fails"], one["place"].rpartition(" ")[2]) for one in document["findings"]
     ] == found
+
+
+# --- a fixture that asserts once the body is over
+
+ASKED = """
+    import pytest, shop
+
+    @pytest.fixture
+    def asked():
+        shop.asked.clear()
+        yield shop.asked
+        CHECK
+
+    def test_sale(asked):
+        BODY
+"""
+CHARGING = """
+    asked = []
+
+    def charge():
+        return "receipt"
+
+    def book():
+        asked.append("book")
+
+    def sale():
+        try:
+            receipt = charge()
+        except ConnectionError:
+            return "later"
+        book()
+        return receipt
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "outcomes"),
+    [("assert shop.sale() == 'receipt'", {"passed": 3}), ("assert shop.sale()", {"passed": 3, "errors": 1})],
+    ids=["body fails too", "body passes"],
+)
+def test_fixture_that_misses_what_an_ended_body_did_not_do_is_no_error(inner, body, outcomes):
+    """What it asks for was left undone by a body that a fault has ended; after one that passed it is an error."""
+    inner.write("shop.py", CHARGING)
+    inner.write("test_shop.py", ASKED.replace("CHECK", "assert shop.asked == ['book']").replace("BODY", body))
+    done = inner.run("--chaos-target=shop:charge", "--chaos-fault=raise(ConnectionError)")
+
+    (result,) = [one for one in done.document["results"] if one["kind"] == "explored"]
+    assert "teardown-failed" in [one["kind"] for one in result["evidence"]]
+    assert done.outcomes == outcomes
