@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pytest_chaos.answers.all_clients import watched_answers
+from pytest_chaos.injector.importing import Imports
 from pytest_chaos.last_resorts import watched_last_resorts
 from pytest_chaos.observation import Answer
 from pytest_chaos.provenance import Provenance
@@ -66,7 +67,7 @@ def main() -> int:
         print(f"{name}: {bare:.1f} us an answer, {more:+.1f} us watched (bar {BAR_US:.0f})")
 
     def watch_nothing() -> None:
-        with watched_last_resorts(lambda *told: None):
+        with watched_last_resorts(lambda *told: None, Imports()):
             pass
 
     print(f"last resorts, a body in which none is reached: {best_us(watch_nothing):.1f} us")

@@ -97,7 +97,7 @@ class Laboratory:
         census: Births of threads and tasks.
         armory: What injection needs, made once.
         oracles: What judges, ours and third parties'.
-        watchers: What sees answers while a contract judges them.
+        watchers: What else sees answers while a contract judges them, of third parties.
         sources: Syntax trees of the files in which injected errors were absorbed.
         filters: Leftovers that the user does not want to be told of.
         guard: Ends parts of chaos runs that never end by themselves.
@@ -114,7 +114,7 @@ class Laboratory:
     census: Census
     armory: Armory
     oracles: tuple[Oracle, ...] = ORACLES
-    watchers: tuple[AnswerWatcher, ...] = (watched_answers,)
+    watchers: tuple[AnswerWatcher, ...] = ()
     sources: Sources = field(default_factory=Sources)
     filters: Filters = field(default_factory=Filters)
     guard: Guard = field(default_factory=lambda: Guard(bystanders()))
@@ -577,7 +577,7 @@ class Experiment:
                             self.during("body"),
                             self._loud(),
                             self._answers_watched(),
-                            watched_last_resorts(self._came_to_last_resort),
+                            watched_last_resorts(self._came_to_last_resort, self.laboratory.armory.imports),
                         ):
                             yield
                     finally:
@@ -617,8 +617,10 @@ class Experiment:
         if not self._are_answers_watched:
             self._are_answers_watched = True
             # Over the replacements: a fault may stand on the very function that is watched.
+            provenance, record = self.laboratory.provenance, self._answers.append
+            self._watching.enter_context(watched_answers(provenance, record, self.laboratory.armory.imports))
             for watcher in self.laboratory.watchers:
-                self._watching.enter_context(watcher(self.laboratory.provenance, self._answers.append))
+                self._watching.enter_context(watcher(provenance, record))
 
     def new_round(self) -> None:
         """Begin to count from the first call: at body start, and at each example of a property test."""

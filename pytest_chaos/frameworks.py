@@ -37,7 +37,10 @@ _CALLERS: Mapping[tuple[str, Called], tuple[str, ...]] = {
     ("aiohttp", "request"): ("aiohttp.web_protocol", "aiohttp.web_app", "aiohttp.web_urldispatcher"),
     ("Werkzeug", "request"): ("werkzeug.serving",),
     # Clients of tests that call an application as a server does.
-    (SERVER, "request"): ("werkzeug.test", "webtest.app", "httpx._transports.asgi", "httpx._transports.wsgi"),
+    (SERVER, "request"): (
+        *("werkzeug.test", "webtest.app", "starlette.testclient"),
+        *(f"{client}._transports.{kind}" for client in ("httpx", "httpx2") for kind in ("asgi", "wsgi")),
+    ),
     ("wsgiref", "request"): ("wsgiref.handlers",),
     ("waitress", "request"): ("waitress.task",),
     ("uvicorn", "request"): ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"),

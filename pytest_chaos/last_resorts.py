@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_chaos.injector.importing import Imports
 from pytest_chaos.observation import LastAnswer
 from pytest_chaos.resources import tap
 
@@ -194,20 +195,28 @@ Told = Callable[[str, BaseException, LastAnswer], None]
 
 
 @contextlib.contextmanager
-def watched_last_resorts(told: Told) -> Iterator[None]:
-    """Tell of each error for which a framework answers that is loaded, while the context lasts.
+def watched_last_resorts(told: Told, imports: Imports) -> Iterator[None]:
+    """Tell of each error for which a framework answers, while the context lasts.
 
     Args:
         told: Called with the framework, the error and what is done about it, from any thread.
+        imports: Tells of frameworks that are imported meanwhile.
     """
+    by_module: dict[str, list[LastResort]] = {}
+    for one in LAST_RESORTS:
+        by_module.setdefault(one.module, []).append(one)
     with contextlib.ExitStack() as stack:
-        for one in LAST_RESORTS:
-            module = sys.modules.get(one.module)
-            owner, _, name = one.function.rpartition(".")
-            place = getattr(module, owner, None) if owner else module
-            if place is not None and name in vars(place):
-                stack.callback(tap.before(place, name, _listener(one, told)))
-        yield
+
+        def watch(module: str) -> None:
+            for one in by_module[module]:
+                loaded = sys.modules.get(module)
+                owner, _, name = one.function.rpartition(".")
+                place = getattr(loaded, owner, None) if owner else loaded
+                if place is not None and name in vars(place):
+                    stack.callback(tap.before(place, name, _listener(one, told)))
+
+        with imports.as_loaded(by_module, watch):
+            yield
 
 
 def _listener(one: LastResort, told: Told) -> Callable[..., None]:

@@ -10,17 +10,21 @@ from pytest_chaos.answers.boundaries import BOUNDARIES
 from pytest_chaos.answers.clients import CLIENTS
 from pytest_chaos.answers.runners import RUNNERS
 from pytest_chaos.answers.watching import Client, Watcher
+from pytest_chaos.injector.importing import Imports
 from pytest_chaos.observation import Answer
 from pytest_chaos.provenance import Provenance
 
 
 @contextlib.contextmanager
-def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) -> Iterator[None]:
+def watched_answers(
+    provenance: Provenance, record: Callable[[Answer], None], imports: Imports | None = None
+) -> Iterator[None]:
     """Report each answer while the context lasts; at its end those of applications, if no client had any for the test.
 
     Args:
         provenance: Tells whether the test itself sent the request.
         record: Called with each answer, from any thread.
+        imports: Tells of clients and applications that are imported meanwhile; by default of none.
     """
     of_applications: list[Answer] = []
     received: list[Answer] = []
@@ -36,14 +40,21 @@ def watched_answers(provenance: Provenance, record: Callable[[Answer], None]) ->
         record(answer)
 
     clients, applications = Watcher(provenance, came), Watcher(provenance, of_application, hears_inner=True)
+    by_module: dict[str, list[tuple[Watcher, Client]]] = {}
+    for watcher, watched in ((clients, (*CLIENTS, *RUNNERS)), (applications, BOUNDARIES)):
+        for client in watched:
+            by_module.setdefault(client.module, []).append((watcher, client))
     try:
         with contextlib.ExitStack() as stack:
-            for watcher, watched in ((clients, (*CLIENTS, *RUNNERS)), (applications, BOUNDARIES)):
-                for client in watched:
+
+            def watch(module: str) -> None:
+                for watcher, client in by_module[module]:
                     undo = watcher.watch(client)
                     if undo is not None:
                         stack.callback(undo)
-            yield
+
+            with (imports or Imports()).as_loaded(by_module, watch):
+                yield
     finally:
         if not received:
             for answer in of_applications:

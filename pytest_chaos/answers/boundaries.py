@@ -38,6 +38,9 @@ BOUNDARIES: tuple[Client, ...] = (
     Client("Flask", "flask.app", "Flask.finalize_request", _flask),
     Client("Django", "django.core.handlers.base", "BaseHandler.get_response", _django),
     Client("Django", "django.core.handlers.base", "BaseHandler.get_response_async", _django, is_async=True),
-    Client("Starlette", "starlette.responses", "Response.__call__", _starlette, is_async=True),
+    *(
+        Client("Starlette", "starlette.responses", f"{kind}.__call__", _starlette, is_async=True)
+        for kind in ("Response", "StreamingResponse", "FileResponse")
+    ),
     Client("aiohttp", "aiohttp.web_protocol", "RequestHandler.finish_response", _aiohttp, is_async=True),
 )

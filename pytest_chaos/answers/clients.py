@@ -50,13 +50,18 @@ def _urllib_raised(error: Any, opener: Any, fullurl: Any, data: Any = None, *arg
     return _urllib(error, opener, fullurl, data) if hasattr(error, "status") else None
 
 
-# --- aiohttp: each answer begins here, also those that send it elsewhere, which its caller does not see
+# --- aiohttp: the body is read later
 
 
-def _aiohttp(response: Any, *args: Any, **named: Any) -> Seen | None:
-    if response.status in (301, 302, 303, 307, 308) and "Location" in response.headers:
-        return None
+def _aiohttp(response: Any, *args: Any, **named: Any) -> Seen:
     return Seen(response.method, str(response.url), response.status, pairs(response.headers))
+
+
+def _aiohttp_raised(error: Any, *args: Any, **named: Any) -> Seen | None:
+    asked = getattr(error, "request_info", None)  # a session may raise over each status by itself
+    if asked is None or not error.status:
+        return None
+    return Seen(asked.method, str(asked.real_url), error.status, pairs(error.headers or {}))
 
 
 # --- test clients
@@ -114,7 +119,7 @@ CLIENTS: tuple[Client, ...] = (
     Client("requests", "requests.sessions", "Session.send", _requests),
     Client("urllib3", "urllib3.connectionpool", "HTTPConnectionPool.urlopen", _urllib3),
     Client("urllib", "urllib.request", "OpenerDirector.open", _urllib, _urllib_raised),
-    Client("aiohttp", "aiohttp.client_reqrep", "ClientResponse.start", _aiohttp, is_async=True),
+    Client("aiohttp", "aiohttp.client", "ClientSession._request", _aiohttp, _aiohttp_raised, is_async=True),
     Client("Werkzeug's test client", "werkzeug.test", "Client.open", _werkzeug, _werkzeug_raised, is_direct=True),
     Client("Django's test client", "django.test.client", "Client.request", _django, _django_raised),
     Client("Django's test client", "django.test.client", "AsyncClient.request", _django, _django_raised, is_async=True),

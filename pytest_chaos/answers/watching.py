@@ -147,11 +147,14 @@ class Watcher:
     def _is_of_application(self, error: object) -> bool:
         """Tell whether an error came out of an application that answers requests, and not out of the client itself."""
         trace: TracebackType | None = error.__traceback__ if isinstance(error, Exception) else None
+        is_asked = False
         for entry in entries(trace):
-            module = str(entry.tb_frame.f_globals.get("__name__", ""))
-            caller = CALLERS.get(module)
-            if self._provenance.of_frame(entry.tb_frame) == "project" or (caller and caller.name != SERVER):
+            caller = CALLERS.get(str(entry.tb_frame.f_globals.get("__name__", "")))
+            if caller is not None and caller.name != SERVER:
                 return True
+            if is_asked and self._provenance.of_frame(entry.tb_frame) == "project":
+                return True
+            is_asked |= caller is not None
         return False
 
 

@@ -6,11 +6,12 @@ meet are read from the packages' folders, nothing is imported for that, and a ho
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,24 @@ class Imports:
         """Call a listener no more. Harmless when done twice."""
         for listeners in self._listeners.values():
             listeners[:] = [other for other in listeners if other != listener]
+
+    @contextlib.contextmanager
+    def as_loaded(self, names: Iterable[str], listener: Listener) -> Iterator[None]:
+        """Call a listener with each of these modules that is loaded, and with the others once they are.
+
+        The listener must not raise: it is called in the middle of the import.
+        """
+        later = []
+        for name in dict.fromkeys(names):
+            if name in sys.modules:
+                listener(name)
+            else:
+                later.append(name)
+        self.listen(later, listener)
+        try:
+            yield
+        finally:
+            self.forget(listener)
 
     def _loaded(self, name: str, module: Any) -> None:
         self._hooked.discard(name)  # wrapt calls a hook once

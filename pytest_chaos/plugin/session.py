@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from pytest_chaos import compat as python
-from pytest_chaos.answers.all_clients import watched_answers
 from pytest_chaos.errors import SpecificationError
 from pytest_chaos.experiment import Laboratory
 from pytest_chaos.findings import Causes
@@ -260,7 +259,7 @@ class ChaosSession:
             self._laboratory,
             fail_on=self._settings.fail_on,
             oracles=(*ORACLES, *_flat(config.hook.pytest_chaos_oracles(config=config))),
-            watchers=(watched_answers, *_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
+            watchers=tuple(_flat(config.hook.pytest_chaos_answer_watchers(config=config))),
         )
         settings, catalogue = self._settings, laboratory.catalogue
         return Context(

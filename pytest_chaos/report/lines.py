@@ -234,9 +234,12 @@ def unjudged(records: Iterable[Record]) -> list[str]:
     if not judged or any(record["answers"] for record in judged):
         return []
     runs = _many(len(judged), "chaos run")
+    tests = list(dict.fromkeys(record["test"] for record in judged))
+    of = tests[0] if len(tests) == 1 else f"{len(tests)} tests, such as {tests[0]}"
     return [
-        f"the contract judges answers, and none was seen in {runs}: let the test ask through a client that is watched, "
-        "or add one with the hook pytest_chaos_answer_watchers"
+        f"the contract judges answers, and none was seen in {runs} of {of}: let the test ask through a client that is "
+        "watched, such as httpx, requests or the test client of a framework, or add one with the hook "
+        "pytest_chaos_answer_watchers"
     ]
 
 

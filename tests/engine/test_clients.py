@@ -11,6 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,3 +295,146 @@ def test_exit_codes_of_commands_are_answers(lab: Any) -> None:
     assert [(one.kind, one.status) for one in seen] == [("exit", 3), ("exit", 4), ("exit", 5)]
     assert seen[0].request == "run pay 7"
     assert b"no bank" in (seen[0].body or b"")
+
+
+# --- what may be taken for an answer, and is none
+
+
+def test_error_of_a_client_s_own_parts_is_no_answer(lab: Any) -> None:
+    """A transport or a hook of the project fails as the network does: there is no application behind it."""
+    own = lab.module(
+        "own",
+        """
+        import httpx
+
+        class Retrying(httpx.BaseTransport):
+            def handle_request(self, request):
+                raise httpx.ConnectError("refused")
+
+        def hook(request):
+            raise httpx.ConnectError("refused")
+        """,
+    )
+    httpx = pytest.importorskip("httpx")
+    with heard(lab) as seen:
+        for parts in ({"transport": own.Retrying()}, {"event_hooks": {"request": [own.hook]}}):
+            with httpx.Client(**parts) as client, pytest.raises(httpx.ConnectError):
+                client.get("http://bank.invalid/")
+
+    assert seen == []
+
+
+def test_error_of_a_bare_application_is_an_answer_500(lab: Any) -> None:
+    """One that no framework is behind, asked as a server asks it."""
+    own = lab.module(
+        "own",
+        """
+        def application(environ, start_response):
+            raise KeyError("bank")
+
+        async def later(scope, receive, send):
+            raise KeyError("bank")
+        """,
+    )
+    httpx = pytest.importorskip("httpx")
+    from starlette.testclient import TestClient
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(own.later)
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.get("http://shop/pay")
+
+    with heard(lab) as seen:
+        with httpx.Client(transport=httpx.WSGITransport(own.application)) as client, pytest.raises(KeyError):
+            client.get("http://shop/pay")
+        with pytest.raises(KeyError):
+            asyncio.run(ask())
+        with pytest.raises(KeyError):
+            TestClient(own.later).get("/pay")
+
+    assert [(one.status, one.is_raised) for one in seen] == [(500, True)] * 3
+
+
+def test_redirect_that_is_not_followed_is_the_answer(lab: Any, url: str) -> None:
+    import aiohttp
+
+    async def ask() -> None:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/moved", allow_redirects=False) as answer:
+            await answer.read()
+
+    with heard(lab) as seen:
+        asyncio.run(ask())
+
+    assert [one.status for one in seen] == [302]
+
+
+def test_answer_whose_status_the_client_raises_is_one(lab: Any, url: str) -> None:
+    import aiohttp
+
+    async def ask() -> None:
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            await session.get(f"{url}/pay")
+
+    with heard(lab) as seen, pytest.raises(aiohttp.ClientResponseError):
+        asyncio.run(ask())
+
+    assert [(one.status, one.is_raised) for one in seen] == [(503, False)]
+
+
+ENDS = "import sys; sys.exit(3)"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: subprocess.run([sys.executable, "-c", ENDS]),
+        lambda: subprocess.run(Path("/bin/false")),
+        lambda: subprocess.call([sys.executable, "-c", ENDS]),
+        lambda: subprocess.check_output([sys.executable, "-c", ENDS]),
+        lambda: subprocess.check_call([sys.executable, "-c", ENDS]),
+        lambda: subprocess.Popen([sys.executable, "-c", ENDS]).wait(),
+        lambda: subprocess.Popen([sys.executable, "-c", ENDS], stdout=subprocess.PIPE).communicate(),
+        lambda: _left([sys.executable, "-c", ENDS]),
+    ],
+    ids=["run", "run of a path", "call", "check_output", "check_call", "wait", "communicate", "with"],
+)
+def test_exit_code_of_a_program_is_seen_once_however_it_is_run(lab: Any, run: Callable[[], Any]) -> None:
+    with heard(lab) as seen, contextlib.suppress(subprocess.CalledProcessError):
+        run()
+
+    assert [(one.kind, one.status > 0, one.is_to_driver) for one in seen] == [("exit", True, True)]
+    assert seen[0].request.startswith("run /")
+
+
+def _left(command: list[str]) -> None:
+    with subprocess.Popen(command) as process:
+        process.wait()
+
+
+def test_program_that_the_test_ends_has_no_exit_code(lab: Any) -> None:
+    with heard(lab) as seen, subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        process.terminate()
+
+    assert seen == []
+
+
+def test_stream_and_file_of_starlette_are_answers_of_the_application(lab: Any, tmp_path: Path) -> None:
+    from starlette.responses import FileResponse, StreamingResponse
+
+    file = tmp_path / "page.html"
+    file.write_text("page")
+
+    async def answer(response: Any) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None: ...
+
+        scope = {"type": "http", "method": "GET", "path": "/page", "headers": [], "asgi": {"spec_version": "2.4"}}
+        await response({**scope, "extensions": {}}, receive, send)
+
+    with heard(lab) as seen:
+        asyncio.run(answer(StreamingResponse(iter([b"page"]), 503)))
+        asyncio.run(answer(FileResponse(file, 404)))
+
+    assert [(one.client, one.status, one.body) for one in seen] == [("Starlette", 503, None), ("Starlette", 404, None)]

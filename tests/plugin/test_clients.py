@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 DJANGO = """
@@ -86,4 +88,74 @@ def test_a_contract_that_judged_nothing_says_so(inner, is_seen):
 
     assert done.verdicts == {"test_it": "resilient"}
     assert done.only["answers"] == is_seen
-    assert is_seen is ("the contract judges answers, and none was seen in 1 chaos run" not in done.text)
+    line = "the contract judges answers, and none was seen in 1 chaos run of test_it.py::test_it: let the test ask"
+    assert is_seen is (line not in done.text)
+
+
+LATE = {
+    "client": """
+        def test_it():
+            import httpx
+            import app
+            with httpx.Client(transport=httpx.WSGITransport(app.application)) as client:
+                assert client.get("http://shop/pay")
+    """,
+    "application": """
+        def test_it():
+            import app
+            body, status = [], []
+            app.bank.wsgi_app({**app.ENVIRON}, lambda told, headers: status.append(told))
+            assert status
+    """,
+}
+APP = """
+    import shop
+
+    def application(environ, start_response):
+        try:
+            shop.charge()
+            start_response("200 OK", [])
+        except ConnectionError:
+            start_response("STATUS", [])
+        return [b""]
+
+    def flask_app():
+        import flask
+        bank = flask.Flask("bank")
+
+        @bank.get("/pay")
+        def pay():
+            try:
+                return shop.charge()
+            except ConnectionError:
+                return "down", int("STATUS"[:3])
+
+        return bank
+
+    ENVIRON = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/pay", "SERVER_NAME": "shop", "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.input": None, "wsgi.errors": None,
+    }
+
+    def __getattr__(name):
+        if name == "bank":
+            return flask_app()
+        raise AttributeError(name)
+"""
+
+
+@pytest.mark.parametrize("which", LATE)
+@pytest.mark.parametrize(("status", "fails"), [("500 Oops", True), ("503 Down", False)])
+def test_what_is_imported_in_the_body_is_watched_too(inner, which, status, fails):
+    """A test that imports its client or its application late is judged like any other."""
+    inner.write("shop.py", "def charge():\n    return 'receipt'\n")
+    inner.write("app.py", APP.replace("STATUS", status))
+    inner.write("pyproject.toml", "[tool.pytest_chaos.contract]\nstatus = [200, 503]\n")
+    mark = "@pytest.mark.chaos('shop:charge', Raise(ConnectionError))\n"
+    head = "import pytest, shop\nfrom pytest_chaos import Raise\n\n"
+    inner.write("test_it.py", head + mark + textwrap.dedent(LATE[which]).lstrip())
+    done = inner.run_apart()
+
+    found = [(one["verdict"], one["kind"]) for one in done.document["findings"] if one["fails"]]
+    assert found == ([("wrong error", "status")] if fails else [])
+    assert done.only["answers"] == 1
