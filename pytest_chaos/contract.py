@@ -53,6 +53,7 @@ class Contract:
         effects: What must not be done twice because of a fault.
         core: What must be called as ever while only :attr:`optional` fails.
         optional: What may fail without the test's receiving another answer.
+        is_proposed: Whether one is being proposed, so that answers are watched as if they were judged; no key says so.
     """
 
     status: tuple[int | str, ...] | None = None
@@ -67,6 +68,7 @@ class Contract:
     effects: tuple[Target, ...] = ()
     core: tuple[Target, ...] = ()
     optional: tuple[Target, ...] = ()
+    is_proposed: bool = False
 
     def allows(self, status: int, kind: str = "http") -> bool:
         """Tell whether an answer with this status code, exit code or number of a gRPC code keeps the contract."""
@@ -84,7 +86,7 @@ class Contract:
     @property
     def judges_answers(self) -> bool:
         """Whether answers have to be watched to judge it."""
-        return self.needs_answers or self.deadline_s is not None or bool(self.optional)
+        return self.needs_answers or self.deadline_s is not None or bool(self.optional) or self.is_proposed
 
     @property
     def needs_answers(self) -> bool:

@@ -41,6 +41,8 @@ def failure_from(
         is_caused_by_fault=is_caused,
         is_declared=bool(domain) and all(isinstance(part, domain) for part in parts),
         is_meant=_is_meant(error, journal, provenance),
+        module=type(error).__module__,
+        is_of_project=provenance.of_class(type(error)) == "project",
         is_of_library=_is_of_library(error, provenance),
         is_over_body=_is_over_answer(error, journal, provenance) and is_over_body(error),
         is_assertion=_is_assertion(error, origin),

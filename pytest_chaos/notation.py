@@ -214,7 +214,7 @@ def format_arguments(fault: Fault) -> str:
     shown: list[str] = []
     for index, value in enumerate(args):
         if isinstance(fault, RaisingFault) and index == 0:
-            shown.append(_format_exception(value))
+            shown.append(format_exception(value))
         elif isinstance(value, Fault):
             shown.append(format_fault(value))
         else:
@@ -237,7 +237,8 @@ def _format_hits(hits: Hits) -> str:
     return f"#{hits.first}.." if hits.step == 1 else f"#{hits.first}+{hits.step}"
 
 
-def _format_exception(source: object) -> str:
+def format_exception(source: object) -> str:
+    """Return how a rule writes what is raised; what it cannot write stands in ``‹›``."""
     if isinstance(source, type):
         name = source.__qualname__
         if source.__module__ == "builtins":

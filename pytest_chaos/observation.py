@@ -93,6 +93,8 @@ class Failure:
     Attributes:
         error: Name of its type.
         place: Innermost frame of the test or project; ``None`` if none of theirs is known.
+        module: The module of its type.
+        is_of_project: Its type belongs to the project.
         is_injected: It is an error of ours, or a group of nothing else.
         is_caused_by_fault: An error of ours is in its chain of causes and contexts.
         is_declared: It is one of the contract's domain errors.
@@ -127,6 +129,8 @@ class Failure:
     is_meant: bool = field(default=False, kw_only=True)
     is_of_library: bool = field(default=False, kw_only=True)
     is_over_body: bool = field(default=False, kw_only=True)
+    module: str = field(default="", kw_only=True)
+    is_of_project: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:

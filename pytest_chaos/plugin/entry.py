@@ -61,6 +61,7 @@ _VALUES = (
     ("--chaos-budget", "DURATION", "how long exploring may take, such as '10m'; the summary says what was left out"),
     ("--chaos-baseline", "FILE", "fail only for findings that FILE does not accept"),
     ("--chaos-write-baseline", "FILE", "write a baseline that accepts what fails now"),
+    ("--chaos-write-contract", "FILE", "propose a contract from what the runs show, for you to read and tighten"),
     ("--chaos-max", "N", "run at most N scenarios for each test; the summary says what was left out"),
 )
 

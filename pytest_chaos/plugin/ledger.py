@@ -26,6 +26,7 @@ class Explored:
     is_cut_short: bool = False
     matched: int = 0
     has_recovered: bool = True
+    plain_answers: set[tuple[str, int]] = field(default_factory=set)
 
 
 class Ledger:
@@ -40,6 +41,7 @@ class Ledger:
         late_errors: What is wrong with targets in modules that were first imported by tests.
         candidates: What a sweep that nobody configured could name as targets; ``None`` where there was none.
         is_cut_short: Whether something that was worth a run had none.
+        plain_answers: Kind and code of the answers of plain runs, while a contract is being proposed.
     """
 
     def __init__(self) -> None:
@@ -51,12 +53,14 @@ class Ledger:
         self.late_errors: set[str] = set()
         self.candidates: CandidateCalls | None = None
         self.is_cut_short = False
+        self.plain_answers: set[tuple[str, int]] = set()
 
     def add(self, test: str, explored: Explored) -> None:
         """Take in what came of exploring one test."""
         self.tally.include(explored.tally)
         self.plan_lines += explored.plan_lines
         self.matched += explored.matched
+        self.plain_answers |= explored.plain_answers
         self.is_cut_short = self.is_cut_short or explored.is_cut_short
         if not explored.has_recovered:
             self.polluted.append(test)
@@ -87,6 +91,7 @@ class Ledger:
             "plan": self.plan_lines,
             "candidates": None if self.candidates is None else self.candidates.told(),
             "late errors": sorted(self.late_errors),
+            "plain answers": sorted(map(list, self.plain_answers)),
         }
 
     def hear(self, told: dict[str, Any]) -> None:
@@ -94,6 +99,7 @@ class Ledger:
         self.tallies.append(Tally.from_record(told["tally"]))
         self.matched += told["matched"]
         self.late_errors.update(told["late errors"])
+        self.plain_answers.update((kind, status) for kind, status in told["plain answers"])
         self.plan_lines += told["plan"]
         if told["candidates"] is not None:
             self.counts_candidates().hear(told["candidates"])

@@ -134,6 +134,9 @@ class OneTest:
         self._run(clone, after, run)  # type: ignore[arg-type]  # it stands for the item that follows
         self.seconds = time.monotonic() - began
         self._plain = _plain_of(run)
+        if self._plain is not None and self._settings.contract.is_proposed:
+            answers = self._plain.steady.answers
+            self.explored.plain_answers.update((one.kind, one.status) for one in answers if one.is_to_driver)
         self._say_polluted(run)
         if run.reports:  # else a plugin that runs tests again has told of it
             self._log(clone, run)

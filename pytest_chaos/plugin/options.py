@@ -77,6 +77,7 @@ class Settings:
         fail_on: Which verdicts fail.
         baseline: The findings that are accepted.
         new_baseline: The file of a baseline to write.
+        new_contract: The file of a contract to propose.
         clones_fail: Whether each scenario fails, and not one of each finding.
     """
 
@@ -105,6 +106,7 @@ class Settings:
     fail_on: FailOn = field(default_factory=FailOn)
     baseline: Baseline = field(default_factory=Baseline)
     new_baseline: Path | None = None
+    new_contract: Path | None = None
     clones_fail: bool = False
 
     @property
@@ -207,6 +209,11 @@ def _with_outcomes(config: pytest.Config, settings: Settings, collect: Any) -> S
     if (name := config.getoption("chaos_write_baseline")) is not None and not hasattr(config, "workerinput"):
         changes["new_baseline"] = folder / name
         collect(_check_writable, folder / name, name, "--chaos-write-baseline")
+    if (name := config.getoption("chaos_write_contract")) is not None:
+        changes["contract"] = replace(settings.contract, is_proposed=True)
+        if not hasattr(config, "workerinput"):
+            changes["new_contract"] = folder / name
+            collect(_check_writable, folder / name, name, "--chaos-write-contract")
     return replace(settings, **changes)
 
 

@@ -15,6 +15,7 @@ from pytest_chaos.plugin import compat
 from pytest_chaos.plugin.options import Settings
 from pytest_chaos.plugin.results import Results
 from pytest_chaos.report import lines
+from pytest_chaos.report.proposing import proposal_text
 from pytest_chaos.report.record import document_of
 from pytest_chaos.report.screen import Tone, screen
 
@@ -153,6 +154,13 @@ def write_reports(session: pytest.Session, settings: Settings, results: Results)
         seen = {one["id"] for one in results.findings}
         kept = [] if results.is_whole else settings.baseline.gone(seen)
         _write(session, settings.new_baseline, baseline_text(results.findings, kept), "--chaos-write-baseline")
+    if settings.new_contract is not None and has_ended:
+        _write(
+            session,
+            settings.new_contract,
+            proposal_text(results.records, results.ledger.plain_answers),
+            "--chaos-write-contract",
+        )
 
 
 def _write(session: pytest.Session, path: Path, text: str, option: str) -> None:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from pytest_chaos.errors import near_misses
 from pytest_chaos.explorer import EXPLORATION, Tally
+from pytest_chaos.report.counting import many
 from pytest_chaos.report.record import IN_COUNTS, Record, rules_of, sorted_records, summary_of
 
 _MOST_EVIDENCE = 8  # lines of evidence in a failure text; the report file holds all of it
@@ -32,11 +33,11 @@ def verdict_text(record: Record) -> str:
         lines.extend(f"  test double: {_double(double)}" for double in rule["doubles"][:_MOST_DOUBLES])
     lines.extend(f"  fired: {_fired(fired)}" for fired in record["fired"][:3])
     if len(record["fired"]) > 3:
-        lines.append(f"  fired: {_many(len(record['fired']) - 3, 'more time')}")
+        lines.append(f"  fired: {many(len(record['fired']) - 3, 'more time')}")
     lines.extend(f"  {way['text']}{_times(way['errors'])}" for way in record["ways"][:_MOST_WAYS])
     if len(record["ways"]) > _MOST_WAYS:
         left = len(record["ways"]) - _MOST_WAYS
-        lines.append(f"  raised: {_many(left, 'more path')}, see --chaos-report")
+        lines.append(f"  raised: {many(left, 'more path')}, see --chaos-report")
     lines.extend(f"  finding: {_finding(cause, record)}" for cause in record["causes"])
     lines.append(f"run again: {record['replay']}")
     return "\n".join(lines)
@@ -89,8 +90,8 @@ def totals(records: Iterable[Record], exploring_s: float = 0.0) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary_of(records).items())
     accepted = sum(record.get("outcome") == "accepted" for record in records)
     failing = sum(record["fails"] for record in records) - accepted
-    runs = _many(len(records), "chaos run")
-    tests = _many(len({record["test"] for record in records}), "test")
+    runs = many(len(records), "chaos run")
+    tests = many(len({record["test"] for record in records}), "test")
     seconds = exploring_s + sum(record["duration_s"] for record in records if record["kind"] not in _EXPLORED)
     line = f"{runs} of {tests} in {seconds:.2f}s: {counts}; {failing} failing"
     return f"{line}, {accepted} accepted" if accepted else line
@@ -157,7 +158,7 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     total = Tally.of_all(tallies)
     if not (total.tests or total.unreached or total.left_out):
         return []
-    found = f"{_many(total.tests, 'test')}: {_many(total.keys, 'key')}"
+    found = f"{many(total.tests, 'test')}: {many(total.keys, 'key')}"
     if not (total.tests or total.unreached):
         lines = []
     elif not total.tests:
@@ -165,10 +166,10 @@ def exploration(tallies: Iterable[Tally], *, only_planned: bool = False) -> list
     elif only_planned:
         lines = [f"planned for {found}, about {total.estimated_s:.0f} s; nothing was run"]
     else:
-        runs = _many(sum(total.runs.values()), "scenario")
+        runs = many(sum(total.runs.values()), "scenario")
         lines = [f"explored {found}, {runs} run{_parts(total.runs)}{_checks(total.checks)}"]
     if total.tests and total.unreached:
-        lines.append(f"{_many(total.unreached, 'more test')} reached no target")
+        lines.append(f"{many(total.unreached, 'more test')} reached no target")
     if sum(total.left_out.values()):
         lines.append(f"left out {sum(total.left_out.values())}: {_reasons(total.left_out)}")
     return lines
@@ -221,7 +222,7 @@ def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -
         if record["verdict"] == "inconclusive" and not record["fails"] and record["evidence"] and not is_told(record):
             by_reason.setdefault(record["evidence"][0]["text"], []).append(record)
     return [
-        f"inconclusive: {first['test']} and {_many(len(others), 'more result')}: {reason}"
+        f"inconclusive: {first['test']} and {many(len(others), 'more result')}: {reason}"
         if others
         else f"inconclusive: {first.get('id') or first['test']}: {reason}"
         for reason, (first, *others) in by_reason.items()
@@ -233,7 +234,7 @@ def unjudged(records: Iterable[Record]) -> list[str]:
     judged = [record for record in records if record.get("answers") is not None and record["activations"]]
     if not judged or any(record["answers"] for record in judged):
         return []
-    runs = _many(len(judged), "chaos run")
+    runs = many(len(judged), "chaos run")
     tests = list(dict.fromkeys(record["test"] for record in judged))
     of = tests[0] if len(tests) == 1 else f"{len(tests)} tests, such as {tests[0]}"
     return [
@@ -258,12 +259,8 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def _checks(counts: Mapping[str, int]) -> str:
-    shown = ", ".join(_many(count, what) for what, count in sorted(counts.items()) if count)
+    shown = ", ".join(many(count, what) for what, count in sorted(counts.items()) if count)
     return f", and {shown}" if shown else ""
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def doubles_met(records: Iterable[Record]) -> list[str]:
@@ -271,7 +268,7 @@ def doubles_met(records: Iterable[Record]) -> list[str]:
     met = dict.fromkeys(_double(double) for rule in rules_of(records) for double in rule["doubles"])
     shown = [f"test double: {one}" for one in list(met)[:_MOST_DOUBLES]]
     left = len(met) - len(shown)
-    return [*shown, f"{_many(left, 'more test double')}; --chaos-report lists them"] if left else shown
+    return [*shown, f"{many(left, 'more test double')}; --chaos-report lists them"] if left else shown
 
 
 def never_fired(records: Iterable[Record]) -> dict[tuple[str, str], str]:
@@ -295,7 +292,7 @@ def _refused(rule: Record) -> str:
     if refused is None or rule["calls"]:
         return ""
     lines = [f"{one['module'] or '?'} at {one['place']}{_times(one['calls'])}" for one in refused["calls"]]
-    more = f" and {_many(len(lines) - _MOST_CALLERS, 'more line')}" if len(lines) > _MOST_CALLERS else ""
+    more = f" and {many(len(lines) - _MOST_CALLERS, 'more line')}" if len(lines) > _MOST_CALLERS else ""
     text = f"; its filters excluded calls from {', '.join(lines[:_MOST_CALLERS])}{more}"
     unknown = [name for name in refused["wanted"] if refused["parameters"] and name not in refused["parameters"]]
     if unknown:

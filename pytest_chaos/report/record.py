@@ -10,6 +10,7 @@ from pytest_chaos.journal import Activation
 from pytest_chaos.notation import format_fault
 from pytest_chaos.observation import Observation, RuleSeen
 from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.report.proposing import SHOWN, shown_by
 from pytest_chaos.report.sentences import told, told_way
 from pytest_chaos.report.titles import cause_record
 from pytest_chaos.verdict import Judgement, Verdict
@@ -33,7 +34,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iter
         replay: The command that runs exactly this again.
         causes: What of it is worth a reader's time.
     """
-    record = {
+    record: Record = {
         "test": seen.test,
         "kind": seen.kind,
         "scenario": seen.scenario,
@@ -55,6 +56,8 @@ def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iter
         "ways": [{"text": told_way(way), "end": way.end, "errors": way.times} for way in seen.absorptions],
         "answers": sum(one.is_to_driver for one in seen.answers) if seen.contract.needs_answers else None,
     }
+    if seen.contract.is_proposed and seen.fired:
+        record[SHOWN] = shown_by(seen, judgement)
     first = judgement.evidence[0].about if judgement.evidence else None
     if isinstance(first, NeverFired) and first.is_in_counts:
         record[IN_COUNTS] = [first.rule.text, first.rule.source]
@@ -151,7 +154,9 @@ def document_of(records: Iterable[Record], seed: int, exploration: Mapping[str, 
     return {
         "version": VERSION,
         "seed": seed,
-        "results": [{key: value for key, value in record.items() if key != IN_COUNTS} for record in ordered],
+        "results": [
+            {key: value for key, value in record.items() if key not in (IN_COUNTS, SHOWN)} for record in ordered
+        ],
         "findings": [one for one in found if not is_passed_on(one)],
         "passed_on": [one for one in found if is_passed_on(one)],
         "rules": rules_of(ordered),

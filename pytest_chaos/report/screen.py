@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_chaos.findings import PASSED_ON, is_passed_on
+from pytest_chaos.report.counting import many
 from pytest_chaos.report.record import Record
 
 MOST_FINDINGS = 10
@@ -69,14 +70,14 @@ def screen(
     shown = failing[:MOST_FINDINGS]
     lines = []
     if failing:
-        lines.append(Line(f"{_many(len(failing), 'finding')} {'fails' if len(failing) == 1 else 'fail'}:", "head"))
+        lines.append(Line(f"{many(len(failing), 'finding')} {'fails' if len(failing) == 1 else 'fail'}:", "head"))
         for number, one in enumerate(shown, start=1):
             lines += _block(number, one, "fails", is_full=True)
         lines += _left(failing[MOST_FINDINGS:], "fail", rest)
     room = MOST_FINDINGS - len(shown)
     if reported and room:
         do = "does not fail" if len(reported) == 1 else "do not fail"
-        lines.append(Line(f"{_many(len(reported), 'finding')} worth a look, which {do}:", "head"))
+        lines.append(Line(f"{many(len(reported), 'finding')} worth a look, which {do}:", "head"))
         for number, one in enumerate(reported[:room], start=len(shown) + 1):
             lines += _block(number, one, "reported", is_full=is_verbose)
     lines += _left(reported[room:], "not fail", rest)
@@ -108,7 +109,7 @@ def _block(number: int, one: Record, tone: Tone, *, is_full: bool) -> list[Line]
 
 def _when(one: Record) -> str:
     tests = one["tests"]
-    runs = _many(len(one["results"]), "run")
+    runs = many(len(one["results"]), "run")
     of = tests[0] if len(tests) == 1 else f"{len(tests)} tests, such as {tests[0]}"
     if not one["faults"]:
         lifted = "with all faults lifted" if one["verdict"] == "not recovered" else "without any fault"
@@ -195,7 +196,7 @@ def _counted(findings: Iterable[Record], records: Iterable[Record]) -> list[Line
     others = runs.most_common()[_MOST_DEPENDENCIES:]
     if others:
         count = sum(number for _, number in others)
-        lines.append(Line(f"and so do errors from {_many(len(others), 'more dependency')}, in {_many(count, 'run')}"))
+        lines.append(Line(f"and so do errors from {many(len(others), 'more dependency')}, in {many(count, 'run')}"))
     return lines
 
 
@@ -207,14 +208,14 @@ def _who(key: str, names: Iterable[str]) -> str:
 def _out_of(places: Iterable[str], runs: int) -> str:
     known = [place for place in places if place]
     if not known:
-        return f"in {_many(runs, 'run')}"
-    return f"through {known[0] if len(known) == 1 else f'{len(known)} places'} ({_many(runs, 'run')})"
+        return f"in {many(runs, 'run')}"
+    return f"through {known[0] if len(known) == 1 else f'{len(known)} places'} ({many(runs, 'run')})"
 
 
 def _accepted(accepted: Sequence[Record], *, is_verbose: bool) -> list[Line]:
     if not accepted:
         return []
-    lines = [Line(f"accepted by the baseline: {_many(len(accepted), 'finding')} ({_by_verdict(accepted)})")]
+    lines = [Line(f"accepted by the baseline: {many(len(accepted), 'finding')} ({_by_verdict(accepted)})")]
     if is_verbose:
         lines += [Line(f"    {one['id']} {one['verdict']}: {one['title']}") for one in accepted[:MOST_FINDINGS]]
     return lines
@@ -223,16 +224,10 @@ def _accepted(accepted: Sequence[Record], *, is_verbose: bool) -> list[Line]:
 def _gone(gone: Sequence[Mapping[str, Any]]) -> list[Line]:
     if not gone:
         return []
-    head = f"{_many(len(gone), 'accepted finding')} did not occur; --chaos-write-baseline writes a baseline without"
+    head = f"{many(len(gone), 'accepted finding')} did not occur; --chaos-write-baseline writes a baseline without"
     more = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
     return [
         Line(f"{head} {'it' if len(gone) == 1 else 'them'}"),
         *(Line(f"    {one['id']} {one['title']}".rstrip()) for one in gone[:_MOST_NAMED]),
         *([Line(f"   {more}")] if more else []),
     ]
-
-
-def _many(count: int, what: str) -> str:
-    if count == 1:
-        return f"1 {what}"
-    return f"{count} {what[:-1]}ies" if what.endswith("y") else f"{count} {what}s"

@@ -249,3 +249,44 @@ def test_limit_of_a_timeout_that_was_raised_at_once_counts_for_the_deadline(
     }
     assert {fired["fault"] for one in results for fired in one["fired"]} >= {"raise(httpx:ReadTimeout)"}
     assert late == ({"raise(httpx:ReadTimeout)"} if found else set())
+
+
+CHECKED = """
+    import shop
+
+    def test_stock():
+        with shop.client() as client:
+            assert client.get("/").json()
+
+    def test_nothing():
+        assert shop.answer
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2", "-p", "xdist")], ids=["alone", "on two workers"])
+def test_proposed_contract_is_kept_by_the_same_run_but_for_what_it_does_not_promise(inner, options):
+    inner.write("shop.py", APP)
+    inner.write("tests/test_shop.py", CHECKED)
+    inner.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    asked = [f"--chaos-rule=shop:fetch = raise({error})" for error in ("TimeoutError", "ConnectionError")]
+    first = inner.run_apart(*asked, *options, "--chaos-write-contract=contract.toml")
+    text = (inner.path / "contract.toml").read_text()
+    inner.write("pyproject.toml", text)
+    again = inner.run_apart(*asked, *options)
+
+    assert "status = [200, 504]" in text
+    assert "# not promised: 500, in 1 run, such as of tests/test_shop.py::test_stock under shop:fetch = raise" in text
+    assert 'table = { "TimeoutError" = 504 }' in text
+    assert not [one for one in first.document["findings"] if one["fails"]]
+    failing = [one for one in again.document["findings"] if one["fails"]]
+    assert {one["kind"] for one in failing} == {"status", "body"}
+    assert all("was answered 500" in one["text"] for one in failing)
+    assert "shown" not in json.dumps(first.document)
+
+
+def test_contract_that_cannot_be_written_is_a_usage_error(inner):
+    inner.write("test_it.py", "def test_it(): pass\n")
+    done = inner.run("--chaos-write-contract=no/such.toml", report=False)
+
+    assert done.code == 4
+    assert any("--chaos-write-contract: cannot write 'no/such.toml'" in line for line in done.result.errlines)
