@@ -99,9 +99,10 @@ class Chaos:
         checked_seconds(within, "within", "chaos.recovers", zero_allowed=True)
         self.lift()
         sleep = compat.async_sleep()
+        attempts = _Attempts(within, self._experiment.recovered)
         if sleep is not None:
-            return _probe_async(probe, within, sleep)
-        return _probe(probe, within)
+            return _probe_async(probe, attempts, sleep)
+        return _probe(probe, attempts)
 
     def calls(self, target: Any) -> int:
         """Return how many calls were counted at a target that has an injection.
@@ -153,10 +154,17 @@ class Chaos:
 
 
 class _Attempts:
-    """How often and how long a probe is asked."""
+    """How often and how long a probe is asked.
 
-    def __init__(self, within: float) -> None:
+    Args:
+        within: For how long, in seconds.
+        recovered: Called with the seconds it took and how often it was asked, once it is true.
+    """
+
+    def __init__(self, within: float, recovered: Callable[[float, int], None]) -> None:
         self._within = within
+        self._recovered = recovered
+        self._probes = 1
         self._began = time.monotonic()
         self._pause = _FIRST_PAUSE_S
         self.seen = ""
@@ -171,6 +179,7 @@ class _Attempts:
             raise NotRecoveredError(
                 f"the probe was not true within {self._within:g} s after all faults were lifted; {self.seen}"
             )
+        self._probes += 1
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE_S)
         return pause
 
@@ -179,30 +188,36 @@ class _Attempts:
         self.seen = f"it returned {value!r}"
         return bool(value)
 
+    def end(self) -> float:
+        """Say that the probe is true, and return how long it took."""
+        taken_s = self.taken_s
+        self._recovered(taken_s, self._probes)
+        return taken_s
+
     def missed(self, error: Exception) -> None:
         """Note what the probe raised; an error counts as not yet."""
         self.seen = f"it raised {describe(error)}"
 
 
-def _probe(probe: Callable[[], Any], within: float) -> float:
-    attempts = _Attempts(within)
+def _probe(probe: Callable[[], Any], attempts: _Attempts) -> float:
     while True:
         try:
             value = probe()
             if attempts.sees(asyncio.run(_value_of(value)) if inspect.isawaitable(value) else value):
-                return attempts.taken_s
+                return attempts.end()
         except Exception as error:  # noqa: BLE001  # whatever the probe raises
             attempts.missed(error)
         time.sleep(attempts.next_pause())  # between two looks of the probe
 
 
-async def _probe_async(probe: Callable[[], Any], within: float, sleep: Callable[[float], Awaitable[None]]) -> float:
-    attempts = _Attempts(within)
+async def _probe_async(
+    probe: Callable[[], Any], attempts: _Attempts, sleep: Callable[[float], Awaitable[None]]
+) -> float:
     while True:
         try:
             value = probe()
             if attempts.sees(await value if inspect.isawaitable(value) else value):
-                return attempts.taken_s
+                return attempts.end()
         except Exception as error:  # noqa: BLE001  # whatever the probe raises
             attempts.missed(error)
         await sleep(attempts.next_pause())

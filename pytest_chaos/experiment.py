@@ -49,6 +49,7 @@ from pytest_chaos.observation import (
     LastAnswer,
     Observation,
     ParkedSeen,
+    Recovered,
     Refused,
     RuleSeen,
     SpotSeen,
@@ -373,6 +374,7 @@ class Experiment:
         self._recovery = ""
         self._teardown_error = ""
         self._teardown: Failure | None = None
+        self._recovered: list[Recovered] = []
         self._loud_logs = 0
         self._logged: list[Failure] = []
         self._unhandled: list[Unhandled] = []
@@ -645,6 +647,10 @@ class Experiment:
             self.failure = replace(failure, gap=self._tracer.gap_of(error))
             self._ended_by = frozenset(map(id, ending.chain(error)))
 
+    def recovered(self, took_s: float, probes: int) -> None:
+        """Say that a probe has come true, so many seconds after all faults were lifted, when asked so often."""
+        self._recovered.append(Recovered(took_s, probes, self.injector.elapsed_s - took_s))
+
     def teardown_ended_with(self, error: BaseException) -> None:
         """Say what came out of the teardown."""
         if ending.is_caused_by_ours(error, self.journal):
@@ -800,6 +806,7 @@ class Experiment:
             problems=tuple(self.journal.problems),
             teardown_error=self._teardown_error,
             teardown=self._teardown,
+            recovered=tuple(self._recovered),
             children=tuple(self._listener.children),
             duration_s=self._duration_s,
             # What is known of libraries is not read for nothing.

@@ -210,6 +210,21 @@ class Unhandled:
 
 
 @dataclass(frozen=True)
+class Recovered:
+    """How a probe came true after all faults were lifted.
+
+    Attributes:
+        took_s: Seconds from lifting the faults.
+        probes: How often the probe was asked.
+        lifted_s: When the faults were lifted, in seconds since the body began.
+    """
+
+    took_s: float = field(compare=False)
+    probes: int
+    lifted_s: float = field(compare=False)
+
+
+@dataclass(frozen=True)
 class ParkedSeen:
     """A call that was parked in an injected hang, and how that ended.
 
@@ -350,6 +365,7 @@ class Observation:
         fresh: For a recovery run: what a process in which no fault ever acted says of the plain test, or that this
             process never ran it before the fault, and the plain run of another one passed.
         polluter: For a recovery run: the scenario after which the plain test fails, where that was found.
+        recovered: The probes that came true, in order.
         teardown: How the teardown ended, where it failed under a fault, and not with an injected error.
         ends: Of a plain run: who ended what it made.
         files: The files that the system opened for writing, where the run is compared or compared with.
@@ -390,6 +406,7 @@ class Observation:
     files: tuple[FileSeen, ...] = ()
     spared_s: float = field(default=0.0, kw_only=True)
     teardown: Failure | None = field(default=None, kw_only=True)
+    recovered: tuple[Recovered, ...] = field(default=(), kw_only=True)
 
     @property
     def is_compared(self) -> bool:

@@ -112,6 +112,8 @@ def write(
     doubts = _first([*lines.reasons(whole, silent), *never], is_verbose)
     for line in (*lines.doubles_met(records), *doubts, *idle, *lines.unjudged(records)):
         terminal.write_line(line, yellow=True)
+    for line in lines.recoveries(records):
+        terminal.write_line(line)
     for filter_ in unused_filters:
         terminal.write_line(f"matched nothing: {filter_}", yellow=True)
     if not (is_short or is_verbose):

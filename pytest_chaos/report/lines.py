@@ -16,6 +16,7 @@ _MOST_WAYS = 3  # lines that tell what became of injected errors
 _MADE_BY_TESTS = "made by the tests themselves"  # for which the explorer leaves a call out
 _EXPLORED = frozenset({"explored", "recovery"})  # runs that pytest-chaos makes of an ordinary test
 _MOST_CALLERS = 3  # lines whose calls the filters of a rule refused
+_MOST_RECOVERIES = 5  # lines
 
 
 def verdict_text(record: Record) -> str:
@@ -227,6 +228,19 @@ def reasons(records: Iterable[Record], told: Collection[tuple[str, str]] = ()) -
         else f"inconclusive: {first.get('id') or first['test']}: {reason}"
         for reason, (first, *others) in by_reason.items()
     ]
+
+
+def recoveries(records: Iterable[Record]) -> list[str]:
+    """Return a line for each test whose probe was not true at once when all faults were lifted; the slowest first."""
+    found = [(one, record["test"]) for record in records for one in record.get("recovered", ()) if one["probes"] > 1]
+    found.sort(key=lambda pair: -pair[0]["took_s"])
+    lines = [
+        f"recovered: {test} from {' and '.join(one['dependencies'])} in {one['took_s']:.2g} s, "
+        f"after {many(one['probes'], 'probe')}"
+        for one, test in found[:_MOST_RECOVERIES]
+    ]
+    left = len(found) - _MOST_RECOVERIES
+    return [*lines, f"and {left} more, in less time"] if left > 0 else lines
 
 
 def unjudged(records: Iterable[Record]) -> list[str]:

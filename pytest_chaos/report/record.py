@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_chaos.findings import Caused, findings_of, is_passed_on
 from pytest_chaos.journal import Activation
 from pytest_chaos.notation import format_fault
-from pytest_chaos.observation import Observation, RuleSeen
+from pytest_chaos.observation import Observation, Recovered, RuleSeen
 from pytest_chaos.oracles.exercised import NeverFired
 from pytest_chaos.report.proposing import SHOWN, shown_by
 from pytest_chaos.report.sentences import told, told_way
@@ -54,6 +55,7 @@ def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iter
         "rules": [_rule(rule) for rule in seen.rules],
         "fired": _fired(seen.activations),
         "ways": [{"text": told_way(way), "end": way.end, "errors": way.times} for way in seen.absorptions],
+        "recovered": [_recovered(one, seen) for one in seen.recovered],
         "answers": sum(one.is_to_driver for one in seen.answers) if seen.contract.needs_answers else None,
     }
     if seen.contract.is_proposed and seen.fired:
@@ -62,6 +64,23 @@ def record_of(seen: Observation, judgement: Judgement, replay: str, causes: Iter
     if isinstance(first, NeverFired) and first.is_in_counts:
         record[IN_COUNTS] = [first.rule.text, first.rule.source]
     return record
+
+
+def _recovered(one: Recovered, seen: Observation) -> Record:
+    """Return how long a recovery took, and what the test was answered before, under and after the faults, by status."""
+    began_s = min((activation.elapsed_s for activation in seen.activations), default=one.lifted_s)
+    phases: dict[str, Counter[str]] = {"before": Counter(), "during": Counter(), "after": Counter()}
+    for answer in seen.answers:
+        if answer.is_to_driver:
+            at_s = answer.elapsed_s
+            phase = "before" if at_s < began_s else "during" if at_s < one.lifted_s else "after"
+            phases[phase][str(answer.status)] += 1
+    return {
+        "took_s": round(one.took_s, 6),
+        "probes": one.probes,
+        "dependencies": list(dict.fromkeys(rule.dependency or rule.target for rule in seen.rules if rule.fired)),
+        "answers": {phase: dict(counts) for phase, counts in phases.items()} if seen.answers else None,
+    }
 
 
 def _fired(activations: Iterable[Activation]) -> list[Record]:

@@ -85,6 +85,7 @@ def test_record_has_the_fields_of_the_contract() -> None:
         "fired": [{"point": "m:f", "fault": "hang", "call": 1, "actor": "main", "index": 1}],
         "causes": [],
         "ways": [],
+        "recovered": [],
         "answers": None,
     } == record(activations=ACTIVATIONS[:1])
 

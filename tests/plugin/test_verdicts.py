@@ -523,6 +523,80 @@ def test_not_recovered(inner, marker, body):
     assert_passes(judged(inner, BREAKER.format(limit=HALF_OPEN), test))
 
 
+RECOVERING = """
+    import httpx
+
+    def charge(): return "receipt"
+
+    class App:
+        def __init__(self): self.looks = 0
+
+        def __call__(self, environ, start_response):
+            try:
+                charge()
+                self.looks += 1
+                status = "200 OK" if self.looks in (1, 4) else "503 Down"
+            except TimeoutError:
+                status = "503 Down"
+            start_response(status, [])
+            return [b""]
+
+    def client():
+        return httpx.Client(transport=httpx.WSGITransport(App()), base_url="http://shop")
+"""
+
+
+def test_recovery_is_measured(inner):
+    """How often the probe was asked, and what was answered before, during and after."""
+    inner.write("shop.py", RECOVERING)
+    inner.write(
+        "test_it.py",
+        """
+        import pytest, shop
+        from pytest_chaos import Raise
+
+        @pytest.mark.chaos_contract(status=[200, 503])
+        def test_it(chaos):
+            with shop.client() as client:
+                assert client.get("/").status_code == 200
+                with chaos.inject("shop:charge", Raise(TimeoutError)):
+                    assert client.get("/").status_code == 503
+                    assert client.get("/").status_code == 503
+                chaos.recovers(lambda: client.get("/").status_code == 200)
+        """,
+    )
+    done = inner.run()
+
+    (recovered,) = done.only["recovered"]
+    assert recovered["took_s"] > 0
+    assert {key: value for key, value in recovered.items() if key != "took_s"} == {
+        "probes": 3,
+        "dependencies": ["shop:charge"],
+        "answers": {"before": {"200": 1}, "during": {"503": 2}, "after": {"503": 2, "200": 1}},
+    }
+    assert any(line.startswith("recovered: test_it.py::test_it from shop:charge in ") for line in done.lines)
+    assert any(line.endswith(" s, after 3 probes") for line in done.lines)
+
+
+def test_recovery_at_once_is_no_line(inner):
+    done = judged(
+        inner,
+        BREAKER.format(limit=HALF_OPEN),
+        """
+        @pytest.mark.chaos("shop:charge", Raise(TimeoutError))
+        def test_it(chaos):
+            shop.charged = shop.charge
+            with pytest.raises(TimeoutError):
+                shop.charge()
+            chaos.recovers(shop.charge)
+        """,
+    )
+
+    assert [one["probes"] for one in done.only["recovered"]] == [1]
+    assert done.only["recovered"][0]["answers"] is None
+    assert "recovered:" not in done.text
+
+
 def test_not_recovered_in_a_running_loop(inner):
     """In a coroutine ``chaos.recovers`` is awaited."""
     test = """
