@@ -38,7 +38,7 @@ _CALLERS: Mapping[tuple[str, Called], tuple[str, ...]] = {
     ("Werkzeug", "request"): ("werkzeug.serving",),
     # Clients of tests that call an application as a server does.
     (SERVER, "request"): (
-        *("werkzeug.test", "webtest.app", "starlette.testclient"),
+        *("werkzeug.test", "webtest.app", "starlette.testclient", "falcon.testing.client"),
         *(f"{client}._transports.{kind}" for client in ("httpx", "httpx2") for kind in ("asgi", "wsgi")),
     ),
     ("wsgiref", "request"): ("wsgiref.handlers",),

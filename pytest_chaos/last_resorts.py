@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_chaos import compat
 from pytest_chaos.injector.importing import Imports
 from pytest_chaos.observation import LastAnswer
+from pytest_chaos.provenance import frames_from
 from pytest_chaos.resources import tap
 
 
@@ -45,6 +47,14 @@ def _handled(*args: Any, **named: Any) -> BaseException | None:
 def _with(status: int) -> Callable[..., LastAnswer]:
     answered = LastAnswer("answered", status)
     return lambda *args, **named: answered
+
+
+def _starlette_answered(*args: Any, **named: Any) -> LastAnswer:
+    """Return what comes of the answer that is made: none, where another one has begun, which only the caller knows."""
+    for frame in frames_from(compat.get_frame(1)):
+        if "response_started" in frame.f_code.co_varnames + frame.f_code.co_cellvars:
+            return LastAnswer("broken off" if frame.f_locals["response_started"] else "answered", 500)
+    return LastAnswer("answered", 500)
 
 
 def _debugging(*args: Any, **named: Any) -> LastAnswer:
@@ -153,7 +163,7 @@ LAST_RESORTS: tuple[LastResort, ...] = (
         "starlette.middleware.errors",
         "ServerErrorMiddleware.error_response",
         lambda middleware, request, exc: exc,
-        _with(500),
+        _starlette_answered,
     ),
     LastResort(
         "Starlette",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pytest_chaos.answers.boundaries import BOUNDARIES
 from pytest_chaos.answers.clients import CLIENTS
+from pytest_chaos.answers.late_bodies import READERS, LateBodies
 from pytest_chaos.answers.runners import RUNNERS
 from pytest_chaos.answers.watching import Client, Watcher
 from pytest_chaos.injector.importing import Imports
@@ -29,36 +31,40 @@ def watched_answers(
     of_applications: list[Answer] = []
     received: list[Answer] = []
 
-    def of_application(client: Client, answer: Answer) -> None:
+    late = LateBodies()
+
+    def of_application(client: Client, answer: Answer, response: object) -> None:
         of_applications.append(answer)
 
-    def came(client: Client, answer: Answer) -> None:
+    def came(client: Client, answer: Answer, response: object) -> None:
         if client.is_direct and answer.body is None:
             answer = replace(answer, body=_body_of(answer, of_applications))
         if answer.kind == "http" and answer.is_to_driver:
             received.append(answer)
-        record(answer)
+        if not late.waits_for(answer, response):
+            record(answer)
 
     clients, applications = Watcher(provenance, came), Watcher(provenance, of_application, hears_inner=True)
-    by_module: dict[str, list[tuple[Watcher, Client]]] = {}
+    by_module: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
     for watcher, watched in ((clients, (*CLIENTS, *RUNNERS)), (applications, BOUNDARIES)):
         for client in watched:
-            by_module.setdefault(client.module, []).append((watcher, client))
+            by_module.setdefault(client.module, []).append(functools.partial(watcher.watch, client))
+    for reader in READERS:
+        by_module.setdefault(reader.module, []).append(functools.partial(late.watch, reader))
     try:
         with contextlib.ExitStack() as stack:
 
             def watch(module: str) -> None:
-                for watcher, client in by_module[module]:
-                    undo = watcher.watch(client)
+                for begin in by_module[module]:
+                    undo = begin()
                     if undo is not None:
                         stack.callback(undo)
 
             with (imports or Imports()).as_loaded(by_module, watch):
                 yield
     finally:
-        if not received:
-            for answer in of_applications:
-                record(answer)
+        for answer in (*late.taken(), *(() if received else of_applications)):
+            record(answer)
 
 
 def _body_of(answer: Answer, of_applications: Sequence[Answer]) -> bytes | None:

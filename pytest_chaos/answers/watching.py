@@ -79,12 +79,12 @@ class Watcher:
 
     Args:
         provenance: Whose code a frame is.
-        record: Called with who received it and each answer, from any thread.
+        record: Called with who received it, each answer, and what came, from any thread.
         hears_inner: Whether also those are told that a function receives for another one that is watched.
     """
 
     def __init__(
-        self, provenance: Provenance, record: Callable[[Client, Answer], None], *, hears_inner: bool = False
+        self, provenance: Provenance, record: Callable[[Client, Answer, Any], None], *, hears_inner: bool = False
     ) -> None:
         self._provenance = provenance
         self._record = record
@@ -140,7 +140,7 @@ class Watcher:
                 took_s=now - asked.at_s,
                 is_raised=seen.is_raised,
             )
-            self._record(client, answer)
+            self._record(client, answer, came)
 
         return heard
 

@@ -85,7 +85,8 @@ def with_urllib3(url: str) -> None:
 def with_urllib(url: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(url)
-    caught.value.close()
+    with caught.value as error:
+        error.read()
 
 
 def with_aiohttp(url: str) -> None:
@@ -103,8 +104,8 @@ SENDERS: dict[str, tuple[str, Callable[[str], None], bool]] = {
     "httpx async": ("httpx", with_httpx_async, True),
     "requests": ("requests", with_requests, True),
     "urllib3": ("urllib3", with_urllib3, True),
-    "urllib": ("", with_urllib, False),
-    "aiohttp": ("aiohttp", with_aiohttp, False),
+    "urllib": ("", with_urllib, True),
+    "aiohttp": ("aiohttp", with_aiohttp, True),
 }
 
 
