@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio
 from starlette.concurrency import run_in_threadpool
 
+from shop.accounts import Accounts
 from shop.errors import BadRequest, NotForSale
 from shop.loyalty import Loyalty
 from shop.notifications import Notifier
@@ -29,6 +30,7 @@ class Shop:
     orders: OrderBook
     notifier: Notifier
     loyalty: Loyalty
+    accounts: Accounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 | POST /checkout    | 201, or 400, 402, 404, 409, 502, 503, 504       |
 | GET /stock/{sku}  | 200, or 404, 503                                |
 | GET /orders/{id}  | 200, or 404                                     |
+| GET /account      | 200, or 401, 503                                |
 | POST /deliveries  | 201, or 400, 503                                |
 | GET /health       | 200                                             |
 
@@ -25,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from shop.accounts import Accounts, signed_in
 from shop.answers import confess, refuse, refuse_route, refuse_without_database
 from shop.checkout import Basket, Shop, place_order
 from shop.deliveries import receive
@@ -82,6 +84,12 @@ async def order(request: Request) -> JSONResponse:
     return JSONResponse(request.state.shop.orders.describe(request.path_params["id"]))
 
 
+async def account(request: Request) -> JSONResponse:
+    """GET /account: whose the token in `Authorization: Bearer` is."""
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return JSONResponse({"customer": await signed_in(request.state.shop.accounts, token)})
+
+
 async def deliveries(request: Request) -> JSONResponse:
     """POST /deliveries: a list of `sku,quantity` lines."""
     lines = await read_json(request)
@@ -118,6 +126,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Shop]]:
             orders=orders,
             notifier=notifier,
             loyalty=Loyalty(),
+            accounts=Accounts(),
         )
         yield {"shop": shop}
 
@@ -130,6 +139,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/checkout", checkout, methods=["POST"]),
             Route("/stock/{sku}", stock),
             Route("/orders/{id}", order),
+            Route("/account", account),
             Route("/deliveries", deliveries, methods=["POST"]),
             Route("/health", health),
         ],

@@ -15,6 +15,13 @@ class BadRequest(ShopError):
     code = "bad_request"
 
 
+class NotSignedIn(ShopError):
+    """Nobody is known by this token."""
+
+    status = 401
+    code = "not_signed_in"
+
+
 class PaymentDeclined(ShopError):
     """The bank understood the charge and refused it: trying again will not help."""
 
@@ -69,6 +76,13 @@ class StockUnavailable(ShopError):
 
     status = 503
     code = "stock_unavailable"
+
+
+class AccountsUnavailable(ShopError):
+    """Whose a token is cannot be asked."""
+
+    status = 503
+    code = "accounts_unavailable"
 
 
 class AuditUnavailable(ShopError):
