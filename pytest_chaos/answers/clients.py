@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Any
 
@@ -107,6 +108,24 @@ def _falcon_asked(app: Any = None, method: str = "GET", path: str = "/", *args: 
     return method, path
 
 
+# --- gRPC: one message for one message, in sync code
+
+
+def _grpc(response: Any, called: Any, *args: Any, **named: Any) -> Seen:
+    return Seen("call", _grpc_method(called), 0)
+
+
+def _grpc_raised(error: Any, called: Any, *args: Any, **named: Any) -> Seen | None:
+    if not hasattr(error, "code"):
+        return None  # it has not been sent
+    number, _ = error.code().value
+    return Seen("call", _grpc_method(called), number, body=str(error.details() or "").encode())
+
+
+def _grpc_method(called: Any) -> str:
+    return os.fsdecode(called._method)
+
+
 CLIENTS: tuple[Client, ...] = (
     *(
         client
@@ -123,6 +142,7 @@ CLIENTS: tuple[Client, ...] = (
     Client("Werkzeug's test client", "werkzeug.test", "Client.open", _werkzeug, _werkzeug_raised, is_direct=True),
     Client("Django's test client", "django.test.client", "Client.request", _django, _django_raised),
     Client("Django's test client", "django.test.client", "AsyncClient.request", _django, _django_raised, is_async=True),
+    Client("gRPC", "grpc._channel", "_UnaryUnaryMultiCallable.__call__", _grpc, _grpc_raised, kind="grpc"),
     Client("Falcon's test client", "falcon.testing.client", "simulate_request", _falcon, _falcon_raised),
 )
 

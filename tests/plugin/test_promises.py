@@ -290,3 +290,92 @@ def test_contract_that_cannot_be_written_is_a_usage_error(inner):
 
     assert done.code == 4
     assert any("--chaos-write-contract: cannot write 'no/such.toml'" in line for line in done.result.errlines)
+
+
+GRPC = """
+    import concurrent.futures, contextlib, grpc
+
+    def stock():
+        return b"3"
+
+    def answer(request, context):
+        try:
+            return stock()
+        except ConnectionError:
+            context.abort(grpc.StatusCode.CODE, "come back later")
+
+    class Handlers(grpc.GenericRpcHandler):
+        def service(self, details):
+            return grpc.unary_unary_rpc_method_handler(answer)
+
+    @contextlib.contextmanager
+    def channel():
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(1), handlers=[Handlers()])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+        server.stop(None).wait()
+"""
+CALLING = """
+    import grpc, pytest, shop
+
+    @pytest.fixture(scope="session")
+    def channel():
+        with shop.channel() as channel:
+            yield channel
+
+    @pytest.mark.chaos_contract(grpc_codes=["OK", "UNAVAILABLE"])
+    def test_stock(channel):
+        try:
+            assert channel.unary_unary("/shop.Stock/Get")(b"mug") == b"3"
+        except grpc.RpcError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(("code", "fails"), [("INTERNAL", True), ("UNAVAILABLE", False)])
+def test_codes_of_remote_calls_are_judged(inner, code, fails):
+    pytest.importorskip("grpc")
+    inner.write("shop.py", GRPC.replace("CODE", code))
+    inner.write("tests/test_stock.py", CALLING)
+    inner.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    done = inner.run_apart("--chaos-rule=shop:stock = raise(ConnectionError)")
+
+    found = [(one["kind"], one["title"]) for one in done.document["findings"] if one["fails"]]
+    title = "call /shop.Stock/Get ends with INTERNAL when shop:stock fails"
+    assert found == ([("grpc-code", title)] if fails else [])
+    assert all(one["answers"] == 1 for one in done.document["results"] if one["kind"] == "explored")
+
+
+COMMAND = """
+    import click, shop
+
+    @click.command()
+    def sync():
+        try:
+            shop.fetch()
+        except ConnectionError:
+            raise SystemExit(CODE)
+"""
+RUNNING = """
+    import app, pytest
+    from click.testing import CliRunner
+
+    @pytest.mark.chaos_contract(exit_codes=[0, 75])
+    def test_sync():
+        assert CliRunner().invoke(app.sync)
+"""
+
+
+@pytest.mark.parametrize(("code", "fails"), [(1, True), (75, False)])
+def test_exit_codes_of_commands_are_judged(inner, code, fails):
+    pytest.importorskip("click")
+    inner.write("shop.py", "def fetch(): return 1\n")
+    inner.write("app.py", COMMAND.replace("CODE", str(code)))
+    inner.write("tests/test_app.py", RUNNING)
+    inner.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    done = inner.run_apart("--chaos-rule=shop:fetch = raise(ConnectionError)")
+
+    found = [(one["kind"], one["title"]) for one in done.document["findings"] if one["fails"]]
+    assert found == ([("exit-code", f"run sync ends with exit code {code} when shop:fetch fails")] if fails else [])
