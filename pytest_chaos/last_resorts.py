@@ -201,6 +201,11 @@ LAST_RESORTS: tuple[LastResort, ...] = (
     LastResort("huey", "huey.api", "Huey._emit", _huey_error, _failing),
 )
 
+_BY_MODULE = {
+    module: tuple(one for one in LAST_RESORTS if one.module == module)
+    for module in dict.fromkeys(one.module for one in LAST_RESORTS)
+}
+
 Told = Callable[[str, BaseException, LastAnswer], None]
 
 
@@ -212,20 +217,17 @@ def watched_last_resorts(told: Told, imports: Imports) -> Iterator[None]:
         told: Called with the framework, the error and what is done about it, from any thread.
         imports: Tells of frameworks that are imported meanwhile.
     """
-    by_module: dict[str, list[LastResort]] = {}
-    for one in LAST_RESORTS:
-        by_module.setdefault(one.module, []).append(one)
     with contextlib.ExitStack() as stack:
 
         def watch(module: str) -> None:
-            for one in by_module[module]:
+            for one in _BY_MODULE[module]:
                 loaded = sys.modules.get(module)
                 owner, _, name = one.function.rpartition(".")
                 place = getattr(loaded, owner, None) if owner else loaded
                 if place is not None and name in vars(place):
                     stack.callback(tap.before(place, name, _listener(one, told)))
 
-        with imports.as_loaded(by_module, watch):
+        with imports.as_loaded(_BY_MODULE, watch):
             yield
 
 

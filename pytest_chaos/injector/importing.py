@@ -50,7 +50,7 @@ class Imports:
         The listener must not raise: it is called in the middle of the import.
         """
         later = []
-        for name in dict.fromkeys(names):
+        for name in names:
             if name in sys.modules:
                 listener(name)
             else:
@@ -59,7 +59,8 @@ class Imports:
         try:
             yield
         finally:
-            self.forget(listener)
+            for name in later:  # for a glob there may be hundreds of others
+                self._listeners[name].remove(listener)
 
     def _loaded(self, name: str, module: Any) -> None:
         self._hooked.discard(name)  # wrapt calls a hook once
