@@ -94,20 +94,21 @@ class Dependencies:
             return self._of_local(address.port, caller)
         return address.text
 
-    def leads_out(self, point: str, call: SeenCall) -> bool:
+    def leads_out(self, point: str, call: SeenCall, *, is_named: bool = False) -> bool:
         """Tell whether a call goes out of the process.
 
         A file that is open already is found; and one that is read from the folder of a package, such as a template, has
-        come with the code, and is there as long as that is.
+        come with the code, and is there as long as that is, unless the user names the very point.
 
         Args:
             point: The injection point.
             call: The call.
+            is_named: Whether the user has named it, and not a glob over it or nothing at all.
         """
         boundary = self._catalogue.at(point)
         if boundary is None or not boundary.dependency.path:
             return True
-        return not (goes_by_number(boundary, call) or self._has_come_with_code(boundary, call))
+        return not (goes_by_number(boundary, call) or (not is_named and self._has_come_with_code(boundary, call)))
 
     def _has_come_with_code(self, boundary: Boundary, call: SeenCall) -> bool:
         if not boundary.mode or not _WRITES.isdisjoint(mode_of(boundary, call)):

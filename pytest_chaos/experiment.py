@@ -505,7 +505,7 @@ class Experiment:
         def note(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:
             if not is_nobodys(frame):
                 trace.note(point, frame, actor, call)
-                if is_asked and self._dependencies.leads_out(point, call):
+                if is_asked and self._dependencies.leads_out(point, call, is_named=point in reaching.exact):
                     reach.note(point, frame, actor, call)
 
         def note_reach(point: str, frame: FrameType | None, actor: str, call: AskedCall) -> None:

@@ -41,12 +41,14 @@ class Reaching(NamedTuple):
     Attributes:
         points: The points that are looked at, by their texts.
         outer: The injection points of functions of libraries, by their code: what they call is a part of their call.
+        exact: Those of the points that the user has named exactly.
         beneath: Calls that only the reach is told of, in plain runs, for what they say of others.
     """
 
     points: Container[str]
     outer: Mapping[FunctionKey, str]
     beneath: Watched = ()
+    exact: frozenset[str] = frozenset()
 
 
 class PlannedRule(NamedTuple):

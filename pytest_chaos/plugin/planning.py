@@ -261,7 +261,8 @@ class Planner:
         watched = everything[: len(watching)]
         points = {point.text: (point, named[target]) for target, found in watched if target in named for point in found}
         interest = Interest(points, settings.catalogue, takes_all=not looks_beneath)
-        reaching = Reaching(interest if named else (), self._outer(boundaries), everything[len(watching) :])
+        exact = frozenset(text for text, (_, how) in points.items() if how == "exactly")
+        reaching = Reaching(interest if named else (), self._outer(boundaries), everything[len(watching) :], exact)
         return TestPlan(
             watched,
             list(named),

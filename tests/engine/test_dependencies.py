@@ -256,7 +256,9 @@ def test_file_that_came_with_the_code_is_not_gone_out_for(
     (tmp_path / "shop" / "__init__.py").touch()
     names = Dependencies(CATALOGUE, Addresses(), Provenance(tmp_path))
 
-    assert names.leads_out("builtins:open", Made({"file": str(tmp_path / file), "mode": mode})) is expected
+    call = Made({"file": str(tmp_path / file), "mode": mode})
+    assert names.leads_out("builtins:open", call) is expected
+    assert names.leads_out("builtins:open", call, is_named=True), "the user is taken at his word"
 
 
 @pytest.mark.parametrize(
