@@ -312,14 +312,21 @@ class Planner:
         return found
 
     def current(self, item: pytest.Item) -> TestPlan | None:
-        """Return how a test is explored, with the boundaries of modules that were imported meanwhile."""
+        """Return how a test is explored, with boundaries and targets in modules that were imported meanwhile."""
         plan = self.plans.get(item)
-        if plan is None or not plan.boundaries or plan.boundaries == len(self._boundaries()):
+        if plan is None:
+            return None
+        unresolved = [target for target, points in plan.watched if not points and not target.is_glob]
+        is_late = any(map(self._points_now, unresolved))
+        if not is_late and (not plan.boundaries or plan.boundaries == len(self._boundaries())):
             return plan
         targets = [target for target in plan.targets if plan.named[target] in ("exactly", "by its module")]
         targets += [target for target in plan.targets if _how_named(target) == "by its package"]
         mark = plan.mark if plan.is_marked else None
-        fresh = self._plan(targets, plan.scenarios, mark, item, plan.wanted, plan.replays)
+        try:
+            fresh = self._plan(targets, plan.scenarios, mark, item, plan.wanted, plan.replays)
+        except SpecificationError:  # of another target that came late, told at the end
+            return plan
         if fresh is not None:
             self.plans[item] = fresh
         return fresh

@@ -835,3 +835,35 @@ def test_tests_that_are_collected_twice_are_explored(shop):
     done = shop.run(*SWEEP, "test_it.py", "-v")
 
     assert "test_it[chaos: recovery]" in done.text
+
+
+def test_rule_acts_on_a_module_that_an_earlier_test_imports_first(inner):
+    """Nobody has to import it at the top of a file; the test in whose set-up it was imported is over by then."""
+    inner.write("shop.py", SHOP)
+    inner.write(
+        "test_it.py",
+        """
+        import importlib, pytest
+
+        @pytest.fixture(scope="session")
+        def shop(): return importlib.import_module("shop")
+
+        def test_first(shop): assert shop.checkout()
+        def test_second(shop): assert shop.checkout()
+        """,
+    )
+    done = inner.run_apart("--chaos-rule=shop:charge = raise(TimeoutError)")
+
+    assert {name: verdict for name, verdict in done.scenarios.items() if "recovery" not in name} == {
+        "test_second[chaos: shop:charge raise TimeoutError]": "resilient"
+    }
+    assert "1 more test reached no target" in done.text
+
+
+def test_target_that_a_late_module_does_not_have_is_told_once(inner):
+    inner.write("shop.py", SHOP)
+    inner.write("test_it.py", "def test_it():\n    import shop\n    assert shop.stock()\n")
+    done = inner.run_apart("--chaos-rule=shop:chrage = raise(TimeoutError)", report=False)
+
+    assert done.text.count("module 'shop' has no attribute 'chrage'") == 1
+    assert done.outcomes["passed"] == 1
