@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_chaos.contract import names
+from pytest_chaos.faults.answering import HttpAnswer
 from pytest_chaos.faults.cancelling import Cancel
 from pytest_chaos.faults.hanging import Hang
 from pytest_chaos.faults.raising import Raise
@@ -15,7 +16,7 @@ from pytest_chaos.observation import Observation
 from pytest_chaos.oracles.base import failing
 from pytest_chaos.verdict import Evidence, Finding, Verdict
 
-_REFUSING = (Raise, Hang, Null, Return, Cancel, Stale)
+_REFUSING = (Raise, Hang, HttpAnswer, Null, Return, Cancel, Stale)
 """Faults with which the call itself is not made; after the others it has happened."""
 
 

@@ -235,7 +235,7 @@ def recoveries(records: Iterable[Record]) -> list[str]:
     found = [(one, record["test"]) for record in records for one in record.get("recovered", ()) if one["probes"] > 1]
     found.sort(key=lambda pair: -pair[0]["took_s"])
     lines = [
-        f"recovered: {test} from {' and '.join(one['dependencies'])} in {one['took_s']:.2g} s, "
+        f"recovered: {test} from {' and '.join(one['dependencies'])} in {one['took_s']:.2f} s, "
         f"after {many(one['probes'], 'probe')}"
         for one, test in found[:_MOST_RECOVERIES]
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_chaos import Delay, Duplicate, Hang, LoseReply, Null, Raise
+from pytest_chaos import Delay, Duplicate, Hang, HttpAnswer, LoseReply, Null, Raise
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Fault
 from pytest_chaos.gaps import Gap
@@ -200,6 +200,7 @@ def test_codes_of_commands_and_remote_calls_are_judged_by_keys_of_their_own() ->
         ((LoseReply(TimeoutError),), 2, 1, False),  # it had happened, and was done again
         ((LoseReply(TimeoutError),), 1, 1, True),
         ((Raise(TimeoutError),), 2, 1, True),  # the first was refused
+        ((HttpAnswer(503),), 2, 1, True),  # and this one never sent
         ((Raise(TimeoutError),), 3, 1, False),
         ((Hang(), Null()), 3, 1, True),
         ((Delay(0.1),), 2, 1, False),
