@@ -47,6 +47,7 @@ _SORTS_BY_KIND: Mapping[str, str] = {
     "body": "answer",
     "late": "answer",
     "doubled": "answer",
+    "forwarded": "answer",
 }
 # Of other sorts the line alone is the cause, whatever its evidence is called.
 _TOLD_APART_BY_KIND = frozenset({"leak", "state", "answer"})

@@ -78,7 +78,7 @@ class HttpAnswer(Fault):
         Args:
             method: Method of the request; ``HEAD`` is answered without a body.
         """
-        body = self._encoded()
+        body = self.content
         headers = dict(self.headers)
         names = {name.lower() for name in headers}
         has_body = self.status not in _WITHOUT_BODY
@@ -90,7 +90,9 @@ class HttpAnswer(Fault):
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         return head + body if has_body and method.upper() != "HEAD" else head
 
-    def _encoded(self) -> bytes:
+    @property
+    def content(self) -> bytes:
+        """The bytes of the body."""
         if isinstance(self.body, bytes):
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
@@ -98,7 +100,7 @@ class HttpAnswer(Fault):
     def _type(self) -> str:
         if isinstance(self.body, dict | list):
             return _JSON
-        return _HTML if self._encoded().lstrip()[:1] == b"<" else _TEXT
+        return _HTML if self.content.lstrip()[:1] == b"<" else _TEXT
 
     def text_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         args = (self.status,) if self.body == "" else (self.status, self.body)

@@ -13,6 +13,7 @@ from pytest_chaos.oracles.effects import judge_effects
 from pytest_chaos.oracles.ending import judge_ending
 from pytest_chaos.oracles.error_codes import judge_error_codes
 from pytest_chaos.oracles.exercised import judge_exercised
+from pytest_chaos.oracles.forwarding import judge_forwarded
 from pytest_chaos.oracles.hang import judge_hang
 from pytest_chaos.oracles.insides import judge_insides
 from pytest_chaos.oracles.leaks import judge_leaks
@@ -30,6 +31,7 @@ ORACLES: tuple[Oracle, ...] = (
     judge_effects,
     judge_degradation,
     judge_insides,
+    judge_forwarded,
     judge_ending,
     judge_recovery,
     judge_leaks,

@@ -65,6 +65,9 @@ ADVICE: Mapping[tuple[str, str], str] = MappingProxyType(
             "or too much."
         ),
         ("insides", "other-type"): "Send the body that the header promises, or the header that fits the body.",
+        ("forwarding", "forwarded"): (
+            "Answer for yourself: a status and a body that tell your own callers what they can do about it."
+        ),
         ("ending", "allowed-answer"): "Nothing to do: the contract allows this answer.",
         ("ending", "injected-error"): (
             "Decide where this error is handled: catch it there, and retry, fall back or report it in your own terms."

@@ -20,6 +20,7 @@ from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import Cold, NeverFired, Unconfirmed, Unstable
+from pytest_chaos.oracles.forwarding import Forwarded
 from pytest_chaos.oracles.insides import Inside, OtherType
 from pytest_chaos.oracles.leaks import KINDS as LEFT_KINDS
 from pytest_chaos.oracles.leaks import CutOff, NotCleanedUp, PreExisting
@@ -231,6 +232,12 @@ def _core(about: CoreLeftOut) -> str:
 def _inside(about: Inside) -> str:
     answer = about.answer
     return f"{answer.request} was answered {answer.status} with {about.shown} in the body: {about.excerpt}"
+
+
+def _forwarded(about: Forwarded) -> str:
+    answer = about.answer
+    of = f"what {about.point} was answered" if about.point else "what a dependency answered"
+    return f"{answer.request} was answered {answer.status} with the very body of {of}"
 
 
 def _other_type(about: OtherType) -> str:
@@ -469,6 +476,7 @@ SENTENCES: Mapping[tuple[str, str], Sentence] = MappingProxyType(
         ("degradation", "core"): _core,
         ("insides", "inside"): _inside,
         ("insides", "other-type"): _other_type,
+        ("forwarding", "forwarded"): _forwarded,
         **{("ending", kind): _ended for kind in _ENDED},
         ("ending", "translated-cause-lost"): _without_cause,
         ("ending", "taken-outside"): _taken_outside,

@@ -13,6 +13,7 @@ from pytest_chaos.oracles.effects import Doubled
 from pytest_chaos.oracles.ending import CameOut
 from pytest_chaos.oracles.error_codes import Disallowed
 from pytest_chaos.oracles.exercised import NeverFired
+from pytest_chaos.oracles.forwarding import Forwarded
 from pytest_chaos.oracles.insides import Inside, OtherType
 from pytest_chaos.oracles.lost import Swallowed
 from pytest_chaos.oracles.recovery import NotAsBefore
@@ -61,6 +62,8 @@ def title(caused: Caused) -> str:
         case Verdict.WRONG_ERROR if isinstance(about, Disallowed):
             by = "" if about.unhandled is None else f" by {about.unhandled.framework}'s last resort"
             return f"{about.answer.request} is answered {about.answer.status}{by}{when}"
+        case Verdict.ESCAPED if isinstance(about, Forwarded):
+            return f"{about.answer.request} forwards the answer of {what}, with its status and body"
         case Verdict.WRONG_ERROR | Verdict.ESCAPED if isinstance(about, Inside):
             return f"the answer to {about.answer.request} shows {about.shown}{when}"
         case Verdict.WRONG_ERROR if isinstance(about, OtherType):

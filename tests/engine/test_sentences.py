@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from pytest_chaos import Evidence, Hang, LoseReply, Raise, Verdict
+from pytest_chaos import Evidence, Hang, HttpAnswer, LoseReply, Raise, Verdict
 from pytest_chaos.absorption import Absorption
 from pytest_chaos.contract import Contract
 from pytest_chaos.faults.base import Limit
@@ -214,6 +214,16 @@ TOLD: list[tuple[str, Observation, str]] = [
         "insides other-type",
         seen(answers=(replace(SHOWING, body=b"<html>", headers=(("content-type", "application/json"),)),)),
         "GET http://test/ was answered 500 as application/json, which the body is not: <html>",
+    ),
+    (
+        "forwarding forwarded",
+        seen(
+            answers=(replace(SHOWING, status=502, body=b"<html>"),),
+            activations=(
+                Activation("m:f = x", "m:f", HttpAnswer(502, "<html>"), 1, "main", 1, 0.0, "MainThread", "a"),
+            ),
+        ),
+        "GET http://test/ was answered 502 with the very body of what m:f was answered",
     ),
     ("ending other-error", seen(failure=FAILED), "the test ended with KeyError: x at test_shop.py:3 in test_sale"),
     ("ending injected-error", seen(failure=Failure("E", is_injected=True)), "the test ended with E"),

@@ -259,3 +259,50 @@ def test_one_is_asked_for_in_each_of_three_ways(project, way):
 
     (result,) = [one for one in done.document["results"] if one["kind"] != "recovery"]
     assert (result["scenario"], result["verdict"], result["activations"]) == (rule, "resilient", 1)
+
+
+GATE = """
+    import requests
+    import flask
+
+    SERVICES = ""
+    app = flask.Flask(__name__)
+
+    @app.get("/articles/<sku>")
+    def article(sku):
+        try:
+            found = requests.get(f"{SERVICES}/stock/{sku}", timeout=2)
+        except requests.RequestException:
+            return {"code": "down"}, 503
+        ANSWER
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_forwarded"),
+    [
+        ("return found.content, found.status_code", True),
+        ("return (found.content, 200) if found.ok else ({'code': 'down'}, 502)", False),
+    ],
+    ids=["forwards", "answers for itself"],
+)
+def test_answer_that_is_handed_on_as_it_came_is_reported(project, answer, is_forwarded):
+    """A gateway may mean it; everybody else's callers read the page of somebody whom they have not asked."""
+    project.write("shop.py", GATE.replace("ANSWER", answer))
+    project.write("pyproject.toml", "[tool.pytest_chaos.contract]\nstatus = [200, 502, 503]\n")
+    project.write(
+        "tests/test_shop.py",
+        """
+        import shop
+
+        def test_page(services, monkeypatch):
+            monkeypatch.setattr(shop, "SERVICES", services)
+            assert shop.app.test_client().get("/articles/mug").status_code in (200, 502, 503)
+        """,
+    )
+    done = project.run()
+
+    found = [one for one in done.document["findings"] if one["kind"] == "forwarded"]
+    assert bool(found) is is_forwarded
+    assert all((one["verdict"], one["fails"]) == ("escaped", False) for one in found)
+    assert not [one for one in done.document["findings"] if one["fails"]]
