@@ -1048,6 +1048,7 @@ def _rule_seen(injection: Injection, provenance: Provenance) -> RuleSeen:
         wanted=tuple(name for trigger in triggers for name, _ in trigger.args if isinstance(name, str)),
         parameters=tuple(injection.parameters),
         dependency=injection.rule.dependency,
+        why_passed=injection.why_passed,
     )
 
 

@@ -65,6 +65,7 @@ class RuleSeen:
         wanted: The parameters that it asks for by name.
         parameters: Those that the calls had which were refused for their arguments.
         dependency: The one dependency whose calls it means; empty for all.
+        why_passed: What the calls have in common that its trigger picked, and that its fault let pass.
     """
 
     text: str
@@ -84,6 +85,7 @@ class RuleSeen:
     wanted: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     dependency: str = ""
+    why_passed: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class HttpAnswer(Fault):
 
     word: ClassVar[str] = "answer"
     acts_on_any_call = False
+    why_it_passes: ClassVar[str] = "made no request by HTTP"
 
     def __init__(self, status: int, body: Body = "", *, headers: Mapping[str, str] | None = None) -> None:
         object.__setattr__(self, "status", _checked_status(status))

@@ -134,6 +134,7 @@ class Fault(ABC):
 
     word: ClassVar[str] = ""
     acts_on_any_call = True  # or some pass, so that which call is the first one on which it acts is not known before
+    why_it_passes: ClassVar[str] = ""  # what can be said of calls that pass, of all together: "made no request by HTTP"
     raises_at_once = False  # whether error_at_once may give an error
 
     @abstractmethod

@@ -29,6 +29,7 @@ class DiskFull(Fault):
 
     word: ClassVar[str] = "disk-full"
     acts_on_any_call = False
+    why_it_passes: ClassVar[str] = "opened no file for writing"
 
     def act(self, call: FaultyCall) -> Any:
         __tracebackhide__ = True

@@ -120,6 +120,7 @@ class Stale(Fault):
     """
 
     word: ClassVar[str] = "stale"
+    why_it_passes: ClassVar[str] = "had no earlier answer to give"
 
     @property
     def needs_answers(self) -> bool:

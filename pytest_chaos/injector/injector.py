@@ -118,6 +118,7 @@ class Injection:
         loops: The loops in which lines have met it so often that they have no cap, and whether nothing could end them;
             by point, and code and line of the caller.
         turn: One turn of such a loop that is listened to.
+        why_passed: What the calls have in common that it picked, and that its fault let pass; empty for none.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class Injection:
         self.is_planned = False
         self.gates: Gates | None = None
         self._token_seeds: dict[str, int] = {}
+        self.why_passed = ""
         self.cursor = self._new_cursor()
 
     @property
@@ -386,6 +388,7 @@ class Injection:
     def withdraw(self, activation: Activation) -> None:
         """Take an activation back, if it is one of this rule's."""
         if any(own is activation for own in self.recorded):
+            self.why_passed = activation.fault.why_it_passes or self.why_passed
             self.retire_gates()  # they were planned as if it had fired
             self.recorded = [own for own in self.recorded if own is not activation]
             self.cursor.withdraw(activation.term)

@@ -14,6 +14,7 @@ Reason = Literal[
     "matched nothing",  # its target has no points
     "shadowed",  # another rule acted where its trigger picked a call
     "not picked",  # its trigger picked none of its calls
+    "passed",  # its fault let all pass that its trigger picked
     "refused",  # its filters refused all calls
     "in a child",  # not called here, and there were child processes
     "not again",  # called by the plain run, and not by this one
@@ -99,7 +100,7 @@ def _reason(rule: RuleSeen, seen: Observation) -> Reason:
     if not rule.points:
         return "matched nothing"
     if rule.calls:
-        return "shadowed" if rule.shadowed else "not picked"
+        return "shadowed" if rule.shadowed else "passed" if rule.why_passed else "not picked"
     if rule.filtered:
         return "refused"
     if seen.children:

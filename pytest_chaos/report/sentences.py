@@ -97,6 +97,8 @@ def _reason(about: NeverFired) -> str:
             return "its target matched nothing"
         case "shadowed":
             return f"{calls}, but another rule acted on those that its trigger picked"
+        case "passed":
+            return f"{calls}, but those that its trigger picked {rule.why_passed}"
         case "not picked":
             return f"{calls}, but its trigger picked none"
         case "refused":

@@ -343,6 +343,7 @@ def test_call_without_a_request_is_no_activation(lab: Any) -> None:
     found: list[int] = []
     seen = lab.run(lambda: found.append(bank.count()), "bank:count = answer(503)")
     assert (found, seen.calls, seen.fired) == ([1], [1], [0])
+    assert "1 matching call, but those that its trigger picked made no request by HTTP" in seen.texts[0]
 
 
 def test_kept_connection_is_not_asked_and_the_next_request_reaches_the_server(server: Server, lab: Any) -> None:

@@ -94,6 +94,11 @@ def test_rule_that_need_not_fire_is_a_note_beside_one_that_did() -> None:
         ({"calls": 0}, (), "rule never fired: m:f = hang (marker at t.py:3): the test never called it"),
         ({"calls": 0}, (12, 13), "it may have called it in child process 12, 13"),
         ({"calls": 1}, (), "1 matching call, but its trigger picked none"),
+        (
+            {"calls": 2, "why_passed": "made no request by HTTP"},
+            (),
+            "2 matching calls, but those that its trigger picked made no request by HTTP",
+        ),
         ({"calls": 1, "shadowed": 1}, (), "1 matching call, but another rule acted on those that its trigger picked"),
         ({"calls": 7}, (12,), "7 matching calls, but its trigger picked none"),
         ({"calls": 0, "filtered": 1}, (), "at t.py:3): its filters excluded the only call"),
