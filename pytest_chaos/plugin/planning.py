@@ -64,6 +64,7 @@ class TestPlan:
         wanted: Labels that were asked for by id; all if there are none.
         named: How the user came to name each target.
         reaching: What plain runs find out of how points are reached.
+        unloaded: Exact targets whose modules nobody had imported when it was made.
         is_marked: Whether a marker says so.
         is_own: Whether its keys are explored on this test, whatever others explore.
         boundaries: How many boundaries are swept beside what the user named, of the modules that were imported then.
@@ -78,6 +79,7 @@ class TestPlan:
     wanted: set[str] = field(default_factory=set)
     named: Mapping[Target, Named] = field(default_factory=dict)
     reaching: Reaching | None = None
+    unloaded: tuple[Target, ...] = ()
     is_marked: bool = False
     is_own: bool = True
     boundaries: int = 0
@@ -276,6 +278,7 @@ class Planner:
             is_marked=mark is not None,
             is_own=mark is not None or bool(labels or replays) or settings.scope != "suite",
             boundaries=len(boundaries),
+            unloaded=tuple(one for one in watching if not (one.is_glob or one.is_object or one.is_loaded)),
         )
 
     def _can_be_watched(self, target: Target) -> bool:
@@ -316,8 +319,7 @@ class Planner:
         plan = self.plans.get(item)
         if plan is None:
             return None
-        unresolved = [target for target, points in plan.watched if not points and not target.is_glob]
-        is_late = any(map(self._points_now, unresolved))
+        is_late = any(target.is_loaded and self._points_now(target) for target in plan.unloaded)
         if not is_late and (not plan.boundaries or plan.boundaries == len(self._boundaries())):
             return plan
         targets = [target for target in plan.targets if plan.named[target] in ("exactly", "by its module")]

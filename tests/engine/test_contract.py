@@ -76,7 +76,7 @@ def test_later_keys_win_and_others_stay() -> None:
 
 def test_contract_is_a_value() -> None:
     assert Contract((200,)) == Contract().with_keys({"status": [200]})
-    assert set(KEYS) == set(Contract.__dataclass_fields__)
+    assert {*KEYS, "is_proposed"} == set(Contract.__dataclass_fields__), "that one is no promise"
 
 
 @pytest.mark.parametrize(
