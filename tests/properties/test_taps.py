@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import inspect
 import os
 import re
@@ -63,8 +64,11 @@ def taps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     import httpx  # noqa: F401  # what is not imported is not watched
 
     monkeypatch.chdir(tmp_path)
-    # Pytest's own hook keeps what it is told.
-    with mock.patch.object(threading, "excepthook", threading.__excepthook__):
+    # Pytest's own hooks keep what they are told, and ask an odd thing what it is called.
+    with (
+        mock.patch.object(threading, "excepthook", threading.__excepthook__),
+        mock.patch.object(sys, "unraisablehook", lambda unraisable: None),
+    ):
         before = _held()
         lab = request.getfixturevalue("lab")
         with lab.window(), watched_answers(lab.laboratory.provenance, lambda answer: None):
@@ -74,6 +78,7 @@ def taps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
                 for key, (owner, name, value) in now.items()
                 if key in before and value is not before[key][2] and callable(value) and callable(before[key][2])
             ]
+            gc.collect()  # what is dropped later is told to them again
 
 
 # --- odd things
